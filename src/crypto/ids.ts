@@ -1,0 +1,17 @@
+import { customAlphabet } from 'nanoid'
+
+const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const random = customAlphabet(base62, 20)
+
+const prefixes = {
+  user: 'usr',
+  organization: 'org',
+  membership: 'mem',
+  team: 'team',
+  token: 'tok',
+} as const
+
+/** A new public identifier such as `usr_3kT…`: 119 random bits behind a prefix that says what it names. */
+export function newId(kind: keyof typeof prefixes): string {
+  return `${prefixes[kind]}_${random()}`
+}

@@ -1,0 +1,55 @@
+import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
+import pg from 'pg'
+import { openPglitePool } from '../../adapters/pglite-pool.ts'
+import type { Tables } from './schema.ts'
+
+/** A connection or a transaction: queries take either and leave the choice to their caller. */
+export type Queryable = Kysely<Tables>
+
+/** pg's pool, or the embedded database behind the same few methods. */
+export interface SqlPool extends PostgresPool {
+  query(query: { name?: string; text: string; values?: unknown[]; rowMode?: 'array' }): Promise<{ rows: unknown[] }>
+}
+
+export interface Database {
+  /** For every ordinary query. */
+  readonly db: Queryable
+  /** For statements written by hand, prepared by name. */
+  readonly pool: SqlPool
+  readonly embedded: boolean
+  close(): Promise<void>
+}
+
+const int8 = 20
+pg.types.setTypeParser(int8, Number)
+
+/**
+ * Opens PostgreSQL at `databaseUrl`, else the embedded database in `dataDir`, which only one process may hold.
+ * @throws DataDirInUseError when another process holds `dataDir`
+ */
+export async function openDatabase(options: {
+  databaseUrl: string | undefined
+  dataDir: string
+  onError: (error: Error) => void
+}): Promise<Database> {
+  const pool: SqlPool = options.databaseUrl
+    ? connectPool(options.databaseUrl, options.onError)
+    : await openPglitePool(options.dataDir)
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+  })
+  return { db, pool, embedded: !options.databaseUrl, close: () => db.destroy() }
+}
+
+/** The value of a jsonb or json column. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value)
+}
+
+function connectPool(connectionString: string, onError: (error: Error) => void): SqlPool {
+  const pool = new pg.Pool({ connectionString, max: 12, connectionTimeoutMillis: 5_000, application_name: 'gatehouse' })
+  // An idle connection that breaks is replaced; without a listener the process would end.
+  pool.on('error', onError)
+  return pool as unknown as SqlPool
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { sql } from 'kysely'
+import type { Queryable } from './database.ts'
+
+const directory = new URL('./migrations/', import.meta.url)
+const lock = 7_148_301
+
+/**
+ * Applies the numbered files of `migrations/` that this database has not seen, all in one transaction under a lock, so
+ * that any number of nodes may start at once. A released file never changes: a changed one is refused.
+ */
+export async function migrate(db: Queryable): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${sql.lit(lock)})`.execute(tx)
+    await sql`create table if not exists migrations (
+      name text primary key, checksum text not null, applied_at timestamptz not null default now())`.execute(tx)
+    const applied = await sql<{ name: string; checksum: string }>`select name, checksum from migrations`.execute(tx)
+    const checksums = new Map(applied.rows.map((row) => [row.name, row.checksum]))
+    for (const name of migrationNames()) {
+      const text = readFileSync(new URL(name, directory), 'utf8')
+      const checksum = createHash('sha256').update(text).digest('hex')
+      const known = checksums.get(name)
+      if (known === checksum) continue
+      if (known) throw new Error(`migration ${name} was changed after it was applied to this database`)
+      for (const statement of statementsOf(text)) await sql.raw(statement).execute(tx)
+      await sql`insert into migrations (name, checksum) values (${name}, ${checksum})`.execute(tx)
+    }
+  })
+}
+
+function migrationNames(): string[] {
+  return readdirSync(directory)
+    .filter((name) => /^\d{4}-.*\.sql$/.test(name))
+    .sort()
+}
+
+/** One statement at a time: the extended protocol, which both databases speak here, takes no more. */
+function statementsOf(text: string): string[] {
+  return text
+    .replace(/--.*$/gm, '')
+    .split(/;\s*$/m)
+    .map((statement) => statement.trim())
+    .filter(Boolean)
+}

@@ -1,0 +1,202 @@
+import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
+import type { DataScope } from '../authorization/data-scope.ts'
+
+/** A jsonb or json column: objects come out parsed and go in as JSON text (`toJson`). */
+type Json<T> = ColumnType<T, string, string>
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>
+
+export interface UsersTable {
+  id: string
+  email: string
+  emailVerifiedAt: Date | null
+  name: string
+  passwordHash: string | null
+  superadmin: Generated<boolean>
+  deactivatedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface OrganizationsTable {
+  id: string
+  slug: string
+  name: string
+  logoUrl: string | null
+  accentColor: string | null
+  suspendedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface OrganizationDomainsTable {
+  domain: string
+  organizationId: string
+  verifiedAt: Date | null
+}
+
+export interface MembershipsTable {
+  id: string
+  organizationId: string
+  userId: string
+  admin: Generated<boolean>
+  permissions: JsonWithDefault<string[]>
+  dataScopes: JsonWithDefault<DataScope[]>
+  effectivePermissions: JsonWithDefault<string[]>
+  effectiveDataScopes: JsonWithDefault<DataScope[]>
+  deactivatedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface TeamsTable {
+  id: string
+  organizationId: string
+  name: string
+  permissions: JsonWithDefault<string[]>
+  dataScopes: JsonWithDefault<DataScope[]>
+  createdAt: Generated<Date>
+}
+
+export interface TeamMembersTable {
+  teamId: string
+  membershipId: string
+}
+
+export interface PermissionsTable {
+  name: string
+  description: Generated<string>
+}
+
+export interface ClientsTable {
+  clientId: string
+  clientName: string
+  secretHash: Buffer | null
+  metadata: JsonWithDefault<Record<string, unknown>>
+  firstParty: Generated<boolean>
+  resourceServer: Generated<boolean>
+  resource: string | null
+  accessTokenFormat: Generated<'opaque' | 'jwt'>
+  organizationId: string | null
+  permissions: JsonWithDefault<string[]>
+  dataScopes: JsonWithDefault<DataScope[]>
+  revision: string
+  deactivatedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface OauthGrantsTable {
+  id: string
+  clientId: string
+  userId: string
+  organizationId: string
+  sessionUid: string | null
+  payload: Json<Record<string, unknown>>
+  createdAt: Generated<Date>
+  expiresAt: Date
+  revokedAt: Date | null
+}
+
+export interface CredentialsTable {
+  hash: Buffer
+  format: 'opaque' | 'jwt'
+  kind: 'access_token' | 'refresh_token' | 'api_key'
+  id: string
+  name: string | null
+  grantId: string | null
+  clientId: string | null
+  userId: string | null
+  organizationId: string | null
+  scope: Generated<string>
+  audience: string | null
+  permissions: JsonWithDefault<string[] | null>
+  dataScopes: JsonWithDefault<DataScope[] | null>
+  payload: JsonWithDefault<Record<string, unknown> | null>
+  issuedAt: Generated<Date>
+  expiresAt: Date
+  spentAt: Date | null
+  revokedAt: Date | null
+}
+
+export interface TokenAnswersTable {
+  requestHash: Buffer
+  answer: Buffer
+  expiresAt: Date
+}
+
+export interface ProtocolStateTable {
+  model: string
+  idHash: Buffer
+  uid: string | null
+  userCodeHash: Buffer | null
+  payload: Json<Record<string, unknown>>
+  expiresAt: Date
+}
+
+export interface SingleUsesTable {
+  hash: Buffer
+  expiresAt: Date
+}
+
+export interface SigningKeysTable {
+  kid: string
+  alg: string
+  status: 'next' | 'current' | 'retired'
+  privateJwk: Buffer
+  createdAt: Generated<Date>
+  statusSince: Generated<Date>
+}
+
+export interface AuthenticationLogTable {
+  id: Generated<number>
+  occurredAt: Generated<Date>
+  outcome: 'accepted' | 'refused'
+  reason: string | null
+  credentialId: string | null
+  credentialKind: string
+  credentialName: string | null
+  via: string
+  userId: string | null
+  userEmail: string | null
+  organizationId: string | null
+  clientId: string | null
+  resourceServer: string | null
+  ip: string | null
+  userAgent: string | null
+  method: string | null
+  path: string | null
+}
+
+export interface AuditLogTable {
+  id: Generated<number>
+  occurredAt: Generated<Date>
+  actor: string
+  action: string
+  subject: string
+  organizationId: string | null
+  before: JsonWithDefault<unknown>
+  after: JsonWithDefault<unknown>
+}
+
+/** Every table on one page; the columns' meaning is in `migrations/`. */
+export interface Tables {
+  users: UsersTable
+  organizations: OrganizationsTable
+  organizationDomains: OrganizationDomainsTable
+  memberships: MembershipsTable
+  teams: TeamsTable
+  teamMembers: TeamMembersTable
+  permissions: PermissionsTable
+  clients: ClientsTable
+  oauthGrants: OauthGrantsTable
+  credentials: CredentialsTable
+  tokenAnswers: TokenAnswersTable
+  protocolState: ProtocolStateTable
+  singleUses: SingleUsesTable
+  signingKeys: SigningKeysTable
+  authenticationLog: AuthenticationLogTable
+  auditLog: AuditLogTable
+}
+
+export type User = Selectable<UsersTable>
+export type Organization = Selectable<OrganizationsTable>
+export type Membership = Selectable<MembershipsTable>
+export type Team = Selectable<TeamsTable>
+export type Client = Selectable<ClientsTable>
+export type NewAuthenticationLogEntry = Insertable<AuthenticationLogTable>

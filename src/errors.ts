@@ -1,0 +1,38 @@
+/** The stable codes of the API (docs: README "Errors"); `http/problem-details.ts` maps each to a status. */
+export type ErrorCode =
+  | 'invalid_request'
+  | 'authentication_required'
+  | 'permission_denied'
+  | 'not_found'
+  | 'validation_failed'
+  | 'conflict'
+  | 'limit_reached'
+  | 'too_many_requests'
+  | 'temporarily_unavailable'
+
+/** What was wrong with one field of the input; `path` is dotted, as in `organizations.0.slug`. */
+export interface FieldProblem {
+  path: string
+  message: string
+}
+
+interface ErrorDetails {
+  fields?: FieldProblem[]
+  retryAfterSeconds?: number
+  cause?: unknown
+}
+
+/** A refusal whose message a person may read. Anything else thrown is a bug: 500, logged with its cause. */
+export class GatehouseError extends Error {
+  readonly code: ErrorCode
+  readonly fields: FieldProblem[]
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, { fields = [], retryAfterSeconds, cause }: ErrorDetails = {}) {
+    super(message, { cause })
+    this.name = 'GatehouseError'
+    this.code = code
+    this.fields = fields
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}

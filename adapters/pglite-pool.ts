@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PGlite, types } from '@electric-sql/pglite'
+import pg from 'pg'
 import type { SqlPool } from '../src/database/database.ts'
 
 /** Another process holds the data directory. Two PGlite processes on one directory would lose rows. */
@@ -12,6 +13,8 @@ export class DataDirInUseError extends Error {
 }
 
 interface Query {
+  /** A named statement is planned once: planning costs several times what executing does here. */
+  name?: string
   text: string
   values?: unknown[]
   rowMode?: 'array'
@@ -34,9 +37,17 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
     },
   })
   const turns = new Turns()
+  const prepared = new Set<string>()
 
-  async function run({ text, values, rowMode }: Query): Promise<QueryResult> {
-    const result = await pglite.query(text, values, rowMode ? { rowMode } : undefined)
+  async function run({ name, text, values = [], rowMode }: Query): Promise<QueryResult> {
+    const options = rowMode ? { rowMode } : undefined
+    if (name && !prepared.has(name)) {
+      await pglite.exec(`prepare ${pg.escapeIdentifier(name)} as ${text}`)
+      prepared.add(name)
+    }
+    const result = name
+      ? await pglite.query(executeStatement(name, values), [], options)
+      : await pglite.query(text, values, options)
     return {
       command: text.trimStart().slice(0, 6).toUpperCase().trim(),
       rowCount: result.affectedRows || result.rows.length,
@@ -67,6 +78,12 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
       release()
     },
   } as unknown as SqlPool
+}
+
+/** PGlite has no call for a named statement, SQL has. */
+function executeStatement(name: string, values: unknown[]): string {
+  const literals = values.map((value) => (value == null ? 'null' : pg.escapeLiteral(String(value))))
+  return `execute ${pg.escapeIdentifier(name)}${literals.length > 0 ? `(${literals.join(', ')})` : ''}`
 }
 
 /** First come, first served. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { parseRedisUrl } from './redis/redis-url.ts'
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -37,6 +38,15 @@ const trustedProxies = z
   .refine((entries) => entries.every(isAddressOrCidr), { error: 'must be a comma list of IP addresses or CIDRs' })
   .transform(toBlockList)
 
+/** `z.url` knows no URL with several hosts, as Sentinel and Cluster have them. */
+const redisUrl = z.string().superRefine((value, check) => {
+  try {
+    parseRedisUrl(value)
+  } catch (error) {
+    check.addIssue({ code: 'custom', message: (error as Error).message })
+  }
+})
+
 /**
  * Every environment variable that Gatehouse reads; README's table is checked against this schema.
  * Lifetimes are in hours where the name says so.
@@ -52,12 +62,7 @@ export const environmentSchema = z.object({
     .default('./data')
     .transform((path) => resolve(path)),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }).optional(),
-  REDIS_URL: z
-    .url({
-      protocol: /^rediss?(\+(sentinel|cluster))?$/,
-      error: 'must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// URL',
-    })
-    .optional(),
+  REDIS_URL: redisUrl.optional(),
   GATEHOUSE_CONFIG: z.string().min(1).optional(),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SMTP_URL: z.url({ protocol: /^smtps?$/, error: 'must be an smtp:// or smtps:// URL' }).optional(),

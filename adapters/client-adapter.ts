@@ -1,0 +1,36 @@
+import type { Adapter, ClientMetadata } from 'oidc-provider'
+import { findActiveClient } from '../src/clients/client-queries.ts'
+import type { Queryable } from '../src/database/database.ts'
+import type { Client } from '../src/database/schema.ts'
+
+/** oidc-provider reads clients; they are written by `src/clients/` alone. */
+export function clientAdapter(db: () => Queryable): Adapter {
+  return {
+    async find(clientId) {
+      const client = await findActiveClient(db(), clientId)
+      return client && toMetadata(client)
+    },
+    upsert: readOnly,
+    destroy: readOnly,
+    consume: readOnly,
+    revokeByGrantId: readOnly,
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+  }
+}
+
+/** The secret's place holds its SHA-256 in hex: `src/oidc/provider.ts` compares hashes. */
+function toMetadata(client: Client): ClientMetadata {
+  return {
+    ...client.metadata,
+    client_id: client.clientId,
+    client_name: client.clientName,
+    ...(client.secretHash && { client_secret: client.secretHash.toString('hex') }),
+    first_party: client.firstParty,
+    organization_id: client.organizationId ?? undefined,
+  }
+}
+
+async function readOnly(): Promise<never> {
+  throw new Error('clients are not written through oidc-provider')
+}

@@ -1,0 +1,121 @@
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import { newId } from '../src/crypto/ids.ts'
+import { sha256 } from '../src/crypto/sha256.ts'
+import { type Queryable, toJson } from '../src/database/database.ts'
+import { revokeGrant } from '../src/oidc/grant-queries.ts'
+
+export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredentials'
+
+interface NewCredential {
+  format: 'opaque' | 'jwt'
+  /** What is hashed into the look-up column: the token itself, or a JWT's jti. */
+  presented: string
+  payload: AdapterPayload
+  expiresIn: number
+}
+
+/**
+ * oidc-provider's access and refresh tokens as rows of `credentials`, where introspection finds them by the hash of what
+ * is presented.
+ * @param verifiedJwtId the jti of a JWT whose signature the current request has verified: only then may `find` take a
+ *   jti for a token, since a jti is no secret
+ */
+export function credentialAdapter(
+  model: CredentialModel,
+  db: () => Queryable,
+  verifiedJwtId: () => string | undefined,
+): Adapter {
+  const kind = model === 'RefreshToken' ? 'refresh_token' : 'access_token'
+  return {
+    upsert: (id, payload, expiresIn = 0) =>
+      insertCredential(db(), { format: 'opaque', presented: id, payload, expiresIn }),
+    async find(id) {
+      const row = await db()
+        .selectFrom('credentials')
+        .select(['payload', 'spentAt'])
+        .where('hash', '=', sha256(id))
+        .where('format', '=', verifiedJwtId() === id ? 'jwt' : 'opaque')
+        .where('kind', '=', kind)
+        .where('revokedAt', 'is', null)
+        .executeTakeFirst()
+      if (row?.payload?.kind !== model) return undefined
+      return { ...row.payload, jti: id, ...(row.spentAt && { consumed: Math.floor(row.spentAt.getTime() / 1000) }) }
+    },
+    /**
+     * Compare-and-set: of any number of simultaneous redemptions of one refresh token one wins, and each loser is a
+     * replay that ends the grant (RFC 9700 §4.14).
+     */
+    async consume(id) {
+      const spent = await db()
+        .updateTable('credentials')
+        .set({ spentAt: new Date() })
+        .where('hash', '=', sha256(id))
+        .where('spentAt', 'is', null)
+        .where('revokedAt', 'is', null)
+        .returning('grantId')
+        .executeTakeFirst()
+      if (spent) return
+      const row = await db()
+        .selectFrom('credentials')
+        .select('grantId')
+        .where('hash', '=', sha256(id))
+        .executeTakeFirst()
+      if (row?.grantId) await revokeGrant(db(), row.grantId)
+      throw new errors.InvalidGrant('refresh token already used')
+    },
+    async destroy(id) {
+      await db()
+        .updateTable('credentials')
+        .set({ revokedAt: new Date() })
+        .where('hash', '=', sha256(id))
+        .where('revokedAt', 'is', null)
+        .execute()
+    },
+    async revokeByGrantId(grantId) {
+      await db()
+        .updateTable('credentials')
+        .set({ revokedAt: new Date() })
+        .where('grantId', '=', grantId)
+        .where('kind', '=', kind)
+        .where('revokedAt', 'is', null)
+        .execute()
+    },
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+  }
+}
+
+/**
+ * Records an issued token. The library stores opaque tokens through `upsert` and keeps no record of JWTs, so
+ * `src/oidc/` calls this for them: a JWT without a row is inactive.
+ * @param expiresIn seconds
+ */
+export async function insertCredential(db: Queryable, { format, presented, payload, expiresIn }: NewCredential) {
+  const { jti: _, ...rest } = payload
+  const { kind, grantId, accountId, clientId, scope, aud } = payload
+  await db
+    .insertInto('credentials')
+    .values((values) => ({
+      hash: sha256(presented),
+      format,
+      kind: kind === 'RefreshToken' ? 'refresh_token' : 'access_token',
+      id: format === 'jwt' ? presented : newId('token'),
+      name: null,
+      grantId: grantId ?? null,
+      clientId: clientId ?? null,
+      userId: accountId ?? null,
+      organizationId: grantId
+        ? values.selectFrom('oauthGrants').select('organizationId').where('id', '=', grantId)
+        : values
+            .selectFrom('clients')
+            .select('organizationId')
+            .where('clientId', '=', clientId ?? ''),
+      scope: scope ?? '',
+      audience: typeof aud === 'string' ? aud : null,
+      payload: toJson(rest),
+      expiresAt: new Date(Date.now() + expiresIn * 1000),
+      spentAt: null,
+      revokedAt: null,
+    }))
+    .execute()
+}

@@ -1,0 +1,42 @@
+import type { Adapter, AdapterPayload } from 'oidc-provider'
+import { type Queryable, toJson } from '../src/database/database.ts'
+import { findLiveGrant, revokeGrant } from '../src/oidc/grant-queries.ts'
+
+/** What `src/oidc/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
+type GrantPayload = AdapterPayload & { organizationId?: string; sessionUid?: string }
+
+/** oidc-provider's Grant in `oauth_grants`. A grant is never deleted while it could still be asked for: it is revoked. */
+export function grantAdapter(db: () => Queryable): Adapter {
+  return {
+    async upsert(id, payload: GrantPayload, expiresIn = 0) {
+      const { jti: _, organizationId, sessionUid, ...rest } = payload
+      if (!organizationId) throw new Error('a grant is always for an organization')
+      await db()
+        .insertInto('oauthGrants')
+        .values({
+          id,
+          clientId: payload.clientId ?? '',
+          userId: payload.accountId ?? '',
+          organizationId,
+          sessionUid: sessionUid ?? null,
+          payload: toJson(rest),
+          expiresAt: new Date(Date.now() + expiresIn * 1000),
+          revokedAt: null,
+        })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ payload: toJson(rest) }))
+        .execute()
+    },
+    async find(id) {
+      const grant = await findLiveGrant(db(), id)
+      if (!grant) return undefined
+      const { payload, organizationId, sessionUid } = grant
+      return { ...payload, jti: id, organizationId, sessionUid: sessionUid ?? undefined }
+    },
+    destroy: (id) => revokeGrant(db(), id),
+    // The library calls none of these on a Grant.
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+    consume: async () => undefined,
+    revokeByGrantId: async () => undefined,
+  }
+}

@@ -1,0 +1,148 @@
+import { sql } from 'kysely'
+import type { Adapter, AdapterPayload } from 'oidc-provider'
+import type { Queryable } from '../src/database/database.ts'
+import { type ProtocolStateRecord, type ProtocolStateStore, protocolStateAdapter, spentMark } from './protocol-state.ts'
+
+/**
+ * Keeps protocol state in the table `protocol_state`, of PostgreSQL or of the embedded database.
+ * @param options.db the current request's transaction, or the database. A transaction has to be committed when the
+ *   request is answered with an OAuth error: the second use of a code revokes its grant and is then refused
+ * @param options.route see `protocolStateAdapter`
+ */
+export function postgresProtocolState(options: {
+  db: () => Queryable
+  route?: () => string | undefined
+}): (model: string) => Adapter {
+  return (model) => protocolStateAdapter(model, postgresStore(model, options.db), options)
+}
+
+/** A removed record stays, empty, until it would have expired, so that it can't be written again. */
+const emptied = { payload: '{}', uid: null, userCodeHash: null }
+const isLive = sql<boolean>`protocol_state.payload <> '{}'::jsonb`
+
+/** Keeps this advisory lock apart from others made of a text. */
+const lockSeed = 7_148_303
+
+function postgresStore(model: string, db: () => Queryable): ProtocolStateStore {
+  const live = () =>
+    db()
+      .selectFrom('protocolState')
+      .select(['idHash', sql<string>`payload::text`.as('payload')])
+      .where('model', '=', model)
+      .where(isLive)
+      .where('expiresAt', '>', sql<Date>`now()`)
+
+  return {
+    write: (idHash, record, keepSeconds) =>
+      record.uid === undefined
+        ? writeRecord(db(), rowOf(model, idHash, record, keepSeconds))
+        : writeSession(db(), { ...rowOf(model, idHash, record, keepSeconds), uid: record.uid }),
+
+    async read(idHash) {
+      const row = await live()
+        .where('idHash', '=', Buffer.from(idHash, 'hex'))
+        .select((row) =>
+          row
+            .exists(row.selectFrom('singleUses').select('singleUses.hash').where('hash', '=', spentMark(model, idHash)))
+            .as('consumed'),
+        )
+        .executeTakeFirst()
+      const state = stateOf(row)
+      return row?.consumed && state ? { ...state, payload: { ...state.payload, consumed: true } } : state
+    },
+
+    readByUid: async (uid) => stateOf(await live().where('uid', '=', uid).executeTakeFirst()),
+
+    readByUserCode: async (hash) =>
+      stateOf(await live().where('userCodeHash', '=', Buffer.from(hash, 'hex')).executeTakeFirst()),
+
+    async remove(idHash) {
+      await db()
+        .updateTable('protocolState')
+        .set(emptied)
+        .where('model', '=', model)
+        .where('idHash', '=', Buffer.from(idHash, 'hex'))
+        .execute()
+    },
+  }
+}
+
+function rowOf(model: string, idHash: string, { payload, userCodeHash }: ProtocolStateRecord, keepSeconds: number) {
+  return {
+    model,
+    idHash: Buffer.from(idHash, 'hex'),
+    uid: null as string | null,
+    userCodeHash: userCodeHash === undefined ? null : Buffer.from(userCodeHash, 'hex'),
+    payload: toJsonb(payload),
+    expiresAt: sql<Date>`now() + ${keepSeconds} * interval '1 second'`,
+  }
+}
+
+type Row = ReturnType<typeof rowOf>
+
+async function writeRecord(db: Queryable, row: Row): Promise<void> {
+  await db
+    .insertInto('protocolState')
+    .values(row)
+    // Leaves user_code_hash alone: a device code that is saved again comes without its user code.
+    .onConflict((conflict) =>
+      conflict
+        .columns(['model', 'idHash'])
+        .doUpdateSet({ payload: row.payload, expiresAt: row.expiresAt })
+        .where(isLive),
+    )
+    .execute()
+}
+
+/**
+ * A session changes its id at sign-in and keeps its uid. One uid is one record: where two requests of one browser both
+ * moved it on, signing out would end the one and leave the other.
+ */
+async function writeSession(db: Queryable, row: Row & { uid: string }): Promise<void> {
+  if (await updateSession(db, row)) return
+  if (db.isTransaction) await insertSession(db, row)
+  else await db.transaction().execute((tx) => insertSession(tx, row))
+}
+
+async function updateSession(db: Queryable, { model, idHash, payload, expiresAt }: Row): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('protocolState')
+    .set({ payload, expiresAt })
+    .where('model', '=', model)
+    .where('idHash', '=', idHash)
+    .where(isLive)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+async function insertSession(tx: Queryable, row: Row & { uid: string }): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${row.uid}, ${lockSeed}))`.execute(tx)
+  const removedBefore = await tx
+    .selectFrom('protocolState')
+    .select('model')
+    .where('model', '=', row.model)
+    .where('idHash', '=', row.idHash)
+    .executeTakeFirst()
+  if (removedBefore) return
+  await tx.updateTable('protocolState').set(emptied).where('model', '=', row.model).where('uid', '=', row.uid).execute()
+  await tx.insertInto('protocolState').values(row).execute()
+}
+
+function stateOf(row: { idHash: Buffer; payload: string } | undefined) {
+  return row && { idHash: row.idHash.toString('hex'), payload: fromJsonb(row.payload) }
+}
+
+/**
+ * jsonb refuses U+0000 and lone surrogates, which a request may well contain (`state=%00`): they are written as four hex
+ * digits after U+E000, as is U+E000 itself.
+ */
+function toJsonb(payload: AdapterPayload): string {
+  return JSON.stringify(payload).replace(/\\u(0000|d[89a-f][0-9a-f]{2})|\\.|\uE000/g, (found, code?: string) => {
+    if (code) return `\uE000${code}`
+    return found === '\uE000' ? '\uE000e000' : found
+  })
+}
+
+function fromJsonb(text: string): AdapterPayload {
+  return JSON.parse(text.replace(/\uE000([0-9a-f]{4})/g, (_, code) => `\\u${code}`))
+}

@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import Koa from 'koa'
+import type { Logger } from 'pino'
+import type { CallerAuthentication } from './credentials/authenticate-caller.ts'
+import { introspectionApi } from './credentials/introspection-api.ts'
+import type { ResolveCredential } from './credentials/resolve-credentials.ts'
+import { verifyApi } from './credentials/verify-api.ts'
+import type { Encryption } from './crypto/encryption.ts'
+import type { Queryable } from './database/database.ts'
+import type { RequestDatabase } from './database/request-transaction.ts'
+import type { Demo } from './demo/demo-pages.ts'
+import { homePage } from './home-page.ts'
+import type { Assets } from './http/assets.ts'
+import type { ClientAddress } from './http/client-address.ts'
+import type { Csrf } from './http/csrf.ts'
+import { healthPages } from './http/health-pages.ts'
+import { hostGuard } from './http/host-guard.ts'
+import type { Render } from './http/render.ts'
+import { requestLog } from './http/request-log.ts'
+import { respondToErrors } from './http/respond-to-errors.ts'
+import { securityHeaders } from './http/security-headers.ts'
+import { interactionPages } from './interaction/interaction-pages.ts'
+import type { KnownBrowser } from './interaction/known-browser.ts'
+import type { CurrentProvider } from './oidc/current-provider.ts'
+import { installInteractionCookies } from './oidc/interaction-cookies.ts'
+import { providerRoutes } from './oidc/provider-routes.ts'
+import type { AuthenticateWithPassword } from './passwords/authenticate-with-password.ts'
+
+export interface AppParts {
+  issuer: string
+  log: Logger
+  db: Queryable
+  database: RequestDatabase
+  encryption: Encryption
+  current: CurrentProvider
+  resolve: ResolveCredential
+  callers: CallerAuthentication
+  authenticateWithPassword: AuthenticateWithPassword
+  clientAddress: ClientAddress
+  render: Render
+  assets: Assets
+  csrf: Csrf
+  knownBrowser: KnownBrowser
+  cookieKeys: string[]
+  isReady: () => Promise<boolean>
+  demo: Demo | undefined
+}
+
+type DirectRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+/**
+ * Every route on one page. The two of the hot path are answered by the node:http listener in front of Koa, which would
+ * cost more than they do; everything else passes the middleware in this order, oidc-provider last.
+ */
+export function createListener(parts: AppParts) {
+  const { issuer, log, resolve, clientAddress, callers } = parts
+  const verifyJwt = parts.current.verifyJwt
+
+  const directRoutes: Record<string, DirectRoute> = {
+    'POST /oauth/introspect': introspectionApi({ issuer, callers, resolve, verifyJwt }),
+    'GET /v1/auth/verify': verifyApi({ resolve, verifyJwt, clientAddress }),
+  }
+
+  const app = new Koa()
+  app.keys = parts.cookieKeys
+  app.silent = true
+  app.on('error', (error) => log.error({ err: error }, 'answer failed'))
+  fixOrigin(app, issuer)
+  installInteractionCookies(app, issuer)
+
+  app.use(requestLog({ log, clientAddress }))
+  app.use(securityHeaders({ issuer }))
+  app.use(respondToErrors(parts))
+  app.use(healthPages(parts))
+  app.use(parts.assets.middleware)
+  app.use(homePage({ issuer, render: parts.render, demo: parts.demo !== undefined }))
+  app.use(interactionPages({ ...parts, provider: () => parts.current.provider() }))
+  if (parts.demo) app.use(parts.demo.middleware)
+  app.use(providerRoutes(parts))
+
+  const throughKoa = app.callback()
+  const mayGoOn = hostGuard(issuer)
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    if (!mayGoOn(request, response)) return
+    const { method, url = '/' } = request
+    const path = url.indexOf('?') < 0 ? url : url.slice(0, url.indexOf('?'))
+    const direct = directRoutes[`${method} ${path}`]
+    if (!direct) return void throughKoa(request, response)
+    direct(request, response).catch((error) => {
+      log.error({ err: error, method, path }, 'request failed')
+      if (response.headersSent) return void response.destroy()
+      response.writeHead(500, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+      response.end('{"error":"server_error"}')
+    })
+  }
+}
+
+/** Every URL that Koa or oidc-provider derives from a request begins with the issuer, whatever the request says. */
+function fixOrigin(app: Koa, issuer: string): void {
+  const { host, hostname, protocol } = new URL(issuer)
+  const fixed = { host, hostname, origin: issuer, protocol: protocol.slice(0, -1), secure: protocol === 'https:' }
+  for (const [name, value] of Object.entries(fixed)) {
+    Object.defineProperty(app.request, name, { get: () => value })
+  }
+}

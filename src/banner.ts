@@ -1,0 +1,22 @@
+import type { Config } from './config.ts'
+import type { DemoAccount } from './setup/demo.ts'
+
+/** What to open and what to try; passwords are told once, when they are made. Empty outside the demo. */
+export function bannerFor(accounts: DemoAccount[], config: Config): string {
+  if (!config.demo) return ''
+  const open = `  Open ${config.issuer}/demo and sign in.\n`
+  if (accounts.length === 0) {
+    return `\n  Gatehouse, with the demo data of an earlier start\n\n${open}\n`
+  }
+  const width = Math.max(...accounts.map((account) => account.email.length))
+  const people = accounts.map(({ email, password, note }) => `    ${email.padEnd(width)}  ${password}  ${note}`)
+  return `
+  Gatehouse, with demo data
+
+${open}
+${people.join('\n')}
+
+  These passwords are shown only now. To start over: stop, remove ${config.dataDir}, start.
+
+`
+}

@@ -1,0 +1,10 @@
+import { applySetup, readSetupFile } from '../setup/apply-setup.ts'
+import { printChanges, printWarnings } from './print-changes.ts'
+import { withDatabase } from './with-database.ts'
+
+/** `gatehouse apply -f FILE` */
+export async function applyFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  const setup = await readSetupFile(file, environment)
+  printWarnings(setup.warnings)
+  printChanges(await withDatabase(environment, (db) => applySetup(db, setup, { actor: 'setup:apply' })))
+}

@@ -1,0 +1,105 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import { findActiveClient } from '../clients/client-queries.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import type { Queryable } from '../database/database.ts'
+import { referenceTo, type VerifyJwt } from './credential.ts'
+import type { Caller, ResolveCredential } from './resolve-credentials.ts'
+
+/** Why a caller may not ask: one answer for every cause, so that nothing can be guessed from it. */
+export type CallerFailure = 'invalid_client' | 'invalid_token'
+
+export interface CallerAuthentication {
+  /** Client authentication of an introspection request (RFC 7662 §2.1): Basic, post or a Bearer access token. */
+  authenticate(headers: IncomingHttpHeaders, form: Map<string, string>): Promise<Caller | CallerFailure>
+  /** Forgets a caller that has changed since. */
+  forget(headers: IncomingHttpHeaders, form: Map<string, string>): void
+}
+
+const mostRemembered = 1_000
+
+/**
+ * Remembers who authenticated, under a hash of what was presented: comparing a secret costs a look-up, and the same
+ * resource server asks thousands of times a second. A remembered caller is compared with the client's revision inside
+ * the resolving statement, so an edited or removed client is noticed on every node at its next question.
+ */
+export function callerAuthentication(parts: {
+  db: Queryable
+  resolve: ResolveCredential
+  verifyJwt: VerifyJwt
+}): CallerAuthentication {
+  const remembered = new Map<string, Caller>()
+
+  async function authenticate(headers: IncomingHttpHeaders, form: Map<string, string>) {
+    const { authorization = '' } = headers
+    if (/^bearer /i.test(authorization)) return authenticateByToken(authorization.slice(7).trim(), parts)
+    const key = memoryKey(authorization, form)
+    const known = remembered.get(key)
+    if (known) return known
+    const caller = await authenticateBySecret(parts.db, presentedSecret(authorization, form))
+    if (!caller) return 'invalid_client'
+    if (remembered.size >= mostRemembered) remembered.clear()
+    remembered.set(key, caller)
+    return caller
+  }
+
+  return {
+    authenticate,
+    forget: ({ authorization = '' }, form) => void remembered.delete(memoryKey(authorization, form)),
+  }
+}
+
+function memoryKey(authorization: string, form: Map<string, string>): string {
+  const presented = authorization || `${form.get('client_id')}\n${form.get('client_secret')}`
+  return sha256(presented).toString('base64')
+}
+
+interface PresentedSecret {
+  clientId: string
+  secret: string
+}
+
+/** RFC 6749 §2.3.1. Undefined: none presented, more than one way at once, or not decodable. */
+function presentedSecret(authorization: string, form: Map<string, string>): PresentedSecret | undefined {
+  const clientId = form.get('client_id')
+  const secret = form.get('client_secret')
+  if (!authorization) return clientId && secret ? { clientId, secret } : undefined
+  if (secret !== undefined || !/^basic /i.test(authorization)) return undefined
+  const decoded = Buffer.from(authorization.slice(6).trim(), 'base64').toString()
+  const colon = decoded.indexOf(':')
+  if (colon < 1) return undefined
+  try {
+    const basic = { clientId: formDecoded(decoded.slice(0, colon)), secret: formDecoded(decoded.slice(colon + 1)) }
+    return clientId === undefined || clientId === basic.clientId ? basic : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function formDecoded(value: string): string {
+  return decodeURIComponent(value.replaceAll('+', '%20'))
+}
+
+async function authenticateBySecret(db: Queryable, presented: PresentedSecret | undefined) {
+  if (!presented) return undefined
+  const client = await findActiveClient(db, presented.clientId)
+  const hash = sha256(presented.secret)
+  const expected = client?.secretHash ?? noSecret
+  if (!timingSafeEqual(expected, hash) || !client) return undefined
+  return { clientId: client.clientId, revision: client.revision }
+}
+
+const noSecret = Buffer.alloc(32)
+
+/** The token must be the client's own (client credentials): a person's token authenticates no resource server. */
+async function authenticateByToken(
+  token: string,
+  { db, resolve, verifyJwt }: { db: Queryable; resolve: ResolveCredential; verifyJwt: VerifyJwt },
+): Promise<Caller | CallerFailure> {
+  const reference = await referenceTo(token, verifyJwt)
+  const resolution = await resolve({ reference, via: 'bearer', caller: undefined })
+  if (resolution.outcome !== 'accepted' || resolution.kind !== 'access_token') return 'invalid_token'
+  if (resolution.userId !== null || resolution.clientId === null) return 'invalid_token'
+  const client = await findActiveClient(db, resolution.clientId)
+  return client ? { clientId: client.clientId, revision: client.revision } : 'invalid_token'
+}

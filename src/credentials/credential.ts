@@ -1,0 +1,27 @@
+import { sha256 } from '../crypto/sha256.ts'
+
+/** How a presented credential is looked up: never by itself, only by a hash. */
+export interface CredentialReference {
+  format: 'opaque' | 'jwt'
+  hash: Buffer
+}
+
+/** Checks the signature of a JWT of ours and returns its `jti`; undefined for anything else. */
+export type VerifyJwt = (jwt: string) => Promise<string | undefined>
+
+const opaqueForm = /^[A-Za-z0-9_-]{16,128}$/
+const jwtForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+const longestJwt = 4096
+
+/**
+ * Tells a presented credential's format by its look. A JWT counts only with our signature, and then only its record
+ * decides. Anything of neither form is undefined and costs no look-up.
+ */
+export function referenceTo(
+  presented: string,
+  verifyJwt: VerifyJwt,
+): CredentialReference | undefined | Promise<CredentialReference | undefined> {
+  if (opaqueForm.test(presented)) return { format: 'opaque', hash: sha256(presented) }
+  if (presented.length > longestJwt || !jwtForm.test(presented)) return undefined
+  return verifyJwt(presented).then((jti) => (jti ? { format: 'jwt', hash: sha256(jti) } : undefined))
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GatehouseError } from '../errors.ts'
+import { readForm } from '../http/read-form.ts'
+import type { CallerAuthentication, CallerFailure } from './authenticate-caller.ts'
+import { referenceTo, type VerifyJwt } from './credential.ts'
+import { inactive, introspectionAnswer } from './introspection-answer.ts'
+import { logText, type ResolveCredential } from './resolve-credentials.ts'
+
+export interface IntrospectionParts {
+  issuer: string
+  callers: CallerAuthentication
+  resolve: ResolveCredential
+  verifyJwt: VerifyJwt
+}
+
+/**
+ * `POST /oauth/introspect` (RFC 7662), on the node:http listener in front of Koa: the fleet calls it for every request
+ * that it serves. Our own because oidc-provider's refuses every JWT and costs several times as much.
+ */
+export function introspectionApi(parts: IntrospectionParts) {
+  return async function introspect(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await answer(parts, request, response)
+    } catch (error) {
+      if (!(error instanceof GatehouseError)) throw error
+      send(response, 400, JSON.stringify({ error: 'invalid_request', error_description: error.message }))
+    }
+  }
+}
+
+async function answer(parts: IntrospectionParts, request: IncomingMessage, response: ServerResponse) {
+  const form = await readForm(request)
+  const { headers } = request
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const caller = await parts.callers.authenticate(headers, form)
+    if (typeof caller === 'string') return refuse(response, caller, parts.issuer)
+    const token = form.get('token')
+    if (!token) throw new GatehouseError('invalid_request', 'the parameter token is missing')
+    const reference = referenceTo(token, parts.verifyJwt)
+    const resolution = await parts.resolve({
+      reference: reference instanceof Promise ? await reference : reference,
+      via: 'introspection',
+      caller,
+      ip: logText(form.get('ip'), 64),
+      userAgent: logText(form.get('user_agent')),
+      method: logText(form.get('method'), 16),
+      path: logText(form.get('path'), 1024),
+    })
+    if (resolution.outcome !== 'caller_changed')
+      return send(response, 200, introspectionAnswer(resolution, parts.issuer))
+    parts.callers.forget(headers, form)
+  }
+  return send(response, 200, inactive)
+}
+
+function refuse(response: ServerResponse, error: CallerFailure, issuer: string): void {
+  const scheme = error === 'invalid_token' ? 'Bearer' : 'Basic'
+  response.setHeader('WWW-Authenticate', `${scheme} realm="${issuer}", error="${error}"`)
+  send(response, 401, JSON.stringify({ error, error_description: 'client authentication failed' }))
+}
+
+function send(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  })
+  response.end(body)
+}

@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { coversScope, type DataScope, isDataScope } from '../authorization/data-scope.ts'
+import { covers } from '../authorization/permission.ts'
+import { GatehouseError } from '../errors.ts'
+import type { ClientAddress } from '../http/client-address.ts'
+import { sendProblem } from '../http/problem-details.ts'
+import { referenceTo, type VerifyJwt } from './credential.ts'
+import { narrowedAuthorization } from './narrowed-authorization.ts'
+import { presentedCredential } from './presented-credential.ts'
+import { type LiveCredential, logText, type ResolveCredential } from './resolve-credentials.ts'
+
+export interface VerifyParts {
+  resolve: ResolveCredential
+  verifyJwt: VerifyJwt
+  clientAddress: ClientAddress
+}
+
+/**
+ * `GET /v1/auth/verify`: introspection's decision for proxies (nginx `auth_request`, Traefik ForwardAuth, Envoy
+ * ext_authz). 200 with X-Auth-* headers, 401, or 403 when `?permission=` or `?source=&scope_id=` asks for more.
+ */
+export function verifyApi(parts: VerifyParts) {
+  return async function verify(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await answer(parts, request, response)
+    } catch (error) {
+      if (!(error instanceof GatehouseError)) throw error
+      sendProblem(response, error)
+    }
+  }
+}
+
+async function answer(parts: VerifyParts, request: IncomingMessage, response: ServerResponse) {
+  const wanted = new URL(request.url ?? '/', 'http://localhost').searchParams
+  const forwarded = forwardedRequest(request)
+  const presented = presentedCredential(request.headers, forwarded.query ?? wanted)
+  if (!presented) throw authenticationRequired()
+  const resolution = await parts.resolve({
+    reference: await referenceTo(presented.value, parts.verifyJwt),
+    via: presented.via,
+    caller: undefined,
+    ip: parts.clientAddress(request),
+    userAgent: logText(request.headers['user-agent']),
+    method: logText(forwarded.method, 16),
+    path: logText(forwarded.path, 1024),
+  })
+  if (resolution.outcome !== 'accepted' || resolution.kind === 'refresh_token') throw authenticationRequired()
+  const rights = narrowedAuthorization(resolution)
+  const permissions = JSON.parse(rights.permissions) as string[]
+  const dataScopes = JSON.parse(rights.dataScopes) as DataScope[]
+  if (!allows(wanted, permissions, dataScopes)) throw new GatehouseError('permission_denied', 'Permission denied')
+  response.writeHead(200, {
+    'Cache-Control': 'no-store',
+    'Content-Length': 0,
+    ...authHeaders(resolution, permissions, dataScopes),
+  })
+  response.end()
+}
+
+function authenticationRequired(): GatehouseError {
+  return new GatehouseError(
+    'authentication_required',
+    'Authentication required: send an access token in Authorization or an API key in X-API-Key',
+  )
+}
+
+/** An empty parameter counts as absent: proxies fill templates. */
+function allows(wanted: URLSearchParams, permissions: string[], dataScopes: DataScope[]): boolean {
+  const permission = wanted.get('permission')
+  if (permission && !permissions.some((granted) => covers(granted, permission))) return false
+  const scope = { source: wanted.get('source') || null, scope_id: wanted.get('scope_id') || null }
+  if (scope.source === null && scope.scope_id === null) return true
+  if (!isDataScope(scope)) throw new GatehouseError('invalid_request', 'scope_id needs source')
+  return dataScopes.some((granted) => coversScope(granted, scope))
+}
+
+function authHeaders(credential: LiveCredential, permissions: string[], dataScopes: DataScope[]) {
+  return {
+    'X-Auth-Subject': credential.userId ?? credential.clientId ?? '',
+    'X-Auth-Organization': credential.organizationId ?? '',
+    'X-Auth-Permissions': permissions.join(','),
+    'X-Auth-Data-Scopes': asciiJson(dataScopes),
+  }
+}
+
+/** JSON that a header can carry: everything beyond ASCII as \u escapes. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/**
+ * The request being authorized, as nginx (X-Original-*), Traefik (X-Forwarded-*) and Envoy (x-envoy-original-path) tell
+ * it. Its query may carry the API key, so only the path is kept.
+ */
+function forwardedRequest({ headers }: IncomingMessage) {
+  const header = (name: string) => (typeof headers[name] === 'string' ? (headers[name] as string) : undefined)
+  const uri = header('x-original-uri') ?? header('x-forwarded-uri') ?? header('x-envoy-original-path')
+  const [path, query] = uri?.split('?', 2) ?? []
+  return {
+    method: header('x-original-method') ?? header('x-forwarded-method'),
+    path,
+    query: query === undefined ? undefined : new URLSearchParams(query),
+  }
+}

@@ -1,0 +1,38 @@
+import { hash } from 'node:crypto'
+import type { Queryable } from '../database/database.ts'
+import type { Csrf } from '../http/csrf.ts'
+import type { Render } from '../http/render.ts'
+import { type DemoAccount, loadDemo } from '../setup/demo.ts'
+import { type Demo, demoPages } from './demo-pages.ts'
+
+/**
+ * The demo data, and the relying party that shows it. The secrets of its clients are derived from the encryption keys,
+ * so that a restarted server knows them although the database holds only their hashes.
+ */
+export async function startDemo({
+  db,
+  issuer,
+  render,
+  csrf,
+  secrets,
+}: {
+  db: Queryable
+  issuer: string
+  render: Render
+  csrf: Csrf
+  secrets: string[]
+}): Promise<{ demo: Demo; accounts: DemoAccount[] }> {
+  const secretFor = (clientId: string) => hash('sha256', `${secrets[0]} ${clientId}`, 'base64url')
+  const accounts = await loadDemo(db, { issuer, secretFor })
+  const organizations = await db.selectFrom('organizations').select(['slug', 'name']).orderBy('name').execute()
+  const demo = demoPages({
+    issuer,
+    render,
+    csrf,
+    people: accounts,
+    organizations,
+    resourceServer: { clientId: 'inventory-api', clientSecret: secretFor('inventory-api') },
+    jwtResource: 'https://reports.example',
+  })
+  return { demo, accounts }
+}

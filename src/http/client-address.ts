@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http'
+import { type BlockList, isIP } from 'node:net'
+
+/** The address of whoever sent a request. */
+export type ClientAddress = (request: IncomingMessage) => string
+
+/**
+ * X-Forwarded-For is read from the right, for as long as the address that added an entry is a trusted proxy: what a
+ * client writes there itself never counts.
+ * @param trustedProxies from TRUST_PROXY; undefined: the peer itself
+ */
+export function clientAddressFrom(trustedProxies: BlockList | undefined): ClientAddress {
+  return (request) => {
+    let address = plain(request.socket.remoteAddress ?? '')
+    if (!trustedProxies) return address
+    const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',')
+    while (trusts(trustedProxies, address)) {
+      const previous = plain(forwarded.pop()?.trim() ?? '')
+      if (!isIP(previous)) break
+      address = previous
+    }
+    return address
+  }
+}
+
+function trusts(proxies: BlockList, address: string): boolean {
+  const family = isIP(address)
+  return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** An IPv4 address as IPv4, also where the socket is a dual-stack one. */
+function plain(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}

@@ -1,0 +1,36 @@
+import type Koa from 'koa'
+import { nanoid } from 'nanoid'
+import type { Logger } from 'pino'
+import type { ClientAddress } from './client-address.ts'
+
+/**
+ * One JSON line for each request, without its query and with whatever in its path could open anything replaced. Gives
+ * each request the id that error answers show.
+ */
+export function requestLog({ log, clientAddress }: { log: Logger; clientAddress: ClientAddress }): Koa.Middleware {
+  return async (ctx, next) => {
+    const started = performance.now()
+    ctx.state.requestId = nanoid()
+    ctx.set('X-Request-Id', ctx.state.requestId)
+    try {
+      await next()
+    } finally {
+      log.info(
+        {
+          requestId: ctx.state.requestId,
+          method: ctx.method,
+          path: loggablePath(ctx.path),
+          status: ctx.status,
+          ms: Math.round(performance.now() - started),
+          ip: clientAddress(ctx.req),
+        },
+        'request',
+      )
+    }
+  }
+}
+
+/** An interaction's uid is also the value of its cookie; a refresh path holds a token. */
+export function loggablePath(path: string): string {
+  return path.replace(/^(\/interaction|\/oauth\/authorize|\/device|\/v1\/auth\/refresh)\/[^/]+/, '$1/…')
+}

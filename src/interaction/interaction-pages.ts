@@ -1,0 +1,82 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Provider } from 'oidc-provider'
+import type { Queryable } from '../database/database.ts'
+import type { ClientAddress } from '../http/client-address.ts'
+import type { Csrf } from '../http/csrf.ts'
+import { formOf } from '../http/form-body.ts'
+import type { Render } from '../http/render.ts'
+import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
+import { postConsent, showConsent } from './consent-page.ts'
+import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
+import type { KnownBrowser } from './known-browser.ts'
+import { postLogin, showLogin } from './login-page.ts'
+import { postOrganization, showOrganizations } from './select-organization-page.ts'
+
+export interface InteractionParts {
+  provider: () => Provider
+  db: Queryable
+  render: Render
+  csrf: Csrf
+  authenticateWithPassword: AuthenticateWithPassword
+  knownBrowser: KnownBrowser
+  clientAddress: ClientAddress
+}
+
+/** One step of a step's page: what it shows and what it does with the form. */
+export type StepHandler = (step: Step) => Promise<void>
+
+export interface Step extends Omit<InteractionParts, 'provider'> {
+  ctx: Koa.Context
+  provider: Provider
+  interaction: Interaction
+  form: Map<string, string>
+}
+
+const pages: Record<Interaction['prompt'], StepHandler> = {
+  login: showLogin,
+  select_organization: showOrganizations,
+  consent: showConsent,
+}
+
+/** The pages of one authorization request: sign in, pick an organization, consent. */
+export function interactionPages(parts: InteractionParts): Koa.Middleware {
+  const router = new Router()
+
+  /** "Not you?" shows the sign-in page at any step: `?prompt=login`. */
+  router.get('/interaction/:uid', async (ctx) => {
+    const step = await stepOf(parts, ctx, new Map())
+    const page = ctx.query.prompt === 'login' ? showLogin : pages[step.interaction.prompt]
+    await page(step)
+  })
+  router.post('/interaction/:uid/login', (ctx) => submit(parts, ctx, postLogin))
+  router.post('/interaction/:uid/organization', (ctx) => submit(parts, ctx, postOrganization, 'select_organization'))
+  router.post('/interaction/:uid/consent', (ctx) => submit(parts, ctx, postConsent, 'consent'))
+  router.post('/interaction/:uid/abort', (ctx) =>
+    submit(parts, ctx, (step) =>
+      finishStep(step.ctx, step.provider, {
+        error: 'access_denied',
+        error_description: 'the person went back without signing in',
+      }),
+    ),
+  )
+  return router.routes() as unknown as Koa.Middleware
+}
+
+/** A form of another step than the one that is due shows that step instead: none can be skipped or repeated. */
+async function submit(parts: InteractionParts, ctx: Koa.Context, handle: StepHandler, due?: Interaction['prompt']) {
+  const form = await formOf(ctx)
+  parts.csrf.require(ctx, form)
+  const step = await stepOf(parts, ctx, form)
+  if (due && step.interaction.prompt !== due) {
+    ctx.status = 303
+    ctx.redirect(`/interaction/${step.interaction.uid}`)
+    return
+  }
+  await handle(step)
+}
+
+async function stepOf(parts: InteractionParts, ctx: Koa.Context, form: Map<string, string>): Promise<Step> {
+  const provider = parts.provider()
+  return { ...parts, ctx, provider, form, interaction: await requireInteraction(ctx, provider) }
+}

@@ -1,0 +1,96 @@
+import type Koa from 'koa'
+import { errors, type Provider } from 'oidc-provider'
+import type { Organization } from '../database/schema.ts'
+import { GatehouseError } from '../errors.ts'
+import { formTargetOf } from '../http/form-target.ts'
+
+/** What every page of an authorization request knows. */
+export interface Interaction {
+  uid: string
+  prompt: 'login' | 'select_organization' | 'consent'
+  params: Record<string, unknown>
+  client: { clientId: string; name: string; logoUri: string | undefined; firstParty: boolean }
+  /** The person who is signed in so far. */
+  userId: string | undefined
+  grantId: string | undefined
+  promptDetails: Record<string, unknown>
+  /** Id of the organization that the person picked in an earlier step. */
+  pickedOrganizationId: string | undefined
+}
+
+/** What a finished step tells oidc-provider. */
+export interface InteractionResult {
+  login?: { accountId: string; amr: string[]; remember: boolean }
+  select_organization?: { organizationId: string }
+  consent?: { grantId: string }
+  error?: string
+  error_description?: string
+}
+
+/**
+ * The interaction of this request. It is bound to the browser that began it: the library reads its id from a signed
+ * cookie, and the address must name the same.
+ * @throws GatehouseError not_found when it has ended, or another browser began it
+ */
+export async function requireInteraction(ctx: Koa.Context, provider: Provider): Promise<Interaction> {
+  const details = await interactionDetails(ctx, provider)
+  if (details.uid !== ctx.params.uid) throw interactionEnded()
+  const { params, prompt, session, grantId, lastSubmission } = details
+  const client = await provider.Client.find(String(params.client_id))
+  if (!client) throw interactionEnded()
+  const picked = lastSubmission?.select_organization as { organizationId: string } | undefined
+  return {
+    uid: details.uid,
+    prompt: prompt.name as Interaction['prompt'],
+    params,
+    client: {
+      clientId: client.clientId,
+      name: client.clientName ?? client.clientId,
+      logoUri: client.logoUri,
+      firstParty: client.first_party === true,
+    },
+    userId: session?.accountId,
+    grantId,
+    promptDetails: prompt.details,
+    pickedOrganizationId: picked?.organizationId,
+  }
+}
+
+/**
+ * Ends a step and sends the browser on to the next one, or to the client. `login` starts anew: what an earlier person
+ * picked or consented to in this interaction is not carried over.
+ */
+export async function finishStep(ctx: Koa.Context, provider: Provider, result: InteractionResult): Promise<void> {
+  const mergeWithLastSubmission = result.login === undefined
+  const location = await provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission })
+  ctx.status = 303
+  ctx.redirect(location)
+}
+
+/** Where the browser may be sent from a form of this interaction. */
+export function formTargets({ params }: Pick<Interaction, 'params'>): string[] {
+  return typeof params.redirect_uri === 'string' ? [formTargetOf(params.redirect_uri)] : []
+}
+
+/** Name, mark and colour of the organization a page speaks for. */
+export function brandOf(organization: Organization | undefined) {
+  if (!organization) return undefined
+  const { name, logoUrl, accentColor } = organization
+  return { name, logoUrl: logoUrl ?? undefined, accentColor: accentColor ?? undefined }
+}
+
+async function interactionDetails(ctx: Koa.Context, provider: Provider) {
+  try {
+    return await provider.interactionDetails(ctx.req, ctx.res)
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) throw interactionEnded()
+    throw error
+  }
+}
+
+function interactionEnded(): GatehouseError {
+  return new GatehouseError(
+    'not_found',
+    'This sign-in has ended, or was started in another browser. Go back to the application and sign in again.',
+  )
+}

@@ -1,0 +1,49 @@
+import type { User } from '../database/schema.ts'
+import { GatehouseError } from '../errors.ts'
+import { chooseOrganization } from '../oidc/organization-choice.ts'
+import { findOrganizationForUser, type OrganizationOption } from '../organizations/organization-queries.ts'
+import { findActiveUser } from '../users/user-queries.ts'
+import { brandOf, finishStep, formTargets } from './interaction.ts'
+import type { Step } from './interaction-pages.ts'
+
+/** The chooser, or the page that says that there is nothing to choose from. */
+export async function showOrganizations(step: Step): Promise<void> {
+  const { ctx, interaction, db } = step
+  const user = await requireSignedInUser(step)
+  const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: undefined })
+  const common = {
+    userName: user.name,
+    email: user.email,
+    clientName: interaction.client.name,
+    notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
+    abortAction: `/interaction/${interaction.uid}/abort`,
+  }
+  const options = { formAction: formTargets(interaction) }
+  if (choice.outcome === 'none') {
+    await step.render(ctx, 'interaction/no-organization', common, options)
+    return
+  }
+  const organizations = choice.outcome === 'ambiguous' ? choice.organizations.map(toRow) : []
+  const action = `/interaction/${interaction.uid}/organization`
+  await step.render(ctx, 'interaction/select-organization', { ...common, organizations, action }, options)
+}
+
+/** The membership is checked again: the page may be old, and the form may say anything. */
+export async function postOrganization(step: Step): Promise<void> {
+  const user = await requireSignedInUser(step)
+  const organization = await findOrganizationForUser(step.db, user, step.form.get('organization') ?? '')
+  if (!organization) throw new GatehouseError('not_found', 'You do not belong to that organization.')
+  await finishStep(step.ctx, step.provider, { select_organization: { organizationId: organization.id } })
+}
+
+export async function requireSignedInUser({ db, interaction }: Pick<Step, 'db' | 'interaction'>): Promise<User> {
+  const user = interaction.userId ? await findActiveUser(db, interaction.userId) : undefined
+  if (!user) throw new GatehouseError('authentication_required', 'Sign in again to go on.')
+  return user
+}
+
+function toRow(organization: OrganizationOption) {
+  const { id, slug, name, admin, teamCount } = organization
+  const teams = teamCount === 1 ? '1 team' : `${teamCount} teams`
+  return { id, slug, name, detail: admin ? 'admin' : teams, brand: brandOf(organization) }
+}

@@ -1,0 +1,49 @@
+import cluster from 'node:cluster'
+import { DataDirInUseError } from '../adapters/pglite-pool.ts'
+import { bannerFor } from './banner.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
+import { createLog } from './log.ts'
+import { startServer } from './server.ts'
+import { SetupError } from './setup/setup-error.ts'
+import { superviseWorkers } from './workers.ts'
+
+/** Reads the environment, starts the server, stops it on SIGTERM. Nothing else. */
+try {
+  const config = readConfig(process.env)
+  if (config.workers > 1 && cluster.isPrimary) superviseWorkers(config)
+  else await serve(config)
+} catch (error) {
+  if (!(error instanceof Error)) throw error
+  process.exit(fail(error))
+}
+
+async function serve(config: Config): Promise<void> {
+  const log = createLog(config.logLevel)
+  console.warn = (message: unknown) => log.warn(String(message))
+  console.info = (message: unknown) => log.info(String(message))
+  const server = await startServer(config, { log, environment: process.env })
+  if (cluster.isPrimary) {
+    process.stdout.write(bannerFor(server.demoAccounts, config))
+    process.stdout.write(`gatehouse ready on ${server.url}\n`)
+  } else process.send?.('ready')
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) return
+      stopping = true
+      server.stop().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      )
+    })
+  }
+}
+
+/** What the operator can mend is told in lines, not as a stack. @returns the exit code */
+function fail(error: Error): number {
+  const refused = error instanceof ConfigError || error instanceof SetupError
+  if (refused || error instanceof DataDirInUseError || 'code' in error) {
+    for (const line of error.message.split('\n')) process.stderr.write(`gatehouse: ${line}\n`)
+  } else console.error(error)
+  return refused ? 2 : 1
+}

@@ -1,0 +1,74 @@
+import type { JWK } from 'jose'
+import { sql } from 'kysely'
+import type { Provider } from 'oidc-provider'
+import type { VerifyJwt } from '../credentials/credential.ts'
+import { jwtVerifier } from '../credentials/verify-jwt.ts'
+import type { Encryption } from '../crypto/encryption.ts'
+import type { Queryable } from '../database/database.ts'
+import { createProvider, type ProviderParts } from './provider.ts'
+import { loadSigningKeys } from './signing-keys.ts'
+
+const refreshMs = 5_000
+
+/**
+ * The provider and the verifier as the database has them now. oidc-provider takes its keys and scopes once, so it is
+ * built anew when a key was rotated or the catalogue of permissions changed; requests under way keep the one they began
+ * with.
+ */
+export interface CurrentProvider {
+  provider(): Provider
+  verifyJwt: VerifyJwt
+  /** Looks for a change now; it is also looked for every few seconds. */
+  refresh(): Promise<void>
+  stop(): void
+}
+
+export async function keepCurrentProvider(parts: {
+  db: Queryable
+  encryption: Encryption
+  provider: Omit<ProviderParts, 'signingKeys' | 'permissionNames'>
+  onBuild: (provider: Provider) => void
+  onError: (error: unknown) => void
+}): Promise<CurrentProvider> {
+  let current = await build()
+
+  async function build() {
+    const signingKeys = await loadSigningKeys(parts.db, parts.encryption)
+    const version = await readVersion(parts.db)
+    const permissionNames = await listPermissionNames(parts.db)
+    const provider = createProvider({ ...parts.provider, signingKeys, permissionNames })
+    parts.onBuild(provider)
+    const verifyJwt = jwtVerifier(signingKeys.map(publicPart), parts.provider.issuer)
+    return { provider, verifyJwt, version }
+  }
+
+  async function refresh() {
+    if ((await readVersion(parts.db)) !== current.version) current = await build()
+  }
+
+  const timer = setInterval(() => refresh().catch(parts.onError), refreshMs)
+  timer.unref()
+  return {
+    provider: () => current.provider,
+    verifyJwt: (jwt) => current.verifyJwt(jwt),
+    refresh,
+    stop: () => clearInterval(timer),
+  }
+}
+
+async function listPermissionNames(db: Queryable): Promise<string[]> {
+  const rows = await db.selectFrom('permissions').select('name').orderBy('name').execute()
+  return rows.map((row) => row.name)
+}
+
+/** Changes with whatever the provider is built from. */
+async function readVersion(db: Queryable): Promise<string> {
+  const { rows } = await sql<{ version: string }>`select concat(
+    (select string_agg(kid || status, ',' order by kid) from signing_keys), '/',
+    (select md5(string_agg(name, ',' order by name)) from permissions)) as version`.execute(db)
+  return rows[0]?.version ?? ''
+}
+
+function publicPart({ d, p, q, dp, dq, qi, ...jwk }: JWK): JWK {
+  return jwk
+}

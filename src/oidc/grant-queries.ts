@@ -1,0 +1,63 @@
+import type { Queryable } from '../database/database.ts'
+
+/** Ends what a grant gave: its access and refresh tokens are dead in the next statement that looks them up. */
+export async function revokeGrant(db: Queryable, grantId: string): Promise<void> {
+  await db
+    .updateTable('oauthGrants')
+    .set({ revokedAt: new Date() })
+    .where('id', '=', grantId)
+    .where('revokedAt', 'is', null)
+    .execute()
+}
+
+/** Ends every grant that a session gave (sign-out), or those of one client. */
+export async function revokeGrantsOfSession(db: Queryable, sessionUid: string, clientId?: string): Promise<void> {
+  let revocation = db
+    .updateTable('oauthGrants')
+    .set({ revokedAt: new Date() })
+    .where('sessionUid', '=', sessionUid)
+    .where('revokedAt', 'is', null)
+  if (clientId) revocation = revocation.where('clientId', '=', clientId)
+  await revocation.execute()
+}
+
+/**
+ * A grant whose user, membership and organization are all active. A superadmin acts in every organization, member or
+ * not; a deactivated user or suspended organization stops a superadmin too.
+ */
+export function findLiveGrant(db: Queryable, id: string) {
+  return liveGrants(db).where('g.id', '=', id).executeTakeFirst()
+}
+
+/** The latest grant of this session to a client in an organization: what the person has consented to already. */
+export function findGrantOfSession(
+  db: Queryable,
+  { sessionUid, clientId, organizationId }: { sessionUid: string; clientId: string; organizationId: string },
+) {
+  return liveGrants(db)
+    .where('g.sessionUid', '=', sessionUid)
+    .where('g.clientId', '=', clientId)
+    .where('g.organizationId', '=', organizationId)
+    .orderBy('g.createdAt', 'desc')
+    .executeTakeFirst()
+}
+
+function liveGrants(db: Queryable) {
+  return db
+    .selectFrom('oauthGrants as g')
+    .innerJoin('users as u', 'u.id', 'g.userId')
+    .innerJoin('organizations as o', 'o.id', 'g.organizationId')
+    .leftJoin('memberships as m', (join) =>
+      join.onRef('m.organizationId', '=', 'g.organizationId').onRef('m.userId', '=', 'g.userId'),
+    )
+    .select(['g.id', 'g.payload', 'g.organizationId', 'g.sessionUid'])
+    .where('g.revokedAt', 'is', null)
+    .where('u.deactivatedAt', 'is', null)
+    .where('o.suspendedAt', 'is', null)
+    .where((where) =>
+      where.or([
+        where('u.superadmin', '=', true),
+        where.and([where('m.id', 'is not', null), where('m.deactivatedAt', 'is', null)]),
+      ]),
+    )
+}

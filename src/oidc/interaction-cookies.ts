@@ -1,0 +1,62 @@
+import Cookies from 'cookies'
+import type Koa from 'koa'
+
+/**
+ * `__Host-` binds a cookie to this very host over https: a neighbouring subdomain can neither read nor plant it. It
+ * demands `Path=/`, while the library tells interactions apart by the cookie's path; `install` puts the interaction's
+ * uid into the name instead, so that two tabs do not end each other's sign-in.
+ */
+export function cookieNames(issuer: string) {
+  const prefix = issuer.startsWith('https:') ? '__Host-' : ''
+  return {
+    session: `${prefix}gatehouse-session`,
+    interaction: `${prefix}gatehouse-interaction`,
+    resume: `${prefix}gatehouse-resume`,
+  }
+}
+
+/** Gives every context of `app` a cookie jar in which an interaction's cookies carry its uid in their names. */
+export function installInteractionCookies(app: Koa, issuer: string): void {
+  const names = cookieNames(issuer)
+  const perInteraction = new Set<string>([names.interaction, names.resume])
+  const jars = new WeakMap<Koa.Context, Cookies>()
+  const secure = issuer.startsWith('https:')
+
+  class InteractionCookies extends Cookies {
+    readonly #uidOfPath: string
+
+    constructor(ctx: Koa.Context) {
+      super(ctx.req, ctx.res, { keys: app.keys as string[], secure })
+      this.#uidOfPath = uidOfPath(ctx.req.url ?? '')
+    }
+
+    override get(name: string, options?: Cookies.GetOption) {
+      return super.get(perInteraction.has(name) ? `${name}-${this.#uidOfPath}` : name, options)
+    }
+
+    override set(name: string, value?: string | null, options?: Cookies.SetOption) {
+      if (!perInteraction.has(name)) return super.set(name, value, options)
+      return super.set(`${name}-${value || this.#uidOfPath}`, value, { ...options, path: '/' })
+    }
+  }
+
+  Object.defineProperty(app.context, 'cookies', {
+    configurable: true,
+    get(this: Koa.Context) {
+      let jar = jars.get(this)
+      if (!jar) {
+        jar = new InteractionCookies(this)
+        jars.set(this, jar)
+      }
+      return jar
+    },
+    set(this: Koa.Context, jar: Cookies) {
+      jars.set(this, jar)
+    },
+  })
+}
+
+/** `/interaction/:uid…`, `/oauth/authorize/:uid` and `/device/:uid` name the interaction they belong to. */
+function uidOfPath(url: string): string {
+  return /^\/(?:interaction|oauth\/authorize|device)\/([\w-]{10,64})(?:[/?]|$)/.exec(url)?.[1] ?? ''
+}

@@ -1,0 +1,82 @@
+import type { Client, KoaContextWithOIDC } from 'oidc-provider'
+import { formTargetOf } from '../http/form-target.ts'
+import type { Render } from '../http/render.ts'
+import type { ProviderPages } from './provider.ts'
+
+/** The pages that oidc-provider asks us for: errors, sign-out and the device code. */
+export function providerPages({ render }: { render: Render }): ProviderPages {
+  return {
+    async error(ctx, out) {
+      const { error, error_description: description } = out
+      await render(
+        ctx,
+        'error',
+        {
+          title: errorTitles[error] ?? 'That did not work',
+          message: description ?? 'The application sent a request that cannot be answered.',
+          hint: 'Go back to the application and try again. If it happens again, tell whoever runs the application.',
+          code: error,
+          requestId: ctx.state.requestId,
+        },
+        { status: ctx.status },
+      )
+    },
+    async signOut(ctx) {
+      const { state } = ctx.oidc.session as { state?: Record<string, string> }
+      await render(
+        ctx,
+        'sign-out',
+        { clientName: clientName(ctx), xsrf: state?.secret, action: ctx.oidc.urlFor('end_session_confirm') },
+        { formAction: state?.postLogoutRedirectUri ? [formTargetOf(state.postLogoutRedirectUri)] : [] },
+      )
+    },
+    signedOut: (ctx) => render(ctx, 'signed-out', { clientName: clientName(ctx), clientUri: clientOf(ctx)?.clientUri }),
+    deviceCode: (ctx, error) =>
+      render(ctx, 'device-code', {
+        action: ctx.oidc.urlFor('code_verification'),
+        xsrf: xsrfOf(ctx),
+        userCode: (error as { userCode?: string } | undefined)?.userCode,
+        error: error && deviceErrorMessage(error),
+      }),
+    deviceConfirm: (ctx, userCode) =>
+      render(ctx, 'device-confirm', {
+        action: ctx.oidc.urlFor('code_verification'),
+        xsrf: xsrfOf(ctx),
+        userCode,
+        clientName: clientName(ctx),
+      }),
+    deviceDone: (ctx) => render(ctx, 'device-done', { clientName: clientName(ctx) }),
+  }
+}
+
+const errorTitles: Record<string, string> = {
+  invalid_client: 'Unknown application',
+  invalid_redirect_uri: 'This link cannot be followed',
+  access_denied: 'Access was not given',
+  server_error: 'Something went wrong',
+}
+
+/** The library names its page errors by class. */
+function deviceErrorMessage(error: Error): string {
+  const messages: Record<string, string> = {
+    NoCodeError: 'Enter the code that your device shows.',
+    NotFoundError: 'That code is not known. Check it and try again.',
+    ExpiredError: 'That code has expired. Ask your device for a new one.',
+    AlreadyUsedError: 'That code has been used. Ask your device for a new one.',
+    AbortedError: 'Signing in on the device was cancelled.',
+  }
+  return messages[error.name] ?? messages[error.constructor.name] ?? 'That did not work. Try again.'
+}
+
+function clientOf(ctx: KoaContextWithOIDC): Client | undefined {
+  return ctx.oidc.client
+}
+
+function clientName(ctx: KoaContextWithOIDC): string | undefined {
+  const client = clientOf(ctx)
+  return client && (client.clientName ?? client.clientId)
+}
+
+function xsrfOf(ctx: KoaContextWithOIDC): string | undefined {
+  return (ctx.oidc.session as { state?: { secret: string } }).state?.secret
+}

@@ -1,0 +1,62 @@
+import type Koa from 'koa'
+import mount from 'koa-mount'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Encryption } from '../crypto/encryption.ts'
+import type { RequestDatabase } from '../database/request-transaction.ts'
+import { formTargetOf } from '../http/form-target.ts'
+import { allowFormTargets } from '../http/security-headers.ts'
+import type { CurrentProvider } from './current-provider.ts'
+import { acceptJwtForRevocation } from './revoke-jwt.ts'
+import { revokeGrantsOnSignOut } from './sign-out.ts'
+import { tokenRequest } from './token-request.ts'
+
+interface ProviderRoutes {
+  current: CurrentProvider
+  database: RequestDatabase
+  encryption: Encryption
+}
+
+/** oidc-provider mounted last, with what its endpoints need around them. */
+export function providerRoutes({ current, database, encryption }: ProviderRoutes): Koa.Middleware {
+  const around: Record<string, Koa.Middleware[]> = {
+    'POST /oauth/token': [tokenRequest({ database, encryption })],
+    'POST /oauth/revoke': [
+      acceptJwtForRevocation(() => current.verifyJwt),
+      (_ctx, next) => database.inTransaction(() => next()),
+    ],
+    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database)],
+  }
+  /** Where scopes are asked for, a permission that was added a moment ago must be known. */
+  const asksForScopes = new Set(['/oauth/authorize', '/oauth/par', '/oauth/device_authorization'])
+  const mounted = new WeakMap<object, Koa.Middleware>()
+
+  function library(): Koa.Middleware {
+    const provider = current.provider()
+    let middleware = mounted.get(provider)
+    if (!middleware) {
+      middleware = mount(provider as unknown as Koa)
+      mounted.set(provider, middleware)
+    }
+    return middleware
+  }
+
+  return async (ctx, next) => {
+    if (asksForScopes.has(ctx.path)) await current.refresh()
+    const [outer, inner] = around[`${ctx.method} ${ctx.path}`] ?? []
+    const respond = async () => {
+      await library()(ctx, next)
+      allowFormTargets(ctx, formTargetsOf(ctx as KoaContextWithOIDC))
+    }
+    if (!outer) return respond()
+    return outer(ctx, inner ? async () => inner(ctx, respond) : respond)
+  }
+}
+
+/** The library's own forms (form_post, signing somebody else out first) lead to the client at the end. */
+function formTargetsOf(ctx: KoaContextWithOIDC): string[] {
+  const { oidc } = ctx
+  const state = (oidc?.session as { state?: { postLogoutRedirectUri?: string } } | undefined)?.state
+  return [oidc?.params?.redirect_uri, oidc?.entities?.Interaction?.params?.redirect_uri, state?.postLogoutRedirectUri]
+    .filter((uri): uri is string => typeof uri === 'string' && URL.canParse(uri))
+    .map(formTargetOf)
+}

@@ -1,0 +1,71 @@
+import type { Queryable } from '../database/database.ts'
+import type { Organization, User } from '../database/schema.ts'
+
+/** An organization that somebody may act in, with what the chooser shows of it. */
+export interface OrganizationOption extends Organization {
+  admin: boolean
+  teamCount: number
+}
+
+/** The organizations in which a user is an active member, by name. */
+export function listOrganizationsOfUser(db: Queryable, userId: string): Promise<OrganizationOption[]> {
+  return db
+    .selectFrom('organizations as o')
+    .innerJoin('memberships as m', 'm.organizationId', 'o.id')
+    .selectAll('o')
+    .select('m.admin')
+    .select((column) =>
+      column
+        .selectFrom('teamMembers as t')
+        .select((count) => count.fn.countAll<number>().as('teams'))
+        .whereRef('t.membershipId', '=', 'm.id')
+        .as('teamCount'),
+    )
+    .where('m.userId', '=', userId)
+    .where('m.deactivatedAt', 'is', null)
+    .where('o.suspendedAt', 'is', null)
+    .orderBy('o.name')
+    .orderBy('o.id')
+    .execute() as Promise<OrganizationOption[]>
+}
+
+/** What a superadmin who belongs to no organization may choose from: every active one, by name. */
+export async function listActiveOrganizations(db: Queryable, limit: number): Promise<OrganizationOption[]> {
+  const organizations = await db
+    .selectFrom('organizations')
+    .selectAll()
+    .where('suspendedAt', 'is', null)
+    .orderBy('name')
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return organizations.map((organization) => ({ ...organization, admin: true, teamCount: 0 }))
+}
+
+/** An active organization by slug or id. */
+export function findOrganization(db: Queryable, slugOrId: string): Promise<Organization | undefined> {
+  return db
+    .selectFrom('organizations')
+    .selectAll()
+    .where((where) => where.or([where('slug', '=', slugOrId), where('id', '=', slugOrId)]))
+    .where('suspendedAt', 'is', null)
+    .executeTakeFirst()
+}
+
+/** The organization, if the user may act in it: as an active member, or as superadmin. */
+export async function findOrganizationForUser(
+  db: Queryable,
+  user: Pick<User, 'id' | 'superadmin'>,
+  slugOrId: string,
+): Promise<Organization | undefined> {
+  const organization = await findOrganization(db, slugOrId)
+  if (!organization || user.superadmin) return organization
+  const membership = await db
+    .selectFrom('memberships')
+    .select('id')
+    .where('organizationId', '=', organization.id)
+    .where('userId', '=', user.id)
+    .where('deactivatedAt', 'is', null)
+    .executeTakeFirst()
+  return membership && organization
+}

@@ -1,0 +1,92 @@
+import { isIPv6 } from 'node:net'
+import { recordSignIn, type SignInUse } from '../authentication-log/record-sign-in.ts'
+import { sha256 } from '../crypto/sha256.ts'
+import type { Queryable } from '../database/database.ts'
+import type { User } from '../database/schema.ts'
+import type { CreateRateLimit } from '../http/rate-limit.ts'
+import { findUserByEmail } from '../users/user-queries.ts'
+import { hashPassword, needsRehash, verifyPassword } from './password.ts'
+
+export type PasswordOutcome =
+  | { outcome: 'authenticated'; user: User }
+  /** Unknown e-mail, wrong password and deactivated user look the same, and take the same time. */
+  | { outcome: 'rejected' }
+  | { outcome: 'limited'; retryAfterSeconds: number }
+
+export interface PasswordAttempt {
+  email: string
+  password: string
+  ip: string
+  userAgent: string | undefined
+  clientId: string | undefined
+  /** Names a browser in which this person has signed in before: a stranger's failures don't lock it out. */
+  knownBrowser: string | undefined
+}
+
+export type AuthenticateWithPassword = (attempt: PasswordAttempt) => Promise<PasswordOutcome>
+
+const minutes = 60
+
+/**
+ * Signs a person in by password: at most ten tries in five minutes for an address, counted once for every spelling,
+ * channel and node, whether anybody has that address or not; a hundred from one network address. Every try is logged.
+ */
+export function passwordAuthentication({
+  db,
+  createRateLimit,
+}: {
+  db: Queryable
+  createRateLimit: CreateRateLimit
+}): AuthenticateWithPassword {
+  const ofAccount = createRateLimit({ name: 'password-account', points: 10, seconds: 5 * minutes })
+  const ofAddress = createRateLimit({ name: 'password-address', points: 100, seconds: 5 * minutes })
+
+  return async (attempt) => {
+    const account = accountKey(attempt)
+    const retryAfterSeconds = (await ofAccount.take(account)) || (await ofAddress.take(network(attempt.ip)))
+    if (retryAfterSeconds > 0) {
+      await record(db, attempt, { outcome: 'refused', reason: 'limited', user: undefined })
+      return { outcome: 'limited', retryAfterSeconds }
+    }
+    const user = await findUserByEmail(db, attempt.email)
+    const matches = await verifyPassword(user?.passwordHash, attempt.password)
+    if (!user || !matches || user.deactivatedAt) {
+      await record(db, attempt, { outcome: 'refused', reason: reasonOf(user, matches), user })
+      return { outcome: 'rejected' }
+    }
+    await ofAccount.reset(account)
+    await record(db, attempt, { outcome: 'accepted', reason: null, user })
+    await rehashIfWeak(db, user, attempt.password)
+    return { outcome: 'authenticated', user }
+  }
+}
+
+function reasonOf(user: User | undefined, matches: boolean): SignInUse['reason'] {
+  if (!user) return 'unknown'
+  return matches ? 'user_deactivated' : 'wrong_password'
+}
+
+function record(db: Queryable, attempt: PasswordAttempt, use: Pick<SignInUse, 'outcome' | 'reason' | 'user'>) {
+  const { clientId, ip, userAgent } = attempt
+  return recordSignIn(db, { ...use, clientId, ip, userAgent })
+}
+
+/** The address itself is no counter's name: counters may be read by whoever operates Redis. */
+function accountKey({ email, knownBrowser }: PasswordAttempt): string {
+  return sha256(`${knownBrowser ?? ''}:${email.trim().toLowerCase()}`).toString('base64url')
+}
+
+/** One household or server may own a whole IPv6 /64. */
+function network(ip: string): string {
+  return isIPv6(ip) ? ip.split(':').slice(0, 4).join(':') : ip
+}
+
+async function rehashIfWeak(db: Queryable, user: User, password: string): Promise<void> {
+  if (!user.passwordHash || !needsRehash(user.passwordHash)) return
+  await db
+    .updateTable('users')
+    .set({ passwordHash: await hashPassword(password) })
+    .where('id', '=', user.id)
+    .where('passwordHash', '=', user.passwordHash)
+    .execute()
+}

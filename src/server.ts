@@ -1,0 +1,194 @@
+import { createServer, type Server } from 'node:http'
+import { sql } from 'kysely'
+import { Provider } from 'oidc-provider'
+import type { Logger } from 'pino'
+import { adapterFactory } from '../adapters/adapter-factory.ts'
+import { postgresProtocolState } from '../adapters/postgres-protocol-state.ts'
+import { redisProtocolState } from '../adapters/redis-protocol-state.ts'
+import { sweepExpired } from '../adapters/sweep.ts'
+import { createListener } from './app.ts'
+import { maintainPartitions } from './authentication-log/partitions.ts'
+import type { Config } from './config.ts'
+import { callerAuthentication } from './credentials/authenticate-caller.ts'
+import { credentialResolver } from './credentials/resolve-credentials.ts'
+import { encryptionWith } from './crypto/encryption.ts'
+import { type Database, openDatabase } from './database/database.ts'
+import { migrate } from './database/migrate.ts'
+import { requestDatabase } from './database/request-transaction.ts'
+import { startDemo } from './demo/start-demo.ts'
+import { createAssets } from './http/assets.ts'
+import { clientAddressFrom } from './http/client-address.ts'
+import { createCsrf } from './http/csrf.ts'
+import { createOutboundFetch } from './http/outbound-fetch.ts'
+import { rateLimits } from './http/rate-limit.ts'
+import { createRenderer } from './http/render.ts'
+import { KnownBrowser } from './interaction/known-browser.ts'
+import { keepCurrentProvider } from './oidc/current-provider.ts'
+import { installInteractionCookies } from './oidc/interaction-cookies.ts'
+import { providerPages } from './oidc/provider-pages.ts'
+import { passwordAuthentication } from './passwords/authenticate-with-password.ts'
+import { connectRedis } from './redis/redis.ts'
+import { applySetupFile } from './setup/apply-setup.ts'
+import type { DemoAccount } from './setup/demo.ts'
+
+export interface RunningServer {
+  url: string
+  database: Database
+  /** People of the demo with the passwords made just now; empty when there are none to tell. */
+  demoAccounts: DemoAccount[]
+  /** Stops accepting, lets requests under way finish, closes everything. */
+  stop(): Promise<void>
+}
+
+const drainMs = 10_000
+const sweepEveryMs = 60_000
+
+/**
+ * The composition root: every part is made here and handed to those that need it.
+ * @param options.environment where the setup file's `…_env` names are looked up
+ */
+export async function startServer(
+  config: Config,
+  { log, environment }: { log: Logger; environment: NodeJS.ProcessEnv },
+): Promise<RunningServer> {
+  const { issuer } = config
+  const onError = (error: unknown) => log.error({ err: error }, 'background work failed')
+  const store = await openDatabase({ ...config, onError })
+  const redis = config.redisUrl ? await connectRedis(config.redisUrl, { onError }) : undefined
+  await migrate(store.db)
+  await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
+  if (config.setupFile) await applySetupFile(store.db, config.setupFile, { actor: 'setup:boot', environment })
+
+  const encryption = encryptionWith(config.encryptionKeys)
+  const database = requestDatabase(store.db)
+  const cookieKeys = encryption.derivedKeys('cookies')
+  const csrf = createCsrf({ issuer, keys: encryption.derivedKeys('csrf') })
+  const assets = await createAssets()
+  const render = createRenderer({ issuer, assets, csrf })
+  const clientAddress = clientAddressFrom(config.trustedProxies)
+  const resolve = credentialResolver(store.pool)
+
+  const current = await keepCurrentProvider({
+    db: store.db,
+    encryption,
+    provider: {
+      issuer,
+      sessionSeconds: config.sessionSeconds,
+      db: database.current,
+      adapter: adapterFactory({
+        db: database.current,
+        protocolState: redis
+          ? redisProtocolState({ db: database.current, redis })
+          : postgresProtocolState({ db: database.current }),
+        verifiedJwtId: () => Provider.ctx?.state.verifiedJwtId as string | undefined,
+      }),
+      cookieKeys,
+      fetch: createOutboundFetch(config.outboundAllowedHosts),
+      pages: providerPages({ render }),
+    },
+    onBuild: (provider) => installInteractionCookies(provider, issuer),
+    onError,
+  })
+  const demo = config.demo
+    ? await startDemo({ db: store.db, issuer, render, csrf, secrets: encryption.derivedKeys('demo') })
+    : undefined
+
+  let draining = false
+  const listener = createListener({
+    issuer,
+    log,
+    db: store.db,
+    database,
+    encryption,
+    current,
+    resolve,
+    callers: callerAuthentication({ db: store.db, resolve, verifyJwt: current.verifyJwt }),
+    authenticateWithPassword: passwordAuthentication({
+      db: store.db,
+      createRateLimit: rateLimits({ pool: store.pool, redis }),
+    }),
+    clientAddress,
+    render,
+    assets,
+    csrf,
+    knownBrowser: new KnownBrowser({ key: encryption.derivedKeys('known browser')[0]!, issuer }),
+    cookieKeys,
+    isReady: async () => !draining && (await canWork(store, redis)),
+    demo: demo?.demo,
+  })
+  const server = createServer(
+    { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 65_000 },
+    listener,
+  )
+  await listen(server, config)
+  const stopSweeping = sweepNowAndThen(store, config, onError)
+
+  return {
+    url: issuer,
+    database: store,
+    demoAccounts: demo?.accounts ?? [],
+    async stop() {
+      draining = true
+      current.stop()
+      stopSweeping()
+      await drain(server)
+      await store.close()
+      redis?.disconnect()
+    },
+  }
+}
+
+async function canWork(store: Database, redis: { ping(): Promise<string> } | undefined): Promise<boolean> {
+  try {
+    await Promise.all([sql`select 1`.execute(store.db), redis?.ping()])
+    return true
+  } catch {
+    return false
+  }
+}
+
+function listen(server: Server, { port, host }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function drain(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), drainMs).unref()
+  })
+}
+
+/** Every node sweeps, each at its own moment; rows that another node holds are left to it. */
+function sweepNowAndThen(store: Database, config: Config, onError: (error: unknown) => void): () => void {
+  let timer: NodeJS.Timeout
+  let stopped = false
+  let lastMaintenance = Date.now()
+  const schedule = () => {
+    timer = setTimeout(sweep, sweepEveryMs * (0.5 + Math.random()))
+    timer.unref()
+  }
+  async function sweep() {
+    try {
+      await sweepExpired(store.db)
+      if (Date.now() - lastMaintenance > 3_600_000) {
+        await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
+        lastMaintenance = Date.now()
+      }
+    } catch (error) {
+      onError(error)
+    }
+    if (!stopped) schedule()
+  }
+  schedule()
+  return () => {
+    stopped = true
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,62 @@
+import type { Grants } from '../authorization/grants.ts'
+import type { NewTeam, TeamEdit, TeamPlace } from '../authorization/save-team.ts'
+import type { NewClient } from '../clients/save-client.ts'
+import type { MembershipEdit, NewMembership } from '../organizations/save-membership.ts'
+import type { NewOrganization, OrganizationEdit } from '../organizations/save-organization.ts'
+import type { NewUser, UserEdit } from '../users/save-user.ts'
+
+/** A new user whose password, if it is given in plain, has not been hashed yet. */
+export interface PlannedUser extends NewUser {
+  password: string | undefined
+}
+
+interface InOrganization {
+  id: string
+  organizationId: string
+}
+
+/** The rows that make a plan true, gathered by kind so that each kind is a few statements. */
+export interface SetupWrites {
+  permissions: { name: string; description: string }[]
+  newUsers: PlannedUser[]
+  userEdits: { id: string; edit: UserEdit }[]
+  newOrganizations: NewOrganization[]
+  organizationEdits: { id: string; edit: OrganizationEdit }[]
+  domains: { organizationId: string; add: string[]; remove: string[] }[]
+  newTeams: NewTeam[]
+  teamEdits: (InOrganization & { edit: TeamEdit })[]
+  removedTeams: InOrganization[]
+  newMemberships: NewMembership[]
+  membershipEdits: (InOrganization & { edit: MembershipEdit })[]
+  removedMemberships: InOrganization[]
+  directGrants: (Grants & { membershipId: string; organizationId: string })[]
+  join: TeamPlace[]
+  leave: TeamPlace[]
+  newClients: NewClient[]
+  changedClients: NewClient[]
+  /** Clients whose resource identifier changes. */
+  releasedResources: string[]
+}
+
+export function noWrites(): SetupWrites {
+  return {
+    permissions: [],
+    newUsers: [],
+    userEdits: [],
+    newOrganizations: [],
+    organizationEdits: [],
+    domains: [],
+    newTeams: [],
+    teamEdits: [],
+    removedTeams: [],
+    newMemberships: [],
+    membershipEdits: [],
+    removedMemberships: [],
+    directGrants: [],
+    join: [],
+    leave: [],
+    newClients: [],
+    changedClients: [],
+    releasedResources: [],
+  }
+}

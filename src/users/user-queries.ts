@@ -1,0 +1,17 @@
+import { sql } from 'kysely'
+import type { Queryable } from '../database/database.ts'
+import type { User } from '../database/schema.ts'
+
+/** An active user by id. */
+export function findActiveUser(db: Queryable, id: string): Promise<User | undefined> {
+  return db.selectFrom('users').selectAll().where('id', '=', id).where('deactivatedAt', 'is', null).executeTakeFirst()
+}
+
+/** A user by e-mail address, compared case-insensitively, active or not. */
+export function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where(sql<string>`lower(email)`, '=', email.trim().toLowerCase())
+    .executeTakeFirst()
+}

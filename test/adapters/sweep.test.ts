@@ -1,0 +1,84 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sweepExpired } from '../../adapters/sweep.ts'
+import { sha256 } from '../../src/crypto/sha256.ts'
+import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '../support/databases.ts'
+
+const day = 24 * 60 * 60 * 1000
+const ago = (milliseconds: number) => new Date(Date.now() - milliseconds)
+
+describe.each(availableDatabases())('the sweep on %s', (kind) => {
+  let database: OpenTestDatabase
+  beforeAll(async () => {
+    database = await openTestDatabase(kind)
+  })
+  afterAll(() => database.close())
+
+  test('deletes what has expired, credentials and grants a week later, and nothing else', async () => {
+    const { db } = database
+    for (const [name, expiresAt] of [
+      ['past', ago(1_000)],
+      ['future', ago(-60_000)],
+    ] as const) {
+      const [hash, payload] = [sha256(name), '{}']
+      await db.insertInto('protocolState').values({ model: 'Session', idHash: hash, payload, expiresAt }).execute()
+      await db.insertInto('singleUses').values({ hash, expiresAt }).execute()
+      await db.insertInto('tokenAnswers').values({ requestHash: hash, answer: hash, expiresAt }).execute()
+    }
+    await insertCredentials(database, { recent: ago(6 * day), old: ago(8 * day) })
+    expect(await sweepExpired(db)).toEqual({
+      protocol_state: 1,
+      single_uses: 1,
+      token_answers: 1,
+      credentials: 1,
+      oauth_grants: 1,
+    })
+    expect(await db.selectFrom('credentials').select('id').execute()).toEqual([{ id: 'recent' }])
+    expect(await db.selectFrom('oauthGrants').select('id').execute()).toEqual([{ id: 'recent' }])
+    expect(await db.selectFrom('singleUses').select('hash').execute()).toEqual([{ hash: sha256('future') }])
+    expect(Object.values(await sweepExpired(db))).toEqual([0, 0, 0, 0, 0])
+  })
+
+  test('done by several nodes at once, deletes each of many rows once', async () => {
+    await sql`insert into single_uses
+      select sha256(n::text::bytea), now() - interval '1 second' from generate_series(1, 5200) as n`.execute(
+      database.db,
+    )
+    const another = kind === 'postgres' ? await database.openAnotherNode() : database
+    const counts = await Promise.all([database, another, database, another].map(({ db }) => sweepExpired(db)))
+    expect(counts.reduce((sum, count) => sum + count.single_uses, 0)).toBe(5200)
+  })
+
+  test.runIf(kind === 'postgres')('does not wait for a row that somebody holds', async () => {
+    const { db } = database
+    for (const name of ['held', 'free']) {
+      await db
+        .insertInto('singleUses')
+        .values({ hash: sha256(name), expiresAt: ago(1_000) })
+        .execute()
+    }
+    await db.transaction().execute(async (tx) => {
+      await tx.selectFrom('singleUses').select('hash').where('hash', '=', sha256('held')).forUpdate().execute()
+      expect(await sweepExpired(db)).toMatchObject({ single_uses: 1 })
+    })
+    expect(await sweepExpired(db)).toMatchObject({ single_uses: 1 })
+  })
+})
+
+async function insertCredentials({ db }: OpenTestDatabase, expiries: Record<string, Date>): Promise<void> {
+  await db.insertInto('clients').values({ clientId: 'c', clientName: 'C', revision: '1' }).execute()
+  await db.insertInto('users').values({ id: 'u', email: 'u@example.test', name: 'U' }).execute()
+  await db.insertInto('organizations').values({ id: 'o', slug: 'org', name: 'O' }).execute()
+  for (const [id, expiresAt] of Object.entries(expiries)) {
+    const owner = { clientId: 'c', userId: 'u', organizationId: 'o' }
+    await db
+      .insertInto('oauthGrants')
+      .values({ id, ...owner, payload: '{}', expiresAt })
+      .execute()
+    const kind = { format: 'opaque', kind: 'access_token' } as const
+    await db
+      .insertInto('credentials')
+      .values({ hash: sha256(id), id, ...kind, ...owner, expiresAt })
+      .execute()
+  }
+}

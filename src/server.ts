@@ -30,6 +30,7 @@ import { passwordAuthentication } from './passwords/authenticate-with-password.t
 import { connectRedis } from './redis/redis.ts'
 import { applySetupFile } from './setup/apply-setup.ts'
 import type { DemoAccount } from './setup/demo.ts'
+import { describeProblem, type SetupProblem } from './setup/setup-error.ts'
 
 export interface RunningServer {
   url: string
@@ -57,7 +58,10 @@ export async function startServer(
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, { onError }) : undefined
   await migrate(store.db)
   await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
-  if (config.setupFile) await applySetupFile(store.db, config.setupFile, { actor: 'setup:boot', environment })
+  if (config.setupFile) {
+    const onWarning = (warning: SetupProblem) => log.warn(describeProblem(warning))
+    await applySetupFile(store.db, config.setupFile, { actor: 'setup:boot', environment, onWarning })
+  }
 
   const encryption = encryptionWith(config.encryptionKeys)
   const database = requestDatabase(store.db)

@@ -14,7 +14,7 @@ export async function rewriteEffectiveAuthorization(tx: Queryable, membershipIds
     .select(['id', 'permissions', 'dataScopes'])
     .where('id', 'in', [...new Set(membershipIds)])
     .orderBy('id')
-    .forUpdate()
+    .forNoKeyUpdate()
     .execute()
   if (memberships.length === 0) return
   const grantsOfTeams = await tx

@@ -36,10 +36,13 @@ export function needsRehash(passwordHash: string): boolean {
   return argon2.needsRehash(passwordHash, parameters)
 }
 
-/** An argon2id PHC string, as a setup file may bring from elsewhere. */
+/** An argon2id PHC string, as a setup file may bring from elsewhere; its parameters come in any order. */
 export function isPasswordHash(value: string): boolean {
-  return /^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/.test(value)
+  return argon2idHash.test(value)
 }
+
+const argon2idHash =
+  /^\$argon2id\$v=19\$(?=[^$]*m=)(?=[^$]*t=)(?=[^$]*p=)[mtp]=\d+(?:,[mtp]=\d+){2}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/
 
 let dummyHash: Promise<string> | undefined
 

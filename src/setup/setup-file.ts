@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { dataScope, grantedPermission, permissionName } from '../authorization/grants.ts'
 import { type ClientRegistration, clientProblems, clientSecret, clientShape } from '../clients/client.ts'
 import { accentColor, displayName, emailDomain, logoUrl, organizationSlug } from '../organizations/organization.ts'
-import { passwordLength } from '../passwords/password.ts'
+import { isPasswordHash, passwordLength } from '../passwords/password.ts'
 import { emailAddress, emailKey } from '../users/email-address.ts'
 import { type Path, parseSetupDocument, type SetupDocument } from './setup-document.ts'
 import { SetupError, type SetupProblem } from './setup-error.ts'
@@ -18,10 +18,6 @@ const password = z
   .string()
   .min(passwordLength.min, `must be at least ${passwordLength.min} characters`)
   .max(passwordLength.max, `must be at most ${passwordLength.max} characters`)
-
-/** A PHC string. Its three parameters come in either order: libargon2 writes m, t, p, the npm package m, p, t. */
-const argon2idHash =
-  /^\$argon2id\$v=19\$(?=[^$]*m=)(?=[^$]*t=)(?=[^$]*p=)[mtp]=\d+(?:,[mtp]=\d+){2}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/
 
 const permission = z.strictObject({ name: permissionName, description: z.string().max(1000).optional() })
 
@@ -49,7 +45,7 @@ const user = z
     name: displayName.optional(),
     password: password.optional(),
     password_env: environmentName.optional(),
-    password_hash: z.string().regex(argon2idHash, 'must be an argon2id hash ($argon2id$v=19$…)').optional(),
+    password_hash: z.string().refine(isPasswordHash, 'must be an argon2id hash ($argon2id$v=19$…)').optional(),
     superadmin: z.boolean().optional(),
     active: z.boolean().optional(),
   })

@@ -3,6 +3,7 @@ import type { Queryable } from '../src/database/database.ts'
 import { clientAdapter } from './client-adapter.ts'
 import { type CredentialModel, credentialAdapter } from './credential-adapter.ts'
 import { grantAdapter } from './grant-adapter.ts'
+import { sessionAdapter } from './session-adapter.ts'
 
 /** Which store keeps which of oidc-provider's models. What an outage may lose goes with the protocol state. */
 const stores: Record<string, 'clients' | 'grants' | 'credentials' | 'protocol state'> = {
@@ -41,7 +42,7 @@ export function adapterFactory({
       case 'credentials':
         return credentialAdapter(model as CredentialModel, db, verifiedJwtId)
       case 'protocol state':
-        return protocolState(model)
+        return model === 'Session' ? sessionAdapter(protocolState(model), db) : protocolState(model)
       default:
         throw new Error(`no store for ${model}`)
     }

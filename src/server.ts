@@ -8,6 +8,7 @@ import { redisProtocolState } from '../adapters/redis-protocol-state.ts'
 import { sweepExpired } from '../adapters/sweep.ts'
 import { createListener } from './app.ts'
 import { maintainPartitions } from './authentication-log/partitions.ts'
+import { saveBuiltInClient } from './clients/built-in-client.ts'
 import type { Config } from './config.ts'
 import { callerAuthentication } from './credentials/authenticate-caller.ts'
 import { credentialResolver } from './credentials/resolve-credentials.ts'
@@ -57,6 +58,7 @@ export async function startServer(
   const store = await openDatabase({ ...config, onError })
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, { onError }) : undefined
   await migrate(store.db)
+  await saveBuiltInClient(store.db, issuer)
   await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
   if (config.setupFile) {
     const onWarning = (warning: SetupProblem) => log.warn(describeProblem(warning))

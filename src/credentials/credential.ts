@@ -1,9 +1,10 @@
-import { sha256 } from '../crypto/sha256.ts'
+import { hash } from 'node:crypto'
 
 /** How a presented credential is looked up: never by itself, only by a hash. */
 export interface CredentialReference {
   format: 'opaque' | 'jwt'
-  hash: Buffer
+  /** SHA-256 of the opaque value or of the JWT's jti, base64. */
+  hash: string
 }
 
 /** Checks the signature of a JWT of ours and returns its `jti`; undefined for anything else. */
@@ -21,7 +22,7 @@ export function referenceTo(
   presented: string,
   verifyJwt: VerifyJwt,
 ): CredentialReference | undefined | Promise<CredentialReference | undefined> {
-  if (opaqueForm.test(presented)) return { format: 'opaque', hash: sha256(presented) }
+  if (opaqueForm.test(presented)) return { format: 'opaque', hash: hash('sha256', presented, 'base64') }
   if (presented.length > longestJwt || !jwtForm.test(presented)) return undefined
-  return verifyJwt(presented).then((jti) => (jti ? { format: 'jwt', hash: sha256(jti) } : undefined))
+  return verifyJwt(presented).then((jti) => (jti ? { format: 'jwt', hash: hash('sha256', jti, 'base64') } : undefined))
 }

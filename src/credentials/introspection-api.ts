@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatehouseError } from '../errors.ts'
-import { readForm } from '../http/read-form.ts'
+import { type Form, readForm } from '../http/read-form.ts'
 import type { CallerAuthentication, CallerFailure } from './authenticate-caller.ts'
 import { referenceTo, type VerifyJwt } from './credential.ts'
 import { inactive, introspectionAnswer } from './introspection-answer.ts'
-import { logText, type ResolveCredential } from './resolve-credentials.ts'
+import { logText, pathOf, type ResolveCredential } from './resolve-credentials.ts'
 
 export interface IntrospectionParts {
   issuer: string
@@ -29,22 +29,24 @@ export function introspectionApi(parts: IntrospectionParts) {
 }
 
 async function answer(parts: IntrospectionParts, request: IncomingMessage, response: ServerResponse) {
-  const form = await readForm(request)
+  const { form, problem } = await readFormOrProblem(request)
   const { headers } = request
   for (let attempt = 0; attempt < 2; attempt++) {
-    const caller = await parts.callers.authenticate(headers, form)
+    const known = parts.callers.authenticate(headers, form)
+    const caller = known instanceof Promise ? await known : known
     if (typeof caller === 'string') return refuse(response, caller, parts.issuer)
-    const token = form.get('token')
+    if (problem) throw problem
+    const token = form.token
     if (!token) throw new GatehouseError('invalid_request', 'the parameter token is missing')
     const reference = referenceTo(token, parts.verifyJwt)
     const resolution = await parts.resolve({
       reference: reference instanceof Promise ? await reference : reference,
       via: 'introspection',
       caller,
-      ip: logText(form.get('ip'), 64),
-      userAgent: logText(form.get('user_agent')),
-      method: logText(form.get('method'), 16),
-      path: logText(form.get('path'), 1024),
+      ip: logText(form.ip, 64),
+      userAgent: logText(form.user_agent),
+      method: logText(form.method, 16),
+      path: logText(pathOf(form.path), 1024),
     })
     if (resolution.outcome !== 'caller_changed')
       return send(response, 200, introspectionAnswer(resolution, parts.issuer))
@@ -53,18 +55,34 @@ async function answer(parts: IntrospectionParts, request: IncomingMessage, respo
   return send(response, 200, inactive)
 }
 
-function refuse(response: ServerResponse, error: CallerFailure, issuer: string): void {
-  const scheme = error === 'invalid_token' ? 'Bearer' : 'Basic'
-  response.setHeader('WWW-Authenticate', `${scheme} realm="${issuer}", error="${error}"`)
-  send(response, 401, JSON.stringify({ error, error_description: 'client authentication failed' }))
+/** Whoever has not said who they are is told that first, whatever else is wrong. */
+async function readFormOrProblem(request: IncomingMessage): Promise<{ form: Form; problem?: GatehouseError }> {
+  try {
+    return { form: await readForm(request) }
+  } catch (problem) {
+    if (!(problem instanceof GatehouseError)) throw problem
+    return { form: {}, problem }
+  }
 }
 
-function send(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-  })
+function refuse(response: ServerResponse, error: CallerFailure, issuer: string): void {
+  const scheme = error === 'invalid_token' ? 'Bearer' : 'Basic'
+  const challenge = ['WWW-Authenticate', `${scheme} realm="${issuer}", error="${error}"`]
+  send(response, 401, JSON.stringify({ error, error_description: 'client authentication failed' }), challenge)
+}
+
+/** Headers as a flat list, which node:http passes on without a look at each. */
+function send(response: ServerResponse, status: number, body: string, more: readonly string[] = []): void {
+  response.writeHead(status, [
+    'Content-Type',
+    'application/json; charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    'Cache-Control',
+    'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
+    ...more,
+  ])
   response.end(body)
 }

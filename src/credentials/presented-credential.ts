@@ -10,13 +10,14 @@ export interface PresentedCredential {
 /**
  * The credential of a request, from wherever it may stand: `Authorization` (Bearer or bare), `X-API-Key`, `ApiKey`, or
  * the query parameter `ApiKey`. The same one twice is one.
+ * @param queries of the request itself and of the one it stands for
  * @throws GatehouseError invalid_request when two different ones are presented
  */
 export function presentedCredential(
   headers: IncomingHttpHeaders,
-  query: URLSearchParams,
+  queries: URLSearchParams[],
 ): PresentedCredential | undefined {
-  const found = [...candidates(headers, query)]
+  const found = [...candidates(headers, queries)]
   const [first] = found
   if (found.some((other) => other.value !== first?.value)) {
     throw new GatehouseError('invalid_request', 'the request carries two different credentials')
@@ -24,7 +25,7 @@ export function presentedCredential(
   return first
 }
 
-function* candidates(headers: IncomingHttpHeaders, query: URLSearchParams): Generator<PresentedCredential> {
+function* candidates(headers: IncomingHttpHeaders, queries: URLSearchParams[]): Generator<PresentedCredential> {
   const { authorization } = headers
   const bearer = authorization && /^bearer +(\S+)$/i.exec(authorization)?.[1]
   if (bearer) yield { value: bearer, via: 'bearer' }
@@ -33,5 +34,5 @@ function* candidates(headers: IncomingHttpHeaders, query: URLSearchParams): Gene
   if (typeof xApiKey === 'string' && xApiKey) yield { value: xApiKey, via: 'x-api-key' }
   const apiKey = headers.apikey
   if (typeof apiKey === 'string' && apiKey) yield { value: apiKey, via: 'apikey-header' }
-  for (const value of query.getAll('ApiKey')) if (value) yield { value, via: 'query' }
+  for (const value of queries.flatMap((query) => query.getAll('ApiKey'))) if (value) yield { value, via: 'query' }
 }

@@ -69,8 +69,9 @@ export function credentialResolver(pool: SqlPool): ResolveCredential {
       values: [JSON.stringify(questions.map(toParameter))],
       rowMode: 'array',
     })
+    const [[answers]] = rows as [[string]]
     const resolutions = new Array<Resolution>(questions.length)
-    for (const row of rows as Row[]) resolutions[row[0]] = toResolution(row)
+    for (const row of JSON.parse(answers) as Row[]) resolutions[row[0]] = toResolution(row)
     return resolutions
   })
   return (question) => batch.add(question)
@@ -82,16 +83,23 @@ export function credentialResolver(pool: SqlPool): ResolveCredential {
  */
 export function logText(value: string | undefined, longest = 256): string | undefined {
   if (!value) return undefined
-  return value.slice(0, longest).replace(controlCharacters, ' ').toWellFormed()
+  const text = value.length > longest ? value.slice(0, longest) : value
+  return plainAscii.test(text) ? text : text.replace(controlCharacters, ' ').toWellFormed()
 }
 
+const plainAscii = /^[ -~]*$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+
+/** Without the query, which may carry an API key. */
+export function pathOf(target: string | undefined): string | undefined {
+  return target?.split(/[?#]/, 1)[0]
+}
 
 function toParameter({ reference, via, caller, ip, userAgent, method, path }: Question, n: number) {
   return {
     n,
-    h: reference?.hash.toString('base64'),
+    h: reference?.hash,
     f: reference?.format,
     v: via,
     c: caller?.clientId,
@@ -108,7 +116,8 @@ function toParameter({ reference, via, caller, ip, userAgent, method, path }: Qu
  * user is refused before superadmin counts; a superadmin needs no membership.
  *
  * The lateral subqueries with `limit 1` are there for the planner: each row is a few index look-ups, for one key or a
- * million, where joins of whole tables would become hash joins that read them.
+ * million, where joins of whole tables would become hash joins that read them. The answers leave as one JSON text:
+ * one parse for all of them instead of twenty fields for each.
  */
 const statement = `
 with asked as (
@@ -121,7 +130,9 @@ with asked as (
       when a.h is null then 'malformed'
       when credential.id is null then 'unknown'
       when credential.ended is not null then credential.ended
-      when caller.resource_server and credential.audience <> caller.resource then 'wrong_audience'
+      when credential.kind = 'refresh_token' and a.v <> 'introspection' then 'wrong_kind'
+      when caller.resource_server and credential.audience is not null
+        and credential.audience is distinct from caller.resource then 'wrong_audience'
       when a.c is not null and not caller.resource_server and credential.client_id is distinct from a.c
         then 'foreign_client'
     end as reason
@@ -155,7 +166,10 @@ with asked as (
     limit 1
   ) credential on true
   left join lateral (
-    select revision, resource_server, resource from clients where client_id = a.c and deactivated_at is null limit 1
+    select revision, resource_server, resource from clients
+    where client_id = a.c and deactivated_at is null and (organization_id is null
+      or exists (select from organizations o where o.id = organization_id and o.suspended_at is null))
+    limit 1
   ) caller on true
 ), logged as (
   insert into authentication_log (outcome, reason, credential_id, credential_kind, credential_name, via, user_id,
@@ -164,8 +178,9 @@ with asked as (
     user_id, email, organization_id, client_id, resource_server, ip, ua, m, p
   from found where not caller_changed
 )
-select n, caller_changed, reason, kind, id, client_id, scope, audience, issued_at, expires_at, user_id, email,
-  superadmin, organization_id, slug, permissions, data_scopes, first_party, own_permissions, own_data_scopes
+select json_agg(json_build_array(n, caller_changed, reason, kind, id, client_id, scope, audience, issued_at,
+  expires_at, user_id, email, superadmin, organization_id, slug, permissions, data_scopes, first_party,
+  own_permissions, own_data_scopes))::text
 from found`
 
 type Row = [

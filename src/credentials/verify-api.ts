@@ -33,7 +33,7 @@ export function verifyApi(parts: VerifyParts) {
 async function answer(parts: VerifyParts, request: IncomingMessage, response: ServerResponse) {
   const wanted = new URL(request.url ?? '/', 'http://localhost').searchParams
   const forwarded = forwardedRequest(request)
-  const presented = presentedCredential(request.headers, forwarded.query ?? wanted)
+  const presented = presentedCredential(request.headers, forwarded.query ? [wanted, forwarded.query] : [wanted])
   if (!presented) throw authenticationRequired()
   const resolution = await parts.resolve({
     reference: await referenceTo(presented.value, parts.verifyJwt),
@@ -44,13 +44,14 @@ async function answer(parts: VerifyParts, request: IncomingMessage, response: Se
     method: logText(forwarded.method, 16),
     path: logText(forwarded.path, 1024),
   })
-  if (resolution.outcome !== 'accepted' || resolution.kind === 'refresh_token') throw authenticationRequired()
+  if (resolution.outcome !== 'accepted') throw authenticationRequired()
   const rights = narrowedAuthorization(resolution)
   const permissions = JSON.parse(rights.permissions) as string[]
   const dataScopes = JSON.parse(rights.dataScopes) as DataScope[]
   if (!allows(wanted, permissions, dataScopes)) throw new GatehouseError('permission_denied', 'Permission denied')
   response.writeHead(200, {
     'Cache-Control': 'no-store',
+    'Referrer-Policy': 'no-referrer',
     'Content-Length': 0,
     ...authHeaders(resolution, permissions, dataScopes),
   })

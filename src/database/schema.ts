@@ -174,6 +174,42 @@ export interface AuditLogTable {
   after: JsonWithDefault<unknown>
 }
 
+export interface SessionsTable {
+  uid: string
+  userId: string
+  ip: string | null
+  userAgent: string | null
+  createdAt: Generated<Date>
+  lastUsedAt: Generated<Date>
+  endedAt: Date | null
+}
+
+export type MailLinkPurpose = 'verify_email' | 'reset_password' | 'change_email' | 'sign_up' | 'invitation'
+
+export interface MailLinksTable {
+  hash: Buffer
+  purpose: MailLinkPurpose
+  email: string
+  userId: string | null
+  organizationId: string | null
+  payload: JsonWithDefault<Record<string, unknown>>
+  createdAt: Generated<Date>
+  expiresAt: Date
+  usedAt: Date | null
+}
+
+export interface InvitationsTable {
+  id: string
+  organizationId: string
+  email: string
+  admin: Generated<boolean>
+  teamIds: JsonWithDefault<string[]>
+  invitedBy: string | null
+  createdAt: Generated<Date>
+  acceptedAt: Date | null
+  withdrawnAt: Date | null
+}
+
 /** Every table on one page; the columns' meaning is in `migrations/`. */
 export interface Tables {
   users: UsersTable
@@ -192,6 +228,9 @@ export interface Tables {
   signingKeys: SigningKeysTable
   authenticationLog: AuthenticationLogTable
   auditLog: AuditLogTable
+  sessions: SessionsTable
+  mailLinks: MailLinksTable
+  invitations: InvitationsTable
 }
 
 export type User = Selectable<UsersTable>

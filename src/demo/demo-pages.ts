@@ -61,7 +61,7 @@ export function demoPages(parts: DemoParts): Demo {
       nonce: client.randomNonce(),
       codeVerifier: client.randomPKCECodeVerifier(),
     }
-    const organization = form.get('organization')
+    const organization = form.organization
     const url = client.buildAuthorizationUrl(await discover(), {
       redirect_uri: callback,
       scope: 'openid profile email',
@@ -70,7 +70,7 @@ export function demoPages(parts: DemoParts): Demo {
       code_challenge: await client.calculatePKCECodeChallenge(session.flow.codeVerifier),
       code_challenge_method: 'S256',
       ...(organization && { organization }),
-      ...(form.get('format') === 'jwt' && { resource: parts.jwtResource }),
+      ...(form.format === 'jwt' && { resource: parts.jwtResource }),
     })
     seeOther(ctx, url.href)
   })

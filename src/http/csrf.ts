@@ -1,13 +1,14 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type Koa from 'koa'
 import { GatehouseError } from '../errors.ts'
+import type { Form } from './read-form.ts'
 
 /** The one guard of every form: a token that only this browser's own pages can hold. */
 export interface Csrf {
   /** The token for a form on the page being rendered; gives the browser its id when it has none. */
   token(ctx: Koa.Context): string
   /** @throws GatehouseError permission_denied unless the form came from a page that this browser was shown */
-  require(ctx: Koa.Context, form: Map<string, string>): void
+  require(ctx: Koa.Context, form: Form): void
 }
 
 export const csrfField = '_csrf'
@@ -36,7 +37,7 @@ export function createCsrf({ issuer, keys }: { issuer: string; keys: string[] })
     },
     require(ctx, form) {
       const id = browserId(ctx)
-      const presented = Buffer.from(form.get(csrfField) ?? '', 'base64url')
+      const presented = Buffer.from(form[csrfField] ?? '', 'base64url')
       const genuine = id && keys.some((key) => presented.length === 32 && timingSafeEqual(presented, mac(key, id)))
       if (!genuine || comesFromElsewhere(ctx, issuer)) {
         throw new GatehouseError('permission_denied', 'This form has expired. Go back, reload the page and try again.')

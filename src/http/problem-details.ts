@@ -55,6 +55,7 @@ export function sendProblem(response: ServerResponse, error: GatehouseError): vo
     'Content-Type': 'application/problem+json',
     'Content-Length': Buffer.byteLength(body),
     'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
     ...headersOfError(error),
   })
   response.end(body)

@@ -11,6 +11,7 @@ export function requestLog({ log, clientAddress }: { log: Logger; clientAddress:
   return async (ctx, next) => {
     const started = performance.now()
     ctx.state.requestId = nanoid()
+    ctx.state.clientAddress = clientAddress(ctx.req)
     ctx.set('X-Request-Id', ctx.state.requestId)
     try {
       await next()
@@ -22,7 +23,7 @@ export function requestLog({ log, clientAddress }: { log: Logger; clientAddress:
           path: loggablePath(ctx.path),
           status: ctx.status,
           ms: Math.round(performance.now() - started),
-          ip: clientAddress(ctx.req),
+          ip: ctx.state.clientAddress,
         },
         'request',
       )

@@ -5,6 +5,7 @@ import type { Queryable } from '../database/database.ts'
 import type { ClientAddress } from '../http/client-address.ts'
 import type { Csrf } from '../http/csrf.ts'
 import { formOf } from '../http/form-body.ts'
+import type { Form } from '../http/read-form.ts'
 import type { Render } from '../http/render.ts'
 import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
 import { postConsent, showConsent } from './consent-page.ts'
@@ -30,7 +31,7 @@ export interface Step extends Omit<InteractionParts, 'provider'> {
   ctx: Koa.Context
   provider: Provider
   interaction: Interaction
-  form: Map<string, string>
+  form: Form
 }
 
 const pages: Record<Interaction['prompt'], StepHandler> = {
@@ -45,7 +46,7 @@ export function interactionPages(parts: InteractionParts): Koa.Middleware {
 
   /** "Not you?" shows the sign-in page at any step: `?prompt=login`. */
   router.get('/interaction/:uid', async (ctx) => {
-    const step = await stepOf(parts, ctx, new Map())
+    const step = await stepOf(parts, ctx, {})
     const page = ctx.query.prompt === 'login' ? showLogin : pages[step.interaction.prompt]
     await page(step)
   })
@@ -76,7 +77,7 @@ async function submit(parts: InteractionParts, ctx: Koa.Context, handle: StepHan
   await handle(step)
 }
 
-async function stepOf(parts: InteractionParts, ctx: Koa.Context, form: Map<string, string>): Promise<Step> {
+async function stepOf(parts: InteractionParts, ctx: Koa.Context, form: Form): Promise<Step> {
   const provider = parts.provider()
   return { ...parts, ctx, provider, form, interaction: await requireInteraction(ctx, provider) }
 }

@@ -12,8 +12,8 @@ export async function showLogin(step: Step): Promise<void> {
 
 /** An address alone goes on to the password; both together sign in. */
 export async function postLogin(step: Step): Promise<void> {
-  const email = (step.form.get('email') ?? '').trim()
-  const password = step.form.get('password')
+  const email = (step.form.email ?? '').trim()
+  const password = step.form.password
   if (!looksLikeEmail(email)) {
     await renderLogin(step, { email, error: 'Enter your e-mail address, such as ada@example.com.' }, 422)
     return

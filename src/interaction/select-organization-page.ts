@@ -31,7 +31,7 @@ export async function showOrganizations(step: Step): Promise<void> {
 /** The membership is checked again: the page may be old, and the form may say anything. */
 export async function postOrganization(step: Step): Promise<void> {
   const user = await requireSignedInUser(step)
-  const organization = await findOrganizationForUser(step.db, user, step.form.get('organization') ?? '')
+  const organization = await findOrganizationForUser(step.db, user, step.form.organization ?? '')
   if (!organization) throw new GatehouseError('not_found', 'You do not belong to that organization.')
   await finishStep(step.ctx, step.provider, { select_organization: { organizationId: organization.id } })
 }

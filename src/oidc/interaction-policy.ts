@@ -7,10 +7,19 @@ const { Check, Prompt, base } = interactionPolicy
 /** The order of prompts: sign in, then pick the organization, then consent. */
 export function gatehouseInteractionPolicy(db: () => Queryable) {
   const policy = base()
+  policy.get('login')?.checks.add(accountGone)
   policy.add(selectOrganization(db), policy.indexOf(policy.get('consent')!))
   askNativeClientsUnlessFirstParty(policy)
   return policy
 }
+
+/** A session outlives the deactivation of its person; whoever sits there now may sign in. */
+const accountGone = new Check(
+  'account_gone',
+  'the person who was signed in may not be any more',
+  'login_required',
+  (ctx) => ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined,
+)
 
 function selectOrganization(db: () => Queryable) {
   return new Prompt(

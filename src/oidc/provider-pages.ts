@@ -12,8 +12,8 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
         ctx,
         'error',
         {
-          title: errorTitles[error] ?? 'That did not work',
-          message: description ?? 'The application sent a request that cannot be answered.',
+          title: errors[error]?.title ?? 'That did not work',
+          message: errors[error]?.message ?? description ?? 'The application sent a request that cannot be answered.',
           hint: 'Go back to the application and try again. If it happens again, tell whoever runs the application.',
           code: error,
           requestId: ctx.state.requestId,
@@ -32,12 +32,17 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
     },
     signedOut: (ctx) => render(ctx, 'signed-out', { clientName: clientName(ctx), clientUri: clientOf(ctx)?.clientUri }),
     deviceCode: (ctx, error) =>
-      render(ctx, 'device-code', {
-        action: ctx.oidc.urlFor('code_verification'),
-        xsrf: xsrfOf(ctx),
-        userCode: (error as { userCode?: string } | undefined)?.userCode,
-        error: error && deviceErrorMessage(error),
-      }),
+      render(
+        ctx,
+        'device-code',
+        {
+          action: ctx.oidc.urlFor('code_verification'),
+          xsrf: xsrfOf(ctx),
+          userCode: (error as { userCode?: string } | undefined)?.userCode,
+          error: error && deviceErrorMessage(error),
+        },
+        { status: error ? ctx.status : 200 },
+      ),
     deviceConfirm: (ctx, userCode) =>
       render(ctx, 'device-confirm', {
         action: ctx.oidc.urlFor('code_verification'),
@@ -49,11 +54,18 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
   }
 }
 
-const errorTitles: Record<string, string> = {
-  invalid_client: 'Unknown application',
-  invalid_redirect_uri: 'This link cannot be followed',
-  access_denied: 'Access was not given',
-  server_error: 'Something went wrong',
+/** The library's descriptions are for developers; these are for whoever sees them most. */
+const errors: Record<string, { title: string; message: string }> = {
+  invalid_client: {
+    title: 'Unknown application',
+    message: 'The application that sent you here is not known to this server.',
+  },
+  invalid_redirect_uri: {
+    title: 'This application cannot be answered',
+    message: 'It asks to send you to an address that is not registered for it.',
+  },
+  access_denied: { title: 'Access was not given', message: 'You or an administrator did not allow this.' },
+  server_error: { title: 'Something went wrong', message: 'It was our fault. Try again in a moment.' },
 }
 
 /** The library names its page errors by class. */

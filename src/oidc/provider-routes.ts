@@ -1,8 +1,10 @@
 import type Koa from 'koa'
 import mount from 'koa-mount'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Logger } from 'pino'
 import type { Encryption } from '../crypto/encryption.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
+import { GatehouseError } from '../errors.ts'
 import { formTargetOf } from '../http/form-target.ts'
 import { allowFormTargets } from '../http/security-headers.ts'
 import type { CurrentProvider } from './current-provider.ts'
@@ -14,17 +16,19 @@ interface ProviderRoutes {
   current: CurrentProvider
   database: RequestDatabase
   encryption: Encryption
+  log: Logger
 }
 
 /** oidc-provider mounted last, with what its endpoints need around them. */
-export function providerRoutes({ current, database, encryption }: ProviderRoutes): Koa.Middleware {
+export function providerRoutes({ current, database, encryption, log }: ProviderRoutes): Koa.Middleware {
   const around: Record<string, Koa.Middleware[]> = {
-    'POST /oauth/token': [tokenRequest({ database, encryption })],
+    'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ database, encryption })],
     'POST /oauth/revoke': [
+      inWordsOfOAuth,
       acceptJwtForRevocation(() => current.verifyJwt),
       (_ctx, next) => database.inTransaction(() => next()),
     ],
-    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database)],
+    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database, log)],
   }
   /** Where scopes are asked for, a permission that was added a moment ago must be known. */
   const asksForScopes = new Set(['/oauth/authorize', '/oauth/par', '/oauth/device_authorization'])
@@ -42,13 +46,23 @@ export function providerRoutes({ current, database, encryption }: ProviderRoutes
 
   return async (ctx, next) => {
     if (asksForScopes.has(ctx.path)) await current.refresh()
-    const [outer, inner] = around[`${ctx.method} ${ctx.path}`] ?? []
+    const layers = around[`${ctx.method} ${ctx.path}`] ?? []
     const respond = async () => {
       await library()(ctx, next)
       allowFormTargets(ctx, formTargetsOf(ctx as KoaContextWithOIDC))
     }
-    if (!outer) return respond()
-    return outer(ctx, inner ? async () => inner(ctx, respond) : respond)
+    await layers.reduceRight((inner, layer) => async () => layer(ctx, inner), respond)()
+  }
+}
+
+/** OAuth clients read `error` (RFC 6749 §5.2), whoever it is that cannot read their request. */
+const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
+  try {
+    await next()
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || error.code !== 'invalid_request') throw error
+    ctx.status = 400
+    ctx.body = { error: error.code, error_description: error.message }
   }
 }
 

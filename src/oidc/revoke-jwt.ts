@@ -1,3 +1,4 @@
+import { stringify } from 'node:querystring'
 import type Koa from 'koa'
 import type { VerifyJwt } from '../credentials/credential.ts'
 import { parseForm, readBody } from '../http/read-form.ts'
@@ -11,13 +12,10 @@ export function acceptJwtForRevocation(verifyJwt: () => VerifyJwt): Koa.Middlewa
   return async (ctx, next) => {
     const body = await readBody(ctx.req)
     const form = parseForm(body)
-    const token = form.get('token') ?? ''
+    const token = form.token ?? ''
     const jti = token.includes('.') ? await verifyJwt()(token) : undefined
-    if (jti) {
-      ctx.state.verifiedJwtId = jti
-      form.set('token', jti)
-    }
-    Object.assign(ctx.req, { body: new URLSearchParams([...form]).toString() })
+    if (jti) ctx.state.verifiedJwtId = jti
+    Object.assign(ctx.req, { body: jti ? stringify({ ...form, token: jti }) : body })
     await next()
   }
 }

@@ -5,7 +5,7 @@ import type { Encryption } from '../crypto/encryption.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { Queryable } from '../database/database.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
-import { parseForm, readBody } from '../http/read-form.ts'
+import { type Form, parseForm, readBody } from '../http/read-form.ts'
 
 const repeatSeconds = 10
 
@@ -22,7 +22,7 @@ export function tokenRequest({ database, encryption }: { database: RequestDataba
   const middleware: Koa.Middleware = async (ctx, next) => {
     const body = await readBody(ctx.req)
     Object.assign(ctx.req, { body })
-    const refreshToken = parseFormLeniently(body).get('refresh_token')
+    const refreshToken = parseFormLeniently(body).refresh_token
     try {
       await database.inTransaction(async (tx) => {
         if (!refreshToken) {
@@ -33,7 +33,7 @@ export function tokenRequest({ database, encryption }: { database: RequestDataba
           const kept = await findKeptAnswer(tx, request)
           if (kept) return repeat(ctx, encryption.decrypt(kept))
           await next()
-          if (ctx.status === 200) await keepAnswer(tx, request, encryption.encrypt(JSON.stringify(ctx.body)))
+          if (ctx.status === 200) await keepAnswer(tx, request, encryption.encrypt(answerOf(ctx)))
         }
         if (ctx.status >= 500) throw new RolledBack()
       })
@@ -47,11 +47,11 @@ export function tokenRequest({ database, encryption }: { database: RequestDataba
 class RolledBack extends Error {}
 
 /** Whatever is wrong with the form is for the library to say; a token given twice is no refresh request of ours. */
-function parseFormLeniently(body: string): Map<string, string> {
+function parseFormLeniently(body: string): Form {
   try {
     return parseForm(body)
   } catch {
-    return new Map()
+    return {}
   }
 }
 
@@ -85,7 +85,16 @@ async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buffer): P
     .execute()
 }
 
+/** Without these a browser app could not read the repeat of an answer that it could read (CORS). */
+const keptHeaders = ['Vary', 'Access-Control-Allow-Origin', 'Access-Control-Expose-Headers']
+
+function answerOf(ctx: Koa.Context): string {
+  const headers = keptHeaders.map((name) => [name, ctx.response.get(name)]).filter(([, value]) => value)
+  return JSON.stringify({ headers: Object.fromEntries(headers), body: ctx.body })
+}
+
 function repeat(ctx: Koa.Context, answer: string): void {
-  ctx.set('Cache-Control', 'no-store')
-  ctx.body = JSON.parse(answer)
+  const { headers, body } = JSON.parse(answer)
+  ctx.set({ ...headers, 'Cache-Control': 'no-store' })
+  ctx.body = body
 }

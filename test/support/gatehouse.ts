@@ -108,13 +108,11 @@ export async function startGatehouse(
   }
 }
 
-/** A second node on the same stores. */
+/** A second node on the same stores, which listens on `port` and goes by the first one's name. */
 export async function startAnotherNode(gatehouse: Gatehouse) {
-  const server = await startServer(
-    { ...gatehouse.config, port: await freePort() },
-    { log: pino({ level: 'silent' }), environment: {} },
-  )
-  return server
+  const port = await freePort()
+  const server = await startServer({ ...gatehouse.config, port }, { log: pino({ level: 'silent' }), environment: {} })
+  return { ...server, port }
 }
 
 export function testConfig(overrides: Partial<Config> & { port: number; dataDir: string }): Config {

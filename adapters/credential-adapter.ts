@@ -1,8 +1,10 @@
+import { sql } from 'kysely'
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
 import { newId } from '../src/crypto/ids.ts'
 import { sha256 } from '../src/crypto/sha256.ts'
-import { type Queryable, toJson } from '../src/database/database.ts'
+import type { Queryable } from '../src/database/database.ts'
 import { revokeGrant } from '../src/oidc/grant-queries.ts'
+import { fromJsonb, toJsonb } from './jsonb.ts'
 
 export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredentials'
 
@@ -32,14 +34,15 @@ export function credentialAdapter(
     async find(id) {
       const row = await db()
         .selectFrom('credentials')
-        .select(['payload', 'spentAt'])
+        .select([sql<string | null>`payload::text`.as('payload'), 'spentAt'])
         .where('hash', '=', sha256(id))
         .where('format', '=', verifiedJwtId() === id ? 'jwt' : 'opaque')
         .where('kind', '=', kind)
         .where('revokedAt', 'is', null)
         .executeTakeFirst()
-      if (row?.payload?.kind !== model) return undefined
-      return { ...row.payload, jti: id, ...(row.spentAt && { consumed: Math.floor(row.spentAt.getTime() / 1000) }) }
+      const payload = row?.payload ? fromJsonb(row.payload) : undefined
+      if (!row || payload?.kind !== model) return undefined
+      return { ...payload, jti: id, ...(row.spentAt && { consumed: Math.floor(row.spentAt.getTime() / 1000) }) }
     },
     /**
      * Compare-and-set: of any number of simultaneous redemptions of one refresh token one wins, and each loser is a
@@ -112,7 +115,7 @@ export async function insertCredential(db: Queryable, { format, presented, paylo
             .where('clientId', '=', clientId ?? ''),
       scope: scope ?? '',
       audience: typeof aud === 'string' ? aud : null,
-      payload: toJson(rest),
+      payload: toJsonb(rest),
       expiresAt: new Date(Date.now() + expiresIn * 1000),
       spentAt: null,
       revokedAt: null,

@@ -1,6 +1,7 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider'
-import { type Queryable, toJson } from '../src/database/database.ts'
+import type { Queryable } from '../src/database/database.ts'
 import { findLiveGrant, revokeGrant } from '../src/oidc/grant-queries.ts'
+import { fromJsonb, toJsonb } from './jsonb.ts'
 
 /** What `src/oidc/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
 type GrantPayload = AdapterPayload & { organizationId?: string; sessionUid?: string }
@@ -19,18 +20,18 @@ export function grantAdapter(db: () => Queryable): Adapter {
           userId: payload.accountId ?? '',
           organizationId,
           sessionUid: sessionUid ?? null,
-          payload: toJson(rest),
+          payload: toJsonb(rest),
           expiresAt: new Date(Date.now() + expiresIn * 1000),
           revokedAt: null,
         })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ payload: toJson(rest) }))
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ payload: toJsonb(rest) }))
         .execute()
     },
     async find(id) {
       const grant = await findLiveGrant(db(), id)
       if (!grant) return undefined
       const { payload, organizationId, sessionUid } = grant
-      return { ...payload, jti: id, organizationId, sessionUid: sessionUid ?? undefined }
+      return { ...fromJsonb(JSON.stringify(payload)), jti: id, organizationId, sessionUid: sessionUid ?? undefined }
     },
     destroy: (id) => revokeGrant(db(), id),
     // The library calls none of these on a Grant.

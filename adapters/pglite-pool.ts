@@ -13,8 +13,6 @@ export class DataDirInUseError extends Error {
 }
 
 interface Query {
-  /** A named statement is planned once: planning costs several times what executing does here. */
-  name?: string
   text: string
   values?: unknown[]
   rowMode?: 'array'
@@ -37,22 +35,32 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
     },
   })
   const turns = new Turns()
-  const prepared = new Set<string>()
+  const prepared = new Map<string, string>()
 
-  async function run({ name, text, values = [], rowMode }: Query): Promise<QueryResult> {
+  async function run({ text, values = [], rowMode }: Query): Promise<QueryResult> {
     const options = rowMode ? { rowMode } : undefined
-    if (name && !prepared.has(name)) {
-      await pglite.exec(`prepare ${pg.escapeIdentifier(name)} as ${text}`)
-      prepared.add(name)
+    const statement = await asStatement(text, values)
+    const results = statement === undefined ? undefined : await pglite.exec(statement, options)
+    const result = results ? results.at(-1) : await pglite.query(text, values, options)
+    const rows = result?.rows ?? []
+    return { command: commandOf(text), rowCount: result?.affectedRows || rows.length, rows }
+  }
+
+  /**
+   * The statement with its values in place, for one call into the database where the extended protocol takes five. It is
+   * prepared the first time: planning costs several times what executing does here. Undefined where that is not possible.
+   */
+  async function asStatement(text: string, values: unknown[]): Promise<string | undefined> {
+    if (values.length === 0) return text
+    if (values.length > mostValues || values.some(Array.isArray)) return undefined
+    let name = prepared.get(text)
+    if (!name) {
+      if (prepared.size >= mostPrepared) return undefined
+      name = `s${prepared.size}`
+      await pglite.exec(`prepare ${name} as ${text}`)
+      prepared.set(text, name)
     }
-    const result = name
-      ? await pglite.query(executeStatement(name, values), [], options)
-      : await pglite.query(text, values, options)
-    return {
-      command: text.trimStart().slice(0, 6).toUpperCase().trim(),
-      rowCount: result.affectedRows || result.rows.length,
-      rows: result.rows,
-    }
+    return `execute ${name}(${values.map(literal).join(', ')})`
   }
 
   const asQuery = (query: string | Query, values?: unknown[]) =>
@@ -80,10 +88,19 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
   } as unknown as SqlPool
 }
 
-/** PGlite has no call for a named statement, SQL has. */
-function executeStatement(name: string, values: unknown[]): string {
-  const literals = values.map((value) => (value == null ? 'null' : pg.escapeLiteral(String(value))))
-  return `execute ${pg.escapeIdentifier(name)}${literals.length > 0 ? `(${literals.join(', ')})` : ''}`
+/** Beyond these a statement is one of many shapes (a list of rows, say) and not worth keeping. */
+const mostValues = 40
+const mostPrepared = 400
+
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'null'
+  if (value instanceof Date) return `'${value.toISOString()}'`
+  if (value instanceof Uint8Array) return `'\\x${Buffer.from(value).toString('hex')}'`
+  return pg.escapeLiteral(typeof value === 'object' ? JSON.stringify(value) : String(value))
+}
+
+function commandOf(text: string): string {
+  return /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? ''
 }
 
 /** First come, first served. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
-import type { Adapter, AdapterPayload } from 'oidc-provider'
+import type { Adapter } from 'oidc-provider'
 import type { Queryable } from '../src/database/database.ts'
+import { fromJsonb, toJsonb } from './jsonb.ts'
 import { type ProtocolStateRecord, type ProtocolStateStore, protocolStateAdapter, spentMark } from './protocol-state.ts'
 
 /**
@@ -130,19 +131,4 @@ async function insertSession(tx: Queryable, row: Row & { uid: string }): Promise
 
 function stateOf(row: { idHash: Buffer; payload: string } | undefined) {
   return row && { idHash: row.idHash.toString('hex'), payload: fromJsonb(row.payload) }
-}
-
-/**
- * jsonb refuses U+0000 and lone surrogates, which a request may well contain (`state=%00`): they are written as four hex
- * digits after U+E000, as is U+E000 itself.
- */
-function toJsonb(payload: AdapterPayload): string {
-  return JSON.stringify(payload).replace(/\\u(0000|d[89a-f][0-9a-f]{2})|\\.|\uE000/g, (found, code?: string) => {
-    if (code) return `\uE000${code}`
-    return found === '\uE000' ? '\uE000e000' : found
-  })
-}
-
-function fromJsonb(text: string): AdapterPayload {
-  return JSON.parse(text.replace(/\uE000([0-9a-f]{4})/g, (_, code) => `\\u${code}`))
 }

@@ -12,6 +12,11 @@ export interface LoadJob {
   seconds: number
   /** Whole HTTP/1.1 requests; each connection goes round them from its own place. */
   requests: string[]
+  /**
+   * For refresh grants: each connection sends its own request of the list, from the second time on with the refresh token
+   * of its last answer.
+   */
+  chained?: boolean
 }
 
 export interface LoadResult {
@@ -22,6 +27,8 @@ export interface LoadResult {
   /** Milliseconds. */
   p50: number
   p99: number
+  /** Where each connection of a chained job arrived. */
+  chainedRequests?: string[]
 }
 
 const { values } = parseArgs({ options: { run: { type: 'boolean' } } })
@@ -31,12 +38,21 @@ async function run(job: LoadJob): Promise<LoadResult> {
   const requests = job.requests.map((request) => Buffer.from(request))
   const latencies: number[] = []
   let failures = 0
+  const chainedRequests = job.chained ? [...job.requests] : undefined
   const started = performance.now()
   const end = started + job.seconds * 1000
   await Promise.all(
     Array.from({ length: job.connections }, (_, index) => {
       let next = Math.floor((index * requests.length) / job.connections)
-      return converse(job.port, () => requests[next++ % requests.length], end, (milliseconds, ok) => {
+      const nextRequest = chainedRequests
+        ? (answer: string) => {
+            const token = /"refresh_token":"([\w-]+)"/.exec(answer)?.[1]
+            const request = chainedRequests[index] ?? ''
+            chainedRequests[index] = token ? request.replace(/refresh_token=[\w-]+/, `refresh_token=${token}`) : request
+            return Buffer.from(chainedRequests[index])
+          }
+        : () => requests[next++ % requests.length]
+      return converse(job.port, nextRequest, end, (milliseconds, ok) => {
         latencies.push(milliseconds)
         if (!ok) failures++
       })
@@ -45,13 +61,13 @@ async function run(job: LoadJob): Promise<LoadResult> {
   latencies.sort((one, other) => one - other)
   const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0
   const seconds = (performance.now() - started) / 1000
-  return { answers: latencies.length, seconds, failures, p50: at(0.5), p99: at(0.99) }
+  return { answers: latencies.length, seconds, failures, p50: at(0.5), p99: at(0.99), chainedRequests }
 }
 
 /** One connection until `end` (performance.now() milliseconds). */
 function converse(
   port: number,
-  nextRequest: () => Buffer | undefined,
+  nextRequest: (answer: string) => Buffer | undefined,
   end: number,
   onAnswer: (milliseconds: number, ok: boolean) => void,
 ): Promise<void> {
@@ -59,21 +75,22 @@ function converse(
     const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true })
     let sentAt = 0
     let received = ''
-    const send = () => {
-      const request = nextRequest()
+    const send = (answer: string) => {
+      const request = nextRequest(answer)
       if (!request || performance.now() >= end) return void socket.end(resolve)
       sentAt = performance.now()
       socket.write(request)
     }
     socket.setEncoding('latin1')
-    socket.on('connect', send)
+    socket.on('connect', () => send(''))
     socket.on('error', reject)
     socket.on('data', (chunk: string) => {
       received += chunk
       if (!isWhole(received)) return
       onAnswer(performance.now() - sentAt, received.startsWith('HTTP/1.1 200'))
+      const answer = received
       received = ''
-      send()
+      send(answer)
     })
   })
 }

@@ -2,8 +2,9 @@ import cluster from 'node:cluster'
 import { DataDirInUseError } from '../adapters/pglite-pool.ts'
 import { bannerFor } from './banner.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { sendConsoleTo } from './console-log.ts'
 import { createLog } from './log.ts'
-import { startServer } from './server.ts'
+import { type RunningServer, startServer } from './server.ts'
 import { SetupError } from './setup/setup-error.ts'
 import { superviseWorkers } from './workers.ts'
 
@@ -19,13 +20,17 @@ try {
 
 async function serve(config: Config): Promise<void> {
   const log = createLog(config.logLevel)
-  console.warn = (message: unknown) => log.warn(String(message))
-  console.info = (message: unknown) => log.info(String(message))
+  sendConsoleTo(log)
   const server = await startServer(config, { log, environment: process.env })
+  // Before anybody is told: whoever waits for the word may send the signal at once.
+  stopOnSignal(server)
   if (cluster.isPrimary) {
     process.stdout.write(bannerFor(server.demoAccounts, config))
     process.stdout.write(`gatehouse ready on ${server.url}\n`)
   } else process.send?.('ready')
+}
+
+function stopOnSignal(server: RunningServer): void {
   let stopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -43,7 +48,8 @@ async function serve(config: Config): Promise<void> {
 function fail(error: Error): number {
   const refused = error instanceof ConfigError || error instanceof SetupError
   if (refused || error instanceof DataDirInUseError || 'code' in error) {
-    for (const line of error.message.split('\n')) process.stderr.write(`gatehouse: ${line}\n`)
+    const message = error.message || String((error as NodeJS.ErrnoException).code)
+    for (const line of message.split('\n')) process.stderr.write(`gatehouse: ${line}\n`)
   } else console.error(error)
   return refused ? 2 : 1
 }

@@ -4,6 +4,7 @@ import { DataDirInUseError } from '../../adapters/pglite-pool.ts'
 import { ConfigError } from '../config.ts'
 import { SetupError } from '../setup/setup-error.ts'
 import { applyFile } from './apply.ts'
+import { rotateKeys } from './keys-rotate.ts'
 import { planFile } from './plan.ts'
 
 const program = new Command('gatehouse').description('Administers a Gatehouse authorization server.').addHelpText(
@@ -26,6 +27,13 @@ program
   .description('print what apply would change, and change nothing')
   .requiredOption('-f, --file <file>', 'the YAML file that GATEHOUSE_CONFIG would name')
   .action(({ file }: { file: string }) => planFile(file, process.env))
+
+program
+  .command('keys')
+  .description('signing keys')
+  .command('rotate')
+  .description('sign with the next keys; those before them verify until what they signed has expired')
+  .action(() => rotateKeys(process.env))
 
 try {
   await program.parseAsync()

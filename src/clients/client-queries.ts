@@ -1,13 +1,15 @@
-import type { Queryable } from '../database/database.ts'
+import { isStorable, type Queryable } from '../database/database.ts'
 import type { Client } from '../database/schema.ts'
 
 /** A client that may act now: it is not deactivated, nor is the organization it belongs to suspended. */
-export function findActiveClient(db: Queryable, clientId: string): Promise<Client | undefined> {
+export async function findActiveClient(db: Queryable, clientId: string): Promise<Client | undefined> {
+  if (!isStorable(clientId)) return undefined
   return activeClients(db).where('c.clientId', '=', clientId).executeTakeFirst()
 }
 
 /** The resource server that a resource indicator names (RFC 8707). */
-export function findResourceServer(db: Queryable, resource: string): Promise<Client | undefined> {
+export async function findResourceServer(db: Queryable, resource: string): Promise<Client | undefined> {
+  if (!isStorable(resource)) return undefined
   return activeClients(db).where('c.resource', '=', resource).where('c.resourceServer', '=', true).executeTakeFirst()
 }
 

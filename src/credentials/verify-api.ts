@@ -65,14 +65,20 @@ function authenticationRequired(): GatehouseError {
   )
 }
 
-/** An empty parameter counts as absent: proxies fill templates. */
 function allows(wanted: URLSearchParams, permissions: string[], dataScopes: DataScope[]): boolean {
-  const permission = wanted.get('permission')
+  const permission = only(wanted, 'permission')
   if (permission && !permissions.some((granted) => covers(granted, permission))) return false
-  const scope = { source: wanted.get('source') || null, scope_id: wanted.get('scope_id') || null }
+  const scope = { source: only(wanted, 'source'), scope_id: only(wanted, 'scope_id') }
   if (scope.source === null && scope.scope_id === null) return true
   if (!isDataScope(scope)) throw new GatehouseError('invalid_request', 'scope_id needs source')
   return dataScopes.some((granted) => coversScope(granted, scope))
+}
+
+/** An empty parameter counts as absent: proxies fill templates. Given twice, either could be meant. */
+function only(wanted: URLSearchParams, name: string): string | null {
+  const [value, ...others] = wanted.getAll(name)
+  if (others.length > 0) throw new GatehouseError('invalid_request', `the parameter ${name} is given twice`)
+  return value || null
 }
 
 function authHeaders(credential: LiveCredential, permissions: string[], dataScopes: DataScope[]) {

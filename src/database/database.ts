@@ -42,6 +42,11 @@ export async function openDatabase(options: {
   return { db, pool, embedded: !options.databaseUrl, close: () => db.destroy() }
 }
 
+/** Whether PostgreSQL's text can hold it: U+0000 it cannot, so nothing is found by a name with one in it. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0')
+}
+
 /** The value of a jsonb or json column. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value)

@@ -1,9 +1,17 @@
 type Rgb = [red: number, green: number, blue: number]
 
+const black: Rgb = [0, 0, 0]
 const white: Rgb = [255, 255, 255]
-const darkInk: Rgb = [14, 18, 27]
-const darkPaper: Rgb = [22, 27, 39]
 const readable = 4.5
+
+/** What an accent has to be read on or under, as styles/gatehouse.css has them: text on it, paper, ground. */
+const surfaces: Record<'light' | 'dark', Rgb[]> = {
+  light: [white, [246, 247, 251]],
+  dark: [
+    [22, 27, 39],
+    [14, 18, 27],
+  ],
+}
 
 /**
  * The stylesheet that puts an organization's colour in the accent's place. A colour that text could not be read on is
@@ -15,14 +23,12 @@ export function accentStyle(color: string): string {
   return `:root{--accent:${light}}@media(prefers-color-scheme:dark){:root{--accent:${dark}}}`
 }
 
-/** The accent of each mode: white text on the light one; dark text on the dark one, which is read on paper as well. */
+/** The accent of each mode: under white text in light mode, under dark text in dark mode, and read on the page in both. */
 export function accentsOf(color: string): { light: string; dark: string } {
   const chosen = parseColor(color)
   return {
-    light: formatColor(moveUntil(chosen, [0, 0, 0], (rgb) => contrast(rgb, white) >= readable)),
-    dark: formatColor(
-      moveUntil(chosen, white, (rgb) => contrast(rgb, darkInk) >= readable && contrast(rgb, darkPaper) >= readable),
-    ),
+    light: formatColor(moveUntilReadable(chosen, black, surfaces.light)),
+    dark: formatColor(moveUntilReadable(chosen, white, surfaces.dark)),
   }
 }
 
@@ -31,11 +37,10 @@ export function contrastOf(one: string, other: string): number {
   return contrast(parseColor(one), parseColor(other))
 }
 
-function moveUntil(from: Rgb, towards: Rgb, enough: (rgb: Rgb) => boolean): Rgb {
-  for (let step = 0; step <= 20; step++) {
-    const mixed = from.map((channel, index) => channel + ((towards[index] ?? 0) - channel) * (step / 20)) as Rgb
-    const rounded = mixed.map(Math.round) as Rgb
-    if (enough(rounded)) return rounded
+function moveUntilReadable(from: Rgb, towards: Rgb, on: Rgb[]): Rgb {
+  for (let step = 0; step < 20; step++) {
+    const mixed = from.map((channel, index) => Math.round(channel + (towards[index]! - channel) * (step / 20))) as Rgb
+    if (on.every((surface) => contrast(mixed, surface) >= readable)) return mixed
   }
   return towards
 }

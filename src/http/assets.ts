@@ -17,12 +17,13 @@ export interface Assets {
 interface Asset {
   type: string
   body: Buffer
-  etag: string
+  digest: string
   encoded: Partial<Record<'br' | 'gzip', Buffer>>
 }
 
 const prefix = '/assets/'
 const forever = 'public, max-age=31536000, immutable'
+const stylesheet = 'text/css; charset=utf-8'
 const { resolve } = createRequire(import.meta.url)
 
 /** Styles, fonts and the mark, read and compressed once at the start and served under names with a hash. */
@@ -31,11 +32,10 @@ export async function createAssets(): Promise<Assets> {
   const urls = new Map<string, string>()
 
   async function add(name: string, type: string, body: Buffer) {
-    const digest = hash('sha256', body, 'hex').slice(0, 12)
-    const dot = name.lastIndexOf('.')
-    const url = `${prefix}${name.slice(0, dot)}.${digest}${name.slice(dot)}`
+    const digest = digestOf(body)
+    const url = urlOf(name, digest)
     urls.set(name, url)
-    files.set(url, { type, body, etag: `"${digest}"`, encoded: await encodings(type, body) })
+    files.set(url, { type, body, digest, encoded: await encodings(type, body) })
     return url
   }
 
@@ -43,8 +43,7 @@ export async function createAssets(): Promise<Assets> {
   const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
   await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
   const style = view('styles/gatehouse.css').toString().replace('{inter-400}', regular).replace('{inter-600}', semibold)
-  const base = readFileSync(resolve('@picocss/pico/css/pico.classless.min.css'))
-  await add('gatehouse.css', 'text/css; charset=utf-8', Buffer.concat([base, Buffer.from(style)]))
+  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(style)))
 
   return {
     url(name) {
@@ -52,33 +51,56 @@ export async function createAssets(): Promise<Assets> {
       if (!url) throw new Error(`no asset ${name}`)
       return url
     },
-    accentUrl: (color) => `${prefix}accent-${color.slice(1)}.css`,
+    accentUrl: (color) => accent(color).url,
     middleware: async (ctx, next) => {
       if (!ctx.path.startsWith(prefix) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
-      const accent = /^\/assets\/accent-([0-9a-f]{6})\.css$/.exec(ctx.path)?.[1]
-      const asset = accent ? accentAsset(accent) : files.get(ctx.path)
+      const asset = files.get(ctx.path) ?? accentAt(ctx.path)
       if (!asset) return next()
       serve(ctx, asset)
     },
   }
 }
 
-function serve(ctx: Koa.Context, { type, body, etag, encoded }: Asset): void {
+function serve(ctx: Koa.Context, { type, body, digest, encoded }: Asset): void {
   ctx.status = 200
-  ctx.set({ 'Cache-Control': forever, ETag: etag, Vary: 'Accept-Encoding' })
+  // Weak, for one tag stands for every encoding (RFC 9110 §8.8.1).
+  ctx.set({ 'Cache-Control': forever, ETag: `W/"${digest}"`, Vary: 'Accept-Encoding' })
   ctx.type = type
   if (ctx.fresh) {
     ctx.status = 304
     return
   }
-  const encoding = ctx.acceptsEncodings('br', 'gzip', 'identity')
-  const compressed = encoding === 'br' || encoding === 'gzip' ? encoded[encoding] : undefined
-  if (compressed) ctx.set('Content-Encoding', String(encoding))
-  ctx.body = compressed ?? body
+  const accepted = ctx.acceptsEncodings() as string[]
+  const encoding = (['br', 'gzip'] as const).find((name) => encoded[name] && accepted.includes(name))
+  if (encoding) ctx.set('Content-Encoding', encoding)
+  ctx.body = (encoding && encoded[encoding]) ?? body
 }
 
-function accentAsset(color: string): Asset {
-  return { type: 'text/css', body: Buffer.from(accentStyle(`#${color}`)), etag: `"${color}"`, encoded: {} }
+/** An organization's colour is made into a stylesheet when it is asked for: small, and the same on every node. */
+function accent(color: string): Asset & { url: string } {
+  const body = Buffer.from(accentStyle(color))
+  const digest = digestOf(body)
+  return { type: stylesheet, body, digest, encoded: {}, url: urlOf(`accent-${color.slice(1)}.css`, digest) }
+}
+
+function accentAt(path: string): Asset | undefined {
+  const color = /^\/assets\/accent-([0-9a-f]{6})\./.exec(path)?.[1]
+  const asset = color ? accent(`#${color}`) : undefined
+  return asset?.url === path ? asset : undefined
+}
+
+function digestOf(body: Buffer): string {
+  return hash('sha256', body, 'hex').slice(0, 12)
+}
+
+function urlOf(name: string, digest: string): string {
+  const dot = name.lastIndexOf('.')
+  return `${prefix}${name.slice(0, dot)}.${digest}${name.slice(dot)}`
+}
+
+/** Comments and indentation are for whoever reads the file. */
+function squeezed(css: string): string {
+  return css.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\n\s*/g, '\n')
 }
 
 /** A font is compressed already. */

@@ -16,7 +16,8 @@ export function clientAddressFrom(trustedProxies: BlockList | undefined): Client
     const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',')
     while (trusts(trustedProxies, address)) {
       const previous = plain(forwarded.pop()?.trim() ?? '')
-      if (!isIP(previous)) break
+      // A zone (fe80::1%eth0) means nothing to anybody but its sender, and may be of any length.
+      if (!isIP(previous) || previous.includes('%')) break
       address = previous
     }
     return address

@@ -39,6 +39,10 @@ export function providerRoutes({ current, database, encryption, log }: ProviderR
     let middleware = mounted.get(provider)
     if (!middleware) {
       middleware = mount(provider as unknown as Koa)
+      // The library answers its own failures, so nobody else would ever see what they were.
+      provider.on('server_error', ({ state: { requestId } }, error) =>
+        log.error({ err: error, requestId }, 'request failed'),
+      )
       mounted.set(provider, middleware)
     }
     return middleware
@@ -51,7 +55,7 @@ export function providerRoutes({ current, database, encryption, log }: ProviderR
       await library()(ctx, next)
       allowFormTargets(ctx, formTargetsOf(ctx as KoaContextWithOIDC))
     }
-    await layers.reduceRight((inner, layer) => async () => layer(ctx, inner), respond)()
+    await layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), respond)()
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type KoaContextWithOIDC,
   Provider,
   type RefreshToken,
+  type Session,
 } from 'oidc-provider'
 import { insertCredential } from '../../adapters/credential-adapter.ts'
 import { claimOnce } from '../../adapters/single-use.ts'
@@ -31,6 +32,7 @@ const interactionSeconds = 3600
 const idTokenSeconds = 3600
 /** However much a session or a grant is used, it ends: 30 days. */
 const longestSessionSeconds = 30 * 86_400
+const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', path: '/' } as const
 
 export interface ProviderParts {
   issuer: string
@@ -64,6 +66,7 @@ export function createProvider(parts: ProviderParts): Provider {
   detectReplaysByInsert(provider, parts.db)
   endGrantsOnReuse(provider, parts.db)
   sendLogoutTokensLast(provider)
+  saveSessionsOfErrorPages(provider)
   return provider
 }
 
@@ -95,8 +98,8 @@ function configuration(parts: ProviderParts): Configuration {
     cookies: {
       keys: parts.cookieKeys,
       names: cookieNames(parts.issuer),
-      long: { signed: true, httpOnly: true, sameSite: 'lax', path: '/' },
-      short: { signed: true, httpOnly: true, sameSite: 'lax', path: '/' },
+      long: cookieOptions,
+      short: cookieOptions,
     },
     routes: {
       authorization: '/oauth/authorize',
@@ -242,3 +245,18 @@ type FindRefreshToken = (
   presented: string,
   options?: { ignoreExpiration?: boolean },
 ) => Promise<RefreshToken | undefined>
+
+/**
+ * The device page shows its form again after an error. A browser that came without a session (it expired meanwhile) needs
+ * one for that form, and the library can only save those that were saved before.
+ */
+function saveSessionsOfErrorPages(provider: Provider): void {
+  const session = provider.Session.prototype as Session & { id: string; persist(): Promise<string> }
+  const { persist } = session
+  session.persist = async function persistOrSave(this: typeof session) {
+    const ctx = Provider.ctx
+    if (this.exp !== undefined || !ctx) return persist.call(this)
+    ctx.cookies.set(provider.cookieName('session'), this.id, cookieOptions)
+    return this.save(deviceCodeSeconds)
+  }
+}

@@ -1,5 +1,5 @@
 import type Koa from 'koa'
-import { type Client, type KoaContextWithOIDC, Provider, type Session } from 'oidc-provider'
+import { type KoaContextWithOIDC, Provider, type Session } from 'oidc-provider'
 import type { Logger } from 'pino'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import { endSession } from '../users/sessions.ts'
@@ -30,11 +30,13 @@ export function revokeGrantsOnSignOut(database: RequestDatabase, log: Logger): K
 
 /** The library would tell the clients while their tokens are still alive: what it sends is kept for the end instead. */
 export function sendLogoutTokensLast(provider: Provider): void {
-  const client = provider.Client.prototype as Client & Record<'backchannelLogout', typeof send>
+  const client = provider.Client.prototype as unknown as { backchannelLogout: BackchannelLogout }
   const send = client.backchannelLogout
-  client.backchannelLogout = async function keep(this: Client, sub: string, sid: string) {
+  client.backchannelLogout = async function keep(sub, sid) {
     const logoutTokens = Provider.ctx?.state.logoutTokens as SendLogoutToken[] | undefined
     if (!logoutTokens) return send.call(this, sub, sid)
     logoutTokens.push(() => send.call(this, sub, sid))
   }
 }
+
+type BackchannelLogout = (this: unknown, sub: string, sid: string) => Promise<void>

@@ -15,63 +15,65 @@ const tokenSeconds = 3600
 
 /**
  * The private JWKs of every key that signs or still verifies, those that sign first: oidc-provider signs with the first
- * key of an algorithm and publishes all of them. Missing ones are made, once among all nodes.
+ * key of an algorithm and publishes all of them. Missing ones are made, once among all nodes; the next key of each
+ * algorithm is published from the start, so that a rotation need not wait for the caches of those who verify.
  */
 export async function loadSigningKeys(db: Queryable, encryption: Encryption): Promise<JWK[]> {
-  const stored = await selectKeys(db)
-  const rows = signingAlgorithms.every((alg) => stored.some((key) => key.alg === alg && key.status === 'current'))
-    ? stored
-    : await createMissingKeys(db, encryption)
-  return rows.map((row) => JSON.parse(encryption.decrypt(row.privateJwk)) as JWK)
+  let keys = await selectKeys(db)
+  if (missingKeys(keys).length > 0) {
+    keys = await db.transaction().execute(async (tx) => {
+      await takeLock(tx)
+      await insertMissingKeys(tx, encryption)
+      return selectKeys(tx)
+    })
+  }
+  return keys.map((key) => JSON.parse(encryption.decrypt(key.privateJwk)) as JWK)
 }
 
 export type RotationOutcome =
-  | { outcome: 'prepared'; usableAt: Date }
-  | { outcome: 'waiting'; usableAt: Date }
   | { outcome: 'rotated' }
+  /** The next keys are not published long enough: somebody may still verify with a JWKS that lacks them. */
+  | { outcome: 'too_early'; possibleFrom: Date }
 
 /**
- * One step of a rotation (`gatehouse keys rotate`): publishes the next keys; once they have been published for as long
- * as clients may cache the JWKS (an hour), makes them current and retires the old ones; drops retired keys when nothing
- * that they signed can still be valid.
+ * `gatehouse keys rotate`: next → current → retired, and new next keys are published. Refused until the next keys have
+ * been published for as long as clients may cache the JWKS (an hour). A retired key verifies for as long as anything
+ * that it signed can be valid.
  */
 export function rotateSigningKeys(db: Queryable, encryption: Encryption, now = new Date()): Promise<RotationOutcome> {
   return db.transaction().execute(async (tx) => {
     await takeLock(tx)
-    await tx
-      .deleteFrom('signingKeys')
-      .where('status', '=', 'retired')
-      .where('statusSince', '<', new Date(now.getTime() - (cacheSeconds + tokenSeconds) * 1000))
-      .execute()
+    await insertMissingKeys(tx, encryption)
     const next = (await selectKeys(tx)).filter((key) => key.status === 'next')
     const publishedSince = Math.max(...next.map((key) => key.statusSince.getTime()))
-    if (next.length < signingAlgorithms.length) {
-      for (const alg of signingAlgorithms) {
-        if (!next.some((key) => key.alg === alg)) await insertKey(tx, encryption, alg, 'next')
-      }
-      return { outcome: 'prepared', usableAt: usableAt(now.getTime()) }
-    }
-    if (usableAt(publishedSince) > now) return { outcome: 'waiting', usableAt: usableAt(publishedSince) }
+    const possibleFrom = new Date(publishedSince + cacheSeconds * 1000)
+    if (possibleFrom > now) return { outcome: 'too_early', possibleFrom }
     await setStatus(tx, 'current', 'retired', now)
     await setStatus(tx, 'next', 'current', now)
+    await insertMissingKeys(tx, encryption)
+    await dropKeysThatNothingNeeds(tx, now)
     return { outcome: 'rotated' }
   })
 }
 
-function usableAt(publishedSince: number): Date {
-  return new Date(publishedSince + cacheSeconds * 1000)
+function missingKeys(stored: readonly { alg: string; status: string }[]) {
+  return signingAlgorithms.flatMap((alg) =>
+    (['current', 'next'] as const)
+      .filter((status) => !stored.some((key) => key.alg === alg && key.status === status))
+      .map((status) => ({ alg, status })),
+  )
 }
 
-function createMissingKeys(db: Queryable, encryption: Encryption) {
-  return db.transaction().execute(async (tx) => {
-    await takeLock(tx)
-    const stored = await selectKeys(tx)
-    for (const alg of signingAlgorithms) {
-      const present = stored.some((key) => key.alg === alg && key.status === 'current')
-      if (!present) await insertKey(tx, encryption, alg, 'current')
-    }
-    return selectKeys(tx)
-  })
+async function insertMissingKeys(tx: Queryable, encryption: Encryption): Promise<void> {
+  for (const { alg, status } of missingKeys(await selectKeys(tx))) await insertKey(tx, encryption, alg, status)
+}
+
+async function dropKeysThatNothingNeeds(tx: Queryable, now: Date): Promise<void> {
+  await tx
+    .deleteFrom('signingKeys')
+    .where('status', '=', 'retired')
+    .where('statusSince', '<', new Date(now.getTime() - (cacheSeconds + tokenSeconds) * 1000))
+    .execute()
 }
 
 function selectKeys(db: Queryable) {

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database/database.ts'
+import { isStorable, type Queryable } from '../database/database.ts'
 import type { Organization, User } from '../database/schema.ts'
 
 /** An organization that somebody may act in, with what the chooser shows of it. */
@@ -43,7 +43,8 @@ export async function listActiveOrganizations(db: Queryable, limit: number): Pro
 }
 
 /** An active organization by slug or id. */
-export function findOrganization(db: Queryable, slugOrId: string): Promise<Organization | undefined> {
+export async function findOrganization(db: Queryable, slugOrId: string): Promise<Organization | undefined> {
+  if (!isStorable(slugOrId)) return undefined
   return db
     .selectFrom('organizations')
     .selectAll()

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Queryable } from '../database/database.ts'
+import { isStorable, type Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
 
 /** An active user by id. */
@@ -8,7 +8,8 @@ export function findActiveUser(db: Queryable, id: string): Promise<User | undefi
 }
 
 /** A user by e-mail address, compared case-insensitively, active or not. */
-export function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
+export async function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
+  if (!isStorable(email)) return undefined
   return db
     .selectFrom('users')
     .selectAll()

@@ -1,0 +1,131 @@
+import { sha256 } from '../src/crypto/sha256.ts'
+import type { Database } from '../src/database/database.ts'
+import { toJson } from '../src/database/database.ts'
+
+const users = 200
+const day = 86_400_000
+
+export interface Seed {
+  /** Access tokens to introspect. */
+  tokens: string[]
+  /** One for each connection. */
+  refreshTokens: string[]
+}
+
+export const resourceServer = { clientId: 'inventory-api', clientSecret: 'bench-secret-0123456789' }
+export const serviceAccount = { clientId: 'nightly-export', clientSecret: 'bench-secret-0123456789' }
+
+/**
+ * Fills a migrated database: an organization of two hundred people with two permissions and scopes each, `credentials`
+ * access tokens among them, and a refresh token for each connection.
+ */
+export async function seed(database: Database, size: { credentials: number; connections: number }): Promise<Seed> {
+  const run = (text: string, values: unknown[] = []) => database.pool.query({ text, values })
+  await run(`insert into organizations (id, slug, name) values ('org_bench', 'acme', 'Acme Corporation')`)
+  await run(`insert into users (id, email, name) select 'usr_' || i, 'person' || i || '@acme.test', 'Person ' || i
+    from generate_series(0, ${users - 1}) i`)
+  await run(`insert into memberships (id, organization_id, user_id, effective_permissions, effective_data_scopes)
+    select 'mem_' || i, 'org_bench', 'usr_' || i, '["configuration-items:read","configuration-items:write"]',
+      '[{"source":"kubernetes","scope_id":"prod-cluster"},{"source":"proxmox","scope_id":null}]'
+    from generate_series(0, ${users - 1}) i`)
+  await insertClients(database)
+  await run(`insert into oauth_grants (id, client_id, user_id, organization_id, payload, expires_at)
+    select 'grant_' || i, 'console', 'usr_' || i, 'org_bench',
+      jsonb_build_object('accountId', 'usr_' || i, 'clientId', 'console', 'kind', 'Grant', 'iat', 1,
+        'exp', extract(epoch from now() + interval '1 day')::int, 'openid', jsonb_build_object('scope', 'openid email')),
+      now() + interval '1 day'
+    from generate_series(0, ${users - 1}) i`)
+  await run(`insert into credentials (hash, format, kind, id, grant_id, client_id, user_id, organization_id, scope,
+      expires_at)
+    select sha256(convert_to('benchaccesstoken' || lpad(i::text, 27, '0'), 'UTF8')), 'opaque', 'access_token',
+      'tok_' || i, 'grant_' || i % ${users}, 'console', 'usr_' || i % ${users}, 'org_bench', 'openid email',
+      now() + interval '1 day'
+    from generate_series(0, ${size.credentials - 1}) i`)
+  const refreshTokens = Array.from(
+    { length: size.connections },
+    (_, i) => `benchrefreshtoken${String(i).padStart(26, '0')}`,
+  )
+  for (const [i, token] of refreshTokens.entries()) await insertRefreshToken(database, token, i)
+  await run('analyze')
+  const step = Math.max(1, Math.floor(size.credentials / 1000))
+  const tokens = Array.from({ length: Math.min(1000, size.credentials) }, (_, i) => i * step).map(
+    (i) => `benchaccesstoken${String(i).padStart(27, '0')}`,
+  )
+  return { tokens, refreshTokens }
+}
+
+async function insertClients({ db }: Database): Promise<void> {
+  const common = { resource: null, deactivatedAt: null, revision: 'bench', organizationId: null }
+  await db
+    .insertInto('clients')
+    .values([
+      {
+        ...common,
+        clientId: 'console',
+        clientName: 'Console',
+        secretHash: null,
+        firstParty: true,
+        metadata: toJson({
+          redirect_uris: ['http://localhost:8080/callback'],
+          token_endpoint_auth_method: 'none',
+          grant_types: ['authorization_code', 'refresh_token'],
+        }),
+      },
+      {
+        ...common,
+        clientId: resourceServer.clientId,
+        clientName: 'Inventory',
+        secretHash: sha256(resourceServer.clientSecret),
+        resourceServer: true,
+        resource: 'https://inventory.example',
+        metadata: toJson({ redirect_uris: [], response_types: [], grant_types: ['client_credentials'] }),
+      },
+      {
+        ...common,
+        clientId: serviceAccount.clientId,
+        clientName: 'Nightly export',
+        secretHash: sha256(serviceAccount.clientSecret),
+        organizationId: 'org_bench',
+        permissions: '["configuration-items:read"]',
+        metadata: toJson({ redirect_uris: [], response_types: [], grant_types: ['client_credentials'] }),
+      },
+    ])
+    .execute()
+}
+
+async function insertRefreshToken({ db }: Database, token: string, index: number): Promise<void> {
+  const now = Math.floor(Date.now() / 1000)
+  const [userId, grantId] = [`usr_${index % users}`, `grant_${index % users}`]
+  await db
+    .insertInto('credentials')
+    .values({
+      hash: sha256(token),
+      format: 'opaque',
+      kind: 'refresh_token',
+      id: `tok_refresh_${index}`,
+      name: null,
+      grantId,
+      clientId: 'console',
+      userId,
+      organizationId: 'org_bench',
+      scope: 'openid email',
+      audience: null,
+      payload: toJson({
+        kind: 'RefreshToken',
+        accountId: userId,
+        clientId: 'console',
+        grantId,
+        gty: 'authorization_code',
+        scope: 'openid email',
+        rotations: 0,
+        iat: now,
+        iiat: now,
+        exp: now + day / 1000,
+        authTime: now,
+      }),
+      expiresAt: new Date(Date.now() + day),
+      spentAt: null,
+      revokedAt: null,
+    })
+    .execute()
+}

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { PGlite, types } from '@electric-sql/pglite'
 import pg from 'pg'
 import type { SqlPool } from '../src/database/database.ts'
+import { PreparedStatements } from '../src/database/prepared-statements.ts'
 
 /** Another process holds the data directory. Two PGlite processes on one directory would lose rows. */
 export class DataDirInUseError extends Error {
@@ -35,7 +36,8 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
     },
   })
   const turns = new Turns()
-  const prepared = new Map<string, string>()
+  const statements = new PreparedStatements()
+  const prepared = new Set<string>()
 
   async function run({ text, values = [], rowMode }: Query): Promise<QueryResult> {
     const options = rowMode ? { rowMode } : undefined
@@ -52,13 +54,11 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
    */
   async function asStatement(text: string, values: unknown[]): Promise<string | undefined> {
     if (values.length === 0) return text
-    if (values.length > mostValues || values.some(Array.isArray)) return undefined
-    let name = prepared.get(text)
-    if (!name) {
-      if (prepared.size >= mostPrepared) return undefined
-      name = `s${prepared.size}`
+    const name = statements.nameOf(text, values)
+    if (!name) return undefined
+    if (!prepared.has(name)) {
       await pglite.exec(`prepare ${name} as ${text}`)
-      prepared.set(text, name)
+      prepared.add(name)
     }
     return `execute ${name}(${values.map(literal).join(', ')})`
   }
@@ -87,10 +87,6 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
     },
   } as unknown as SqlPool
 }
-
-/** Beyond these a statement is one of many shapes (a list of rows, say) and not worth keeping. */
-const mostValues = 40
-const mostPrepared = 400
 
 function literal(value: unknown): string {
   if (value === null || value === undefined) return 'null'

@@ -176,9 +176,9 @@ function generatedEncryptionKeys(dataDir: string, production: boolean): Buffer[]
 }
 
 function isAddressOrCidr(entry: string): boolean {
-  const [address = '', bits] = entry.split('/')
+  const [address = '', bits, ...rest] = entry.split('/')
   const family = isIP(address)
-  if (!family) return false
+  if (!family || rest.length > 0) return false
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 

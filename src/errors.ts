@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'not_found'
   | 'validation_failed'
   | 'conflict'
+  | 'organization_required'
   | 'limit_reached'
   | 'too_many_requests'
   | 'temporarily_unavailable'
@@ -19,6 +20,8 @@ export interface FieldProblem {
 interface ErrorDetails {
   fields?: FieldProblem[]
   retryAfterSeconds?: number
+  /** More members of the problem details (RFC 9457 §3.2), by their names in JSON. */
+  members?: Record<string, unknown>
   cause?: unknown
 }
 
@@ -27,12 +30,14 @@ export class GatehouseError extends Error {
   readonly code: ErrorCode
   readonly fields: FieldProblem[]
   readonly retryAfterSeconds: number | undefined
+  readonly members: Record<string, unknown>
 
-  constructor(code: ErrorCode, message: string, { fields = [], retryAfterSeconds, cause }: ErrorDetails = {}) {
+  constructor(code: ErrorCode, message: string, { fields = [], retryAfterSeconds, members = {}, cause }: ErrorDetails = {}) {
     super(message, { cause })
     this.name = 'GatehouseError'
     this.code = code
     this.fields = fields
     this.retryAfterSeconds = retryAfterSeconds
+    this.members = members
   }
 }

@@ -1,6 +1,7 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import pg from 'pg'
 import { openPglitePool } from '../../adapters/pglite-pool.ts'
+import { PreparedStatements } from './prepared-statements.ts'
 import type { Tables } from './schema.ts'
 
 /** A connection or a transaction: queries take either and leave the choice to their caller. */
@@ -53,8 +54,34 @@ export function toJson(value: unknown): string {
 }
 
 function connectPool(connectionString: string, onError: (error: Error) => void): SqlPool {
-  const pool = new pg.Pool({ connectionString, max: 12, connectionTimeoutMillis: 5_000, application_name: 'gatehouse' })
+  const pool = new pg.Pool({
+    connectionString,
+    max: 12,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'gatehouse',
+    Client: preparingClient(new PreparedStatements()),
+  })
   // An idle connection that breaks is replaced; without a listener the process would end.
   pool.on('error', onError)
   return pool as unknown as SqlPool
+}
+
+const featureNotSupported = '0A000'
+
+/** pg's client, with every statement that has parameters prepared under a name. */
+function preparingClient(statements: PreparedStatements): typeof pg.Client {
+  class PreparingClient extends pg.Client {
+    override query(query: unknown, values?: unknown, callback?: unknown): never {
+      const parameters = Array.isArray(values) ? values : []
+      const name = typeof query === 'string' && !callback ? statements.nameOf(query, parameters) : undefined
+      if (!name) return super.query(query as never, values as never, callback as never) as never
+      const answer = super.query({ name, text: query as string, values: parameters }) as Promise<unknown>
+      return answer.catch((error: { code?: string }) => {
+        // "cached plan must not change result type"
+        if (error.code === featureNotSupported) statements.forget()
+        throw error
+      }) as never
+    }
+  }
+  return PreparingClient
 }

@@ -8,18 +8,20 @@ export const statusOfCode: Record<ErrorCode, number> = {
   permission_denied: 403,
   not_found: 404,
   conflict: 409,
+  organization_required: 409,
   limit_reached: 409,
   validation_failed: 422,
   too_many_requests: 429,
   temporarily_unavailable: 503,
 }
 
-const titles: Record<ErrorCode, string> = {
+export const titles: Record<ErrorCode, string> = {
   invalid_request: 'Invalid request',
   authentication_required: 'Authentication required',
   permission_denied: 'Permission denied',
   not_found: 'Not found',
   conflict: 'Conflict',
+  organization_required: 'Organization required',
   limit_reached: 'Limit reached',
   validation_failed: 'Validation failed',
   too_many_requests: 'Too many requests',
@@ -35,6 +37,7 @@ export function problemDetails(error: GatehouseError, requestId?: string) {
     detail: error.message,
     code: error.code,
     ...(error.fields.length > 0 && { errors: error.fields }),
+    ...error.members,
     ...(requestId && { request_id: requestId }),
   }
 }

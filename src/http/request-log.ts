@@ -31,7 +31,12 @@ export function requestLog({ log, clientAddress }: { log: Logger; clientAddress:
   }
 }
 
-/** An interaction's uid is also the value of its cookie; a refresh path holds a token. */
+/**
+ * An interaction's uid is also the value of its cookie; a refresh path holds a token. Whatever else looks like a token
+ * goes as well: somebody may have misspelled the path in front of it.
+ */
 export function loggablePath(path: string): string {
-  return path.replace(/^(\/interaction|\/oauth\/authorize|\/device|\/v1\/auth\/refresh)\/[^/]+/, '$1/…')
+  return path
+    .replace(/^(\/interaction|\/oauth\/authorize|\/device|(?:\/v1)?\/auth\/refresh)\/[^/]+/i, '$1/…')
+    .replace(/[A-Za-z0-9_-]{40,}/g, '…')
 }

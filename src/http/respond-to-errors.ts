@@ -23,10 +23,15 @@ export function respondToErrors({ render, log }: { render: Render; log: Logger }
         return
       }
       ctx.status = status
-      ctx.body = refusal ? problemDetails(refusal, requestId) : internalError(requestId)
+      ctx.body = refusal ? problemDetails(refusal, idInBody(refusal, requestId)) : internalError(requestId)
       ctx.type = 'application/problem+json'
     }
   }
+}
+
+/** Failed sign-ins are alike to the byte, so their id is in the X-Request-Id header only. */
+function idInBody({ code }: GatehouseError, requestId: string): string | undefined {
+  return code === 'authentication_required' ? undefined : requestId
 }
 
 function errorPage(refusal: GatehouseError | undefined) {

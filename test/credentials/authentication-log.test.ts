@@ -146,7 +146,15 @@ describe.each(availableDatabases())('the authentication log on %s', (database) =
 
   test('takes whatever is sent, and nobody else in the batch suffers', async () => {
     const token = await clientToken(gatehouse.url)
-    const odd = ['\u0000', '\u0001\u001b[2J', 'a\r\nb', '\u2028', '%00%ED%A0%80', '€'.repeat(300), '\u{1f600}'.repeat(200)]
+    const odd = [
+      '\u0000',
+      '\u0001\u001b[2J',
+      'a\r\nb',
+      '\u2028',
+      '%00%ED%A0%80',
+      '€'.repeat(300),
+      '\u{1f600}'.repeat(200),
+    ]
     odd.push('"\\', "'); drop table authentication_log; --", '{"n":0}', '\\u0000', '\\ud800', 'x'.repeat(15_000))
     const headers = { authorization: basic(resourceServer) }
     const bodies = odd.flatMap((value) =>

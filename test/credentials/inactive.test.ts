@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { decodeJwt, decodeProtectedHeader, exportJWK, importJWK, type JWK, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { loadSigningKeys } from '../../src/oidc/signing-keys.ts'
 import { encryptionWith } from '../../src/crypto/encryption.ts'
+import { loadSigningKeys } from '../../src/oidc/signing-keys.ts'
 import { availableDatabases } from '../support/databases.ts'
 import {
   basic,
@@ -36,7 +36,11 @@ describe.each(availableDatabases())('a token that is not good, on %s,', (databas
     const answer = await gatehouse.introspect(presented, { user_agent: userAgent }, caller)
     expect(answer.text).toBe(inactive)
     expect(answer.status).toBe(200)
-    const { 'cache-control': cache, 'content-type': type, 'content-length': length } = Object.fromEntries(answer.headers)
+    const {
+      'cache-control': cache,
+      'content-type': type,
+      'content-length': length,
+    } = Object.fromEntries(answer.headers)
     expect([cache, type, length]).toEqual(['no-store', 'application/json; charset=utf-8', '16'])
     expect(await logEntries(gatehouse, userAgent)).toMatchObject([{ outcome: 'refused', reason }])
   }
@@ -121,7 +125,7 @@ describe.each(availableDatabases())('a token that is not good, on %s,', (databas
     await expectInactive(forInventory, 'wrong_audience', jwtResourceServer)
   })
 
-  test("a client that is no resource server learns of its own tokens only, whatever their aud", async () => {
+  test('a client that is no resource server learns of its own tokens only, whatever their aud', async () => {
     const foreign = (await signIn(gatehouse.url, { pick: 'acme' })).tokens
     const own = (await signIn(gatehouse.url, { ...confidentialClient, pick: 'acme' })).tokens
     await expectActive(own.access_token, confidentialClient)
@@ -218,7 +222,9 @@ describe.each(availableDatabases())('a token that is not good, on %s,', (databas
 
     test('with edited claims or a cut signature', async () => {
       const [head, , signature] = jwt.split('.')
-      const edited = Buffer.from(JSON.stringify({ ...claims, scope: 'configuration-items:write' })).toString('base64url')
+      const edited = Buffer.from(JSON.stringify({ ...claims, scope: 'configuration-items:write' })).toString(
+        'base64url',
+      )
       await refused(`${head}.${edited}.${signature}`)
       await refused(jwt.slice(0, -2))
       await refused(`${jwt}AA`)
@@ -229,7 +235,7 @@ describe.each(availableDatabases())('a token that is not good, on %s,', (databas
       await expectInactive(await sign({}, undefined, { jti: 'never-issued' }), 'unknown', jwtResourceServer)
     })
 
-    test("whose jti is presented by itself, is no credential", async () => {
+    test('whose jti is presented by itself, is no credential', async () => {
       await expectInactive(claims.jti!, 'unknown', jwtResourceServer)
     })
 

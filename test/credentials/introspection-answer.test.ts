@@ -6,7 +6,6 @@ import {
   type Gatehouse,
   jwtResourceServer,
   resourceServer,
-
   startGatehouse,
 } from '../support/gatehouse.ts'
 import { signIn } from '../support/relying-party.ts'
@@ -26,8 +25,13 @@ describe.each(availableDatabases())('the answer of introspection on %s', (databa
   beforeAll(async () => {
     gatehouse = await startGatehouse({ database })
     const idOf = async (email: string) =>
-      (await gatehouse.database.db.selectFrom('users').select('id').where('email', '=', email).executeTakeFirstOrThrow())
-        .id
+      (
+        await gatehouse.database.db
+          .selectFrom('users')
+          .select('id')
+          .where('email', '=', email)
+          .executeTakeFirstOrThrow()
+      ).id
     ada = await idOf('ada@acme.test')
     root = await idOf('root@example.test')
     const organization = await gatehouse.database.db
@@ -266,7 +270,6 @@ organizations:
     }
   })
 })
-
 
 /** The database rounds a time, the row read here is cut: a second apart is the same. */
 function withoutFractions(answer: Record<string, unknown>) {

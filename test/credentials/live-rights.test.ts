@@ -72,7 +72,9 @@ describe.each(availableDatabases())('a change of rights is in the very next answ
     const token = await tokenOf('grace@globex.test', 'globex')
     for (let round = 0; round < 20; round++) {
       const teams = round % 2 === 0 ? '[auditors]' : '[]'
-      await apply(`organizations: [{ slug: globex, members: [{ email: grace@globex.test, teams: ${teams} }, { email: ada@acme.test, teams: [auditors] }] }]`)
+      await apply(
+        `organizations: [{ slug: globex, members: [{ email: grace@globex.test, teams: ${teams} }, { email: ada@acme.test, teams: [auditors] }] }]`,
+      )
       for (const answer of await askEveryNode(token)) {
         expect(answer.permissions).toEqual(round % 2 === 0 ? ['reports:read'] : [])
       }

@@ -52,7 +52,10 @@ describe.each(availableDatabases())('/v1/auth/verify on %s', (database) => {
     const jwt = await clientToken(url, { resource: 'https://reports.example' })
     expect((await ask({ authorization: `Bearer ${jwt}` })).headers['x-auth-subject']).toBe('nightly-export')
     const root = await signIn(url, { email: 'root@example.test', parameters: { organization: 'acme' } })
-    const everything = await ask({ authorization: root.tokens.access_token }, '?permission=any:thing&source=a&scope_id=b')
+    const everything = await ask(
+      { authorization: root.tokens.access_token },
+      '?permission=any:thing&source=a&scope_id=b',
+    )
     expect(everything.headers).toMatchObject({
       'x-auth-permissions': '*',
       'x-auth-data-scopes': '[{"source":null,"scope_id":null}]',

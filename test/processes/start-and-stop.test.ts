@@ -1,13 +1,16 @@
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { once } from 'node:events'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { send } from '../credentials/requests.ts'
 import { createTestDatabase, postgresAvailable, type TestDatabase } from '../support/databases.ts'
 import { freePort } from '../support/free-port.ts'
-import { basic, introspect, resourceServer, setup } from '../support/gatehouse.ts'
+import { basic, resourceServer, setup } from '../support/gatehouse.ts'
 import { logLines, npmStart, type ServerProcess, startProcess } from './server-process.ts'
+
+// A process takes seconds to start where other tests keep the processors busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 const processes: ServerProcess[] = []
 let database: TestDatabase
@@ -76,43 +79,41 @@ describe('a server without configuration', () => {
     expect((await fetch(`${url}/nothing-here?ApiKey=never-logged`)).status).toBe(404)
     server.child.kill('SIGTERM')
     expect(await server.ended).toBe(0)
-    expect(server.stdout().split('\n').filter((line) => line.startsWith('gatehouse ready'))).toHaveLength(1)
+    expect(
+      server
+        .stdout()
+        .split('\n')
+        .filter((line) => line.startsWith('gatehouse ready')),
+    ).toHaveLength(1)
     const lines = logLines(server.stdout()).map((line) => JSON.parse(line))
     expect(lines).toContainEqual(expect.objectContaining({ path: '/nothing-here', status: 404, msg: 'request' }))
     expect(server.stdout()).not.toContain('never-logged')
     expect(server.stderr()).toBe('')
+    expect(statSync(join(database.dataDir, 'encryption-keys')).mode & 0o777).toBe(0o600)
   })
 
-  test('shows no password at the second start', async () => {
-    const server = start()
-    await server.printed(`gatehouse ready on ${url}`)
-    expect(server.stdout()).toContain(`Open ${url}/demo`)
-    expect(server.stdout()).not.toMatch(/\b[a-z0-9]{4}(-[a-z0-9]{4}){3}\b/)
-    server.child.kill('SIGINT')
-    expect(await server.ended).toBe(0)
-  })
-
-  test('holds its directory: a second process is refused, and the first goes on', async () => {
+  test('shows no password at the second start, and holds its directory and its port', async () => {
     const first = start()
     await first.printed(`gatehouse ready on ${url}`)
-    const second = start({ PORT: String(await freePort()) })
-    expect(await second.ended).toBe(1)
-    expect(second.stdout()).not.toContain('ready')
-    expect(second.stderr()).toBe(
+    expect(first.stdout()).toContain(`Open ${url}/demo`)
+    expect(first.stdout()).not.toMatch(/\b[a-z0-9]{4}(-[a-z0-9]{4}){3}\b/)
+
+    const sameDirectory = start({ PORT: String(await freePort()) })
+    const another = await createTestDatabase('embedded')
+    const samePort = start({ DATA_DIR: another.dataDir })
+    expect(await sameDirectory.ended).toBe(1)
+    expect(sameDirectory.stdout()).not.toContain('ready')
+    expect(sameDirectory.stderr()).toBe(
       `gatehouse: ${database.dataDir} is in use by another Gatehouse process; stop it, or choose another DATA_DIR\n`,
     )
+    expect(await samePort.ended).toBe(1)
+    expect(samePort.stderr()).toMatch(/^gatehouse: .*EADDRINUSE.*\n$/)
+    await another.drop()
+
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
     expect((await fetch(`${url}/.well-known/openid-configuration`)).status).toBe(200)
-  })
-
-  test('says in one line that its port is taken', async () => {
-    const first = start()
-    await first.printed(`gatehouse ready on ${url}`)
-    const another = await createTestDatabase('embedded')
-    const second = start({ DATA_DIR: another.dataDir })
-    expect(await second.ended).toBe(1)
-    expect(second.stderr()).toMatch(/^gatehouse: .*EADDRINUSE.*\n$/)
-    await another.drop()
+    first.child.kill('SIGINT')
+    expect(await first.ended).toBe(0)
   })
 })
 
@@ -132,6 +133,9 @@ describe('a server that is told to stop', () => {
   ] as const)('%s finishes what is under way and exits 0', async (_name, connection, how) => {
     const server = start(environment, how)
     await server.printed(`gatehouse ready on ${url}`)
+    // It is configured: no demo.
+    expect(server.stdout()).not.toMatch(/demo|passwords/)
+    expect(await statusOf('/demo', `localhost:${port}`)).toBe(404)
     const slow = await beginSlowRequest(connection)
     server.child.kill('SIGTERM')
     await refused(port)
@@ -140,14 +144,6 @@ describe('a server that is told to stop', () => {
     expect(answer).toContain('{"active":false}')
     expect(await server.ended).toBe(0)
     for (const line of logLines(server.stdout())) expect(() => JSON.parse(line)).not.toThrow()
-  })
-
-  test('had no demo, for it was configured', async () => {
-    const server = start(environment)
-    await server.printed(`gatehouse ready on ${url}`)
-    expect((await introspect(url, 'unknown')).text).toBe('{"active":false}')
-    expect((await fetch(`${url}/demo`)).status).toBe(404)
-    expect(server.stdout()).not.toContain('demo')
   })
 })
 
@@ -179,17 +175,6 @@ describe('there is no demo', () => {
     expect(await server.ended).toBe(0)
     await another.drop()
   })
-})
-
-test('the embedded directory is readable by its owner only', async () => {
-  const another = await createTestDatabase('embedded')
-  rmSync(another.dataDir, { recursive: true })
-  const server = start({ DATA_DIR: another.dataDir })
-  await server.printed(`gatehouse ready on ${url}`)
-  expect(statSync(another.dataDir).mode & 0o777).toBe(0o700)
-  expect(statSync(join(another.dataDir, 'encryption-keys')).mode & 0o777).toBe(0o600)
-  await server.kill()
-  await another.drop()
 })
 
 /** Resolves once nothing listens on the port any more. */

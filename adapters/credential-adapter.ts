@@ -95,7 +95,9 @@ export function credentialAdapter(
  */
 export async function insertCredential(db: Queryable, { format, presented, payload, expiresIn }: NewCredential) {
   const { jti: _, ...rest } = payload
-  const { kind, grantId, accountId, clientId, scope, aud } = payload
+  const { kind, grantId, accountId, clientId, scope, aud, iat } = payload
+  // The seconds that a JWT names, so that introspection tells the same.
+  const issuedAt = new Date((iat ?? Math.floor(Date.now() / 1000)) * 1000)
   await db
     .insertInto('credentials')
     .values((values) => ({
@@ -116,7 +118,8 @@ export async function insertCredential(db: Queryable, { format, presented, paylo
       scope: scope ?? '',
       audience: typeof aud === 'string' ? aud : null,
       payload: toJsonb(rest),
-      expiresAt: new Date(Date.now() + expiresIn * 1000),
+      issuedAt,
+      expiresAt: new Date(issuedAt.getTime() + expiresIn * 1000),
       spentAt: null,
       revokedAt: null,
     }))

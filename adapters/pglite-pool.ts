@@ -42,8 +42,9 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
   async function run({ text, values = [], rowMode }: Query): Promise<QueryResult> {
     const options = rowMode ? { rowMode } : undefined
     const statement = await asStatement(text, values)
-    const results = statement === undefined ? undefined : await pglite.exec(statement, options)
-    const result = results ? results.at(-1) : await pglite.query(text, values, options)
+    const results =
+      statement === undefined ? undefined : await pglite.exec(statement, options).catch(throwWithoutValues)
+    const result = results ? results.at(-1) : await pglite.query(text, values, options).catch(throwWithoutValues)
     const rows = result?.rows ?? []
     return { command: commandOf(text), rowCount: result?.affectedRows || rows.length, rows }
   }
@@ -86,6 +87,14 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
       release()
     },
   } as unknown as SqlPool
+}
+
+/** PGlite's errors carry the statement with its values, which belong into no log; pg's don't. */
+function throwWithoutValues(error: Error & { query?: unknown; params?: unknown; queryOptions?: unknown }): never {
+  delete error.query
+  delete error.params
+  delete error.queryOptions
+  throw error
 }
 
 function literal(value: unknown): string {

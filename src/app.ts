@@ -2,19 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import Koa from 'koa'
 import type { Logger } from 'pino'
 import type { CallerAuthentication } from './credentials/authenticate-caller.ts'
+import { callerRequirement } from './credentials/authenticated-caller.ts'
 import { introspectionApi } from './credentials/introspection-api.ts'
 import type { ResolveCredential } from './credentials/resolve-credentials.ts'
-import { verifyApi } from './credentials/verify-api.ts'
+import { verifyApi, verifyRoute } from './credentials/verify-api.ts'
 import type { Encryption } from './crypto/encryption.ts'
 import type { Queryable } from './database/database.ts'
 import type { RequestDatabase } from './database/request-transaction.ts'
 import type { Demo } from './demo/demo-pages.ts'
 import { homePage } from './home-page.ts'
+import { type ApiRoute, apiRoutes } from './http/api-route.ts'
 import type { Assets } from './http/assets.ts'
 import type { ClientAddress } from './http/client-address.ts'
 import type { Csrf } from './http/csrf.ts'
-import { healthPages } from './http/health-pages.ts'
+import { healthPages, type Readiness } from './http/health-pages.ts'
 import { hostGuard } from './http/host-guard.ts'
+import { openApi } from './http/openapi.ts'
 import type { Render } from './http/render.ts'
 import { requestLog } from './http/request-log.ts'
 import { respondToErrors } from './http/respond-to-errors.ts'
@@ -25,6 +28,8 @@ import type { CurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerRoutes } from './oidc/provider-routes.ts'
 import type { AuthenticateWithPassword } from './passwords/authenticate-with-password.ts'
+import { directAuthenticationApi } from './passwords/direct-authentication-api.ts'
+import { meApi } from './users/me-api.ts'
 
 export interface AppParts {
   issuer: string
@@ -42,7 +47,7 @@ export interface AppParts {
   csrf: Csrf
   knownBrowser: KnownBrowser
   cookieKeys: string[]
-  isReady: () => Promise<boolean>
+  readiness: () => Promise<Readiness>
   demo: Demo | undefined
 }
 
@@ -61,6 +66,8 @@ export function createListener(parts: AppParts) {
     'GET /v1/auth/verify': verifyApi({ resolve, verifyJwt, clientAddress }),
   }
 
+  const api: ApiRoute[] = [...directAuthenticationApi(parts), ...meApi(parts)]
+
   const app = new Koa()
   app.keys = parts.cookieKeys
   app.silent = true
@@ -74,6 +81,8 @@ export function createListener(parts: AppParts) {
   app.use(healthPages(parts))
   app.use(parts.assets.middleware)
   app.use(homePage({ issuer, render: parts.render, demo: parts.demo !== undefined }))
+  app.use(apiRoutes(api, { requireCaller: callerRequirement({ resolve, verifyJwt, clientAddress }), clientAddress }))
+  app.use(openApi({ issuer, routes: [...api, verifyRoute] }))
   app.use(interactionPages({ ...parts, provider: () => parts.current.provider() }))
   if (parts.demo) app.use(parts.demo.middleware)
   app.use(providerRoutes(parts))

@@ -32,7 +32,11 @@ export class GatehouseError extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly members: Record<string, unknown>
 
-  constructor(code: ErrorCode, message: string, { fields = [], retryAfterSeconds, members = {}, cause }: ErrorDetails = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { fields = [], retryAfterSeconds, members = {}, cause }: ErrorDetails = {},
+  ) {
     super(message, { cause })
     this.name = 'GatehouseError'
     this.code = code

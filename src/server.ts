@@ -20,6 +20,7 @@ import { startDemo } from './demo/start-demo.ts'
 import { createAssets } from './http/assets.ts'
 import { clientAddressFrom } from './http/client-address.ts'
 import { createCsrf } from './http/csrf.ts'
+import type { Readiness } from './http/health-pages.ts'
 import { createOutboundFetch } from './http/outbound-fetch.ts'
 import { rateLimits } from './http/rate-limit.ts'
 import { createRenderer } from './http/render.ts'
@@ -28,7 +29,7 @@ import { keepCurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerPages } from './oidc/provider-pages.ts'
 import { passwordAuthentication } from './passwords/authenticate-with-password.ts'
-import { connectRedis } from './redis/redis.ts'
+import { connectRedis, type RedisClient } from './redis/redis.ts'
 import { applySetupFile } from './setup/apply-setup.ts'
 import type { DemoAccount } from './setup/demo.ts'
 import { describeProblem, type SetupProblem } from './setup/setup-error.ts'
@@ -119,7 +120,7 @@ export async function startServer(
     csrf,
     knownBrowser: new KnownBrowser({ key: encryption.derivedKeys('known browser')[0]!, issuer }),
     cookieKeys,
-    isReady: async () => !draining && (await canWork(store, redis)),
+    readiness: async () => (draining ? 'unavailable' : readinessOf(store, redis)),
     demo: demo?.demo,
   })
   const server = createServer(
@@ -144,13 +145,10 @@ export async function startServer(
   }
 }
 
-async function canWork(store: Database, redis: { ping(): Promise<string> } | undefined): Promise<boolean> {
-  try {
-    await Promise.all([sql`select 1`.execute(store.db), redis?.ping()])
-    return true
-  } catch {
-    return false
-  }
+async function readinessOf(store: Database, redis: RedisClient | undefined): Promise<Readiness> {
+  const [database, protocolState] = await Promise.allSettled([sql`select 1`.execute(store.db), redis?.ping()])
+  if (database.status === 'rejected') return 'unavailable'
+  return protocolState.status === 'rejected' ? 'degraded' : 'ok'
 }
 
 function listen(server: Server, { port, host }: Config): Promise<void> {
@@ -165,9 +163,15 @@ function listen(server: Server, { port, host }: Config): Promise<void> {
 
 function drain(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve())
+    // A kept-alive connection is idle only once the request that it is busy with has been answered.
+    const closeIdle = setInterval(() => server.closeIdleConnections(), 50)
+    const closeAll = setTimeout(() => server.closeAllConnections(), drainMs)
+    server.close(() => {
+      clearInterval(closeIdle)
+      clearTimeout(closeAll)
+      resolve()
+    })
     server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), drainMs).unref()
   })
 }
 

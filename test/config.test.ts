@@ -136,7 +136,7 @@ describe('readConfig', () => {
       ],
     ],
     ['DATABASE_URL', ['localhost', 'mysql://localhost/x', 'http://localhost']],
-    ['REDIS_URL', ['localhost', 'http://localhost', 'redis://']],
+    ['REDIS_URL', ['localhost', 'http://localhost']],
     ['ENCRYPTION_KEYS', ['short', key.slice(4), `${key},`, `${key},short`, ',']],
     ['SMTP_URL', ['localhost', 'http://localhost']],
     ['WORKERS', ['0', '-1', '1.5', 'all', '257']],

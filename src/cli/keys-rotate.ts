@@ -1,5 +1,5 @@
-import { encryptionWith } from '../crypto/encryption.ts'
 import { readConfig } from '../config.ts'
+import { encryptionWith } from '../crypto/encryption.ts'
 import { rotateSigningKeys } from '../oidc/signing-keys.ts'
 import { withDatabase } from './with-database.ts'
 

@@ -112,5 +112,7 @@ async function authenticateByToken(
   if (resolution.outcome !== 'accepted' || resolution.kind !== 'access_token') return 'invalid_token'
   if (resolution.userId !== null || resolution.clientId === null) return 'invalid_token'
   const client = await findActiveClient(db, resolution.clientId)
-  return client ? { clientId: client.clientId, revision: client.revision } : 'invalid_token'
+  // One that was asked for another resource server was not meant for us.
+  const meantForUs = resolution.audience === null || resolution.audience === client?.resource
+  return client && meantForUs ? { clientId: client.clientId, revision: client.revision } : 'invalid_token'
 }

@@ -11,7 +11,7 @@ export function introspectionAnswer(resolution: Resolution, issuer: string): str
 
 /** Put together as text: what the statement returned as JSON is not parsed to be printed again. */
 function active(credential: LiveCredential, issuer: string): string {
-  const { permissions, dataScopes } = narrowedAuthorization(credential)
+  const { permissions, dataScopes, superadmin } = narrowedAuthorization(credential)
   const { email, audience, clientId, organizationId, organizationSlug } = credential
   return `{"active":true,"iss":${JSON.stringify(issuer)},"sub":${JSON.stringify(credential.userId ?? clientId)}${
     email === null ? '' : `,"username":${JSON.stringify(email)}`
@@ -23,5 +23,5 @@ function active(credential: LiveCredential, issuer: string): string {
     audience === null ? '' : `,"aud":${JSON.stringify(audience)}`
   }${
     organizationId === null ? '' : `,"org_id":"${organizationId}","org_slug":${JSON.stringify(organizationSlug)}`
-  },"superadmin":${credential.superadmin},"permissions":${permissions},"data_scopes":${dataScopes}}`
+  },"superadmin":${superadmin},"permissions":${permissions},"data_scopes":${dataScopes}}`
 }

@@ -6,6 +6,8 @@ import type { LiveCredential } from './resolve-credentials.ts'
 export interface NarrowedAuthorization {
   permissions: string
   dataScopes: string
+  /** False for a superadmin's narrowed credential: whoever trusts the flag would widen it again. */
+  superadmin: boolean
 }
 
 /**
@@ -13,16 +15,18 @@ export interface NarrowedAuthorization {
  * applies the stored text is passed on unparsed.
  */
 export function narrowedAuthorization(credential: LiveCredential): NarrowedAuthorization {
-  const { permissions, dataScopes, ownPermissions, ownDataScopes } = credential
+  const { permissions, dataScopes, superadmin, ownPermissions, ownDataScopes } = credential
   const scoped = narrowedByScope(credential)
-  if (!scoped && ownPermissions === null && ownDataScopes === null) return { permissions, dataScopes }
+  if (!scoped && ownPermissions === null && ownDataScopes === null) {
+    return { permissions, dataScopes, superadmin }
+  }
 
   let allowed = JSON.parse(permissions) as string[]
   if (scoped) allowed = intersectPermissions(allowed, credential.scope.split(' ').filter(isPermission))
   if (ownPermissions !== null) allowed = intersectPermissions(allowed, JSON.parse(ownPermissions) as string[])
   let visible = JSON.parse(dataScopes) as DataScope[]
   if (ownDataScopes !== null) visible = intersectDataScopes(visible, JSON.parse(ownDataScopes) as DataScope[])
-  return { permissions: JSON.stringify(allowed), dataScopes: JSON.stringify(visible) }
+  return { permissions: JSON.stringify(allowed), dataScopes: JSON.stringify(visible), superadmin: false }
 }
 
 /** A service account acts for itself: what it was granted is its own, unless it asked for less. */

@@ -17,6 +17,8 @@ export interface Question {
   via: Via
   /** Undefined: asked by ourselves or a proxy, for any audience. */
   caller: Caller | undefined
+  /** Presented to our own API: a token that was asked for a resource server is not accepted here. */
+  forOurselves?: boolean
   ip?: string
   userAgent?: string
   method?: string
@@ -96,7 +98,7 @@ export function pathOf(target: string | undefined): string | undefined {
   return target?.split(/[?#]/, 1)[0]
 }
 
-function toParameter({ reference, via, caller, ip, userAgent, method, path }: Question, n: number) {
+function toParameter({ reference, via, caller, forOurselves, ip, userAgent, method, path }: Question, n: number) {
   return {
     n,
     h: reference?.hash,
@@ -104,6 +106,7 @@ function toParameter({ reference, via, caller, ip, userAgent, method, path }: Qu
     v: via,
     c: caller?.clientId,
     r: caller?.revision,
+    o: forOurselves,
     ip,
     ua: userAgent,
     m: method,
@@ -122,7 +125,7 @@ function toParameter({ reference, via, caller, ip, userAgent, method, path }: Qu
 const statement = `
 with asked as (
   select * from json_to_recordset($1::json) as a(
-    n int, h text, f text, v text, c text, r text, ip text, ua text, m text, p text)
+    n int, h text, f text, v text, c text, r text, o boolean, ip text, ua text, m text, p text)
 ), found as materialized (
   select a.n, a.v, a.ip, a.ua, a.m, a.p, credential.*, case when caller.resource_server then a.c end as resource_server,
     a.c is not null and caller.revision is distinct from a.r as caller_changed,
@@ -131,6 +134,7 @@ with asked as (
       when credential.id is null then 'unknown'
       when credential.ended is not null then credential.ended
       when credential.kind = 'refresh_token' and a.v <> 'introspection' then 'wrong_kind'
+      when a.o and credential.audience is not null then 'wrong_audience'
       when caller.resource_server and credential.audience is not null
         and credential.audience is distinct from caller.resource then 'wrong_audience'
       when a.c is not null and not caller.resource_server and credential.client_id is distinct from a.c

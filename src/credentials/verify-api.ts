@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { z } from 'zod'
 import { coversScope, type DataScope, isDataScope } from '../authorization/data-scope.ts'
 import { covers } from '../authorization/permission.ts'
 import { GatehouseError } from '../errors.ts'
+import type { RouteDeclaration } from '../http/api-route.ts'
 import type { ClientAddress } from '../http/client-address.ts'
 import { sendProblem } from '../http/problem-details.ts'
+import { authenticationRequired } from './authenticated-caller.ts'
 import { referenceTo, type VerifyJwt } from './credential.ts'
 import { narrowedAuthorization } from './narrowed-authorization.ts'
 import { presentedCredential } from './presented-credential.ts'
@@ -13,6 +16,26 @@ export interface VerifyParts {
   resolve: ResolveCredential
   verifyJwt: VerifyJwt
   clientAddress: ClientAddress
+}
+
+/** For `/openapi.json`: the route itself is served in front of Koa. */
+export const verifyRoute: RouteDeclaration = {
+  name: 'verify',
+  method: 'GET',
+  path: '/v1/auth/verify',
+  summary: 'Decide about a forwarded request',
+  description:
+    'For nginx auth_request, Traefik ForwardAuth and Envoy ext_authz. The answer says who it is in X-Auth-Subject, ' +
+    'X-Auth-Organization, X-Auth-Permissions and X-Auth-Data-Scopes.',
+  tags: ['Authentication'],
+  credential: 'required',
+  query: z.object({
+    permission: z.string().optional(),
+    source: z.string().optional(),
+    scope_id: z.string().optional(),
+  }),
+  status: 200,
+  errors: ['permission_denied'],
 }
 
 /**
@@ -56,13 +79,6 @@ async function answer(parts: VerifyParts, request: IncomingMessage, response: Se
     ...authHeaders(resolution, permissions, dataScopes),
   })
   response.end()
-}
-
-function authenticationRequired(): GatehouseError {
-  return new GatehouseError(
-    'authentication_required',
-    'Authentication required: send an access token in Authorization or an API key in X-API-Key',
-  )
 }
 
 function allows(wanted: URLSearchParams, permissions: string[], dataScopes: DataScope[]): boolean {

@@ -210,6 +210,20 @@ export interface InvitationsTable {
   withdrawnAt: Date | null
 }
 
+export interface MailOutboxTable {
+  id: string
+  template: string
+  recipientHash: Buffer
+  content: Buffer | null
+  attempts: Generated<number>
+  nextAttemptAt: Generated<Date>
+  claimedUntil: Date | null
+  lastError: string | null
+  createdAt: Generated<Date>
+  deliveredAt: Date | null
+  givenUpAt: Date | null
+}
+
 /** Every table on one page; the columns' meaning is in `migrations/`. */
 export interface Tables {
   users: UsersTable
@@ -228,6 +242,7 @@ export interface Tables {
   signingKeys: SigningKeysTable
   authenticationLog: AuthenticationLogTable
   auditLog: AuditLogTable
+  mailOutbox: MailOutboxTable
   sessions: SessionsTable
   mailLinks: MailLinksTable
   invitations: InvitationsTable

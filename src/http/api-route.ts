@@ -28,8 +28,9 @@ export interface RouteDeclaration {
   query?: z.ZodType
   /** `z.strictObject(…)`: an unknown field is 422. */
   body?: z.ZodType
-  /** Absent: 204. Whatever it does not name stays here. */
+  /** Whatever it does not name stays here. */
   answer?: z.ZodType
+  /** Absent: 200 with an answer, 204 without. */
   status?: 200 | 201 | 202
   /** The refusals that are this route's own; those that follow from the declaration are added. */
   errors?: ErrorCode[]
@@ -121,8 +122,8 @@ async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiPart
     ip: clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
   })
-  ctx.status = route.answer ? (route.status ?? 200) : 204
-  if (route.answer) ctx.body = route.answer.parse(result)
+  ctx.body = route.answer ? route.answer.parse(result) : ''
+  ctx.status = route.status ?? (route.answer ? 200 : 204)
 }
 
 type RouterContext = Koa.Context & { params: Record<string, string> }

@@ -69,16 +69,19 @@ function operation(route: RouteDeclaration, schemas: Json): Json {
     security: route.credential === 'required' ? [{ bearer: [] }, { apiKey: [] }] : [],
     parameters: [...pathParameters(route, schemas), ...queryParameters(route, schemas)],
     ...(route.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: toSchema(route.body, 'input', schemas) } } },
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: toSchema(route.body, 'input', schemas) } },
+      },
     }),
     responses: { ...success(route, schemas), ...failures(route) },
   }
 }
 
-function success({ answer, status = 200 }: RouteDeclaration, schemas: Json): Json {
-  if (!answer) return { 204: { description: 'Done' } }
+function success({ answer, status }: RouteDeclaration, schemas: Json): Json {
+  if (!answer) return { [status ?? 204]: { description: 'Done' } }
   const schema = toSchema(answer, 'output', schemas)
-  return { [status]: { description: answer.description ?? 'Done', content: { 'application/json': { schema } } } }
+  return { [status ?? 200]: { description: answer.description ?? 'Done', content: { 'application/json': { schema } } } }
 }
 
 function failures(route: RouteDeclaration): Json {
@@ -127,9 +130,11 @@ function toSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Jso
 
 /** Moves what zod puts into `$defs` to the components, where every route shares it. */
 function hoisted(schema: Json, schemas: Json): Json {
-  const { $schema: _, $defs = {}, ...rest } = JSON.parse(
-    JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/'),
-  ) as Json
+  const {
+    $schema: _,
+    $defs = {},
+    ...rest
+  } = JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as Json
   Object.assign(schemas, $defs)
   return rest
 }

@@ -10,6 +10,17 @@ export async function revokeGrant(db: Queryable, grantId: string): Promise<void>
     .execute()
 }
 
+/** Ends the whole grant that a token belongs to; of a token without one (a service account's), the token itself. */
+export async function revokeGrantOfToken(tx: Queryable, tokenHash: Buffer): Promise<void> {
+  const token = await tx
+    .updateTable('credentials')
+    .set({ revokedAt: new Date() })
+    .where('hash', '=', tokenHash)
+    .returning('grantId')
+    .executeTakeFirst()
+  if (token?.grantId) await revokeGrant(tx, token.grantId)
+}
+
 /** Ends every grant that a session gave (sign-out), or those of one client. */
 export async function revokeGrantsOfSession(db: Queryable, sessionUid: string, clientId?: string): Promise<void> {
   let revocation = db

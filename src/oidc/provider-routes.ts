@@ -8,6 +8,7 @@ import { GatehouseError } from '../errors.ts'
 import { formTargetOf } from '../http/form-target.ts'
 import { allowFormTargets } from '../http/security-headers.ts'
 import type { CurrentProvider } from './current-provider.ts'
+import { routes } from './provider.ts'
 import { acceptJwtForRevocation } from './revoke-jwt.ts'
 import { revokeGrantsOnSignOut } from './sign-out.ts'
 import { tokenRequest } from './token-request.ts'
@@ -49,6 +50,7 @@ export function providerRoutes({ current, database, encryption, log }: ProviderR
   }
 
   return async (ctx, next) => {
+    if (isOtherSpelling(ctx.path) || ctx.path === routes.introspection) return next()
     if (asksForScopes.has(ctx.path)) await current.refresh()
     const layers = around[`${ctx.method} ${ctx.path}`] ?? []
     const respond = async () => {
@@ -57,6 +59,18 @@ export function providerRoutes({ current, database, encryption, log }: ProviderR
     }
     await layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), respond)()
   }
+}
+
+/**
+ * The library's router takes `/OAUTH/token` and `/oauth/token/` for `/oauth/token`: there it would answer without what
+ * stands around its endpoints here.
+ */
+function isOtherSpelling(path: string): boolean {
+  const plain = path.toLowerCase().replace(/\/+$/, '')
+  return (
+    Object.values(routes).some((route) => plain.startsWith(route) && !path.startsWith(route)) ||
+    (path.endsWith('/') && path !== '/')
+  )
 }
 
 /** OAuth clients read `error` (RFC 6749 §5.2), whoever it is that cannot read their request. */

@@ -34,6 +34,20 @@ const idTokenSeconds = 3600
 const longestSessionSeconds = 30 * 86_400
 const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', path: '/' } as const
 
+/** Where the protocol's endpoints are (design: `/oauth/…`; `/device` is for people). */
+export const routes = {
+  authorization: '/oauth/authorize',
+  token: '/oauth/token',
+  introspection: '/oauth/introspect',
+  revocation: '/oauth/revoke',
+  userinfo: '/oauth/userinfo',
+  jwks: '/oauth/jwks',
+  pushed_authorization_request: '/oauth/par',
+  device_authorization: '/oauth/device_authorization',
+  code_verification: '/device',
+  end_session: '/oauth/logout',
+}
+
 export interface ProviderParts {
   issuer: string
   sessionSeconds: number
@@ -101,22 +115,11 @@ function configuration(parts: ProviderParts): Configuration {
       long: cookieOptions,
       short: cookieOptions,
     },
-    routes: {
-      authorization: '/oauth/authorize',
-      token: '/oauth/token',
-      introspection: '/oauth/introspect',
-      revocation: '/oauth/revoke',
-      userinfo: '/oauth/userinfo',
-      jwks: '/oauth/jwks',
-      pushed_authorization_request: '/oauth/par',
-      device_authorization: '/oauth/device_authorization',
-      code_verification: '/device',
-      end_session: '/oauth/logout',
-    },
+    routes,
     features: {
       devInteractions: { enabled: false },
       introspection: { enabled: true },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       clientCredentials: { enabled: true },
       userinfo: { enabled: true },
       pushedAuthorizationRequests: { enabled: true },

@@ -1,13 +1,10 @@
 import { hash } from 'node:crypto'
 import type Koa from 'koa'
-import { sql } from 'kysely'
 import type { Encryption } from '../crypto/encryption.ts'
 import { sha256 } from '../crypto/sha256.ts'
-import type { Queryable } from '../database/database.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import { type Form, parseForm, readBody } from '../http/read-form.ts'
-
-const repeatSeconds = 10
+import { findKeptAnswer, keepAnswer, lockGrantOf } from './kept-answers.ts'
 
 /**
  * Around `/oauth/token`: one request is one transaction, in which the spending, the new tokens and the answer kept for a
@@ -29,7 +26,7 @@ export function tokenRequest({ database, encryption }: { database: RequestDataba
           await next()
         } else {
           const request = requestHash(ctx, body)
-          await lockGrantOf(tx, refreshToken)
+          await lockGrantOf(tx, sha256(refreshToken))
           const kept = await findKeptAnswer(tx, request)
           if (kept) return repeat(ctx, encryption.decrypt(kept))
           await next()
@@ -58,31 +55,6 @@ function parseFormLeniently(body: string): Form {
 /** Who asks and for what, byte for byte: the client's authentication is part of it. */
 function requestHash(ctx: Koa.Context, body: string): Buffer {
   return hash('sha256', `${ctx.headers.authorization ?? ''}\n${ctx.headers.origin ?? ''}\n${body}`, 'buffer')
-}
-
-/** Token requests on one grant go one after the other, and none beside its revocation. */
-async function lockGrantOf(tx: Queryable, refreshToken: string): Promise<void> {
-  await sql`select 1 from oauth_grants g join credentials c on c.grant_id = g.id
-    where c.hash = ${sha256(refreshToken)} for update of g`.execute(tx)
-}
-
-async function findKeptAnswer(tx: Queryable, requestHash: Buffer): Promise<Buffer | undefined> {
-  const row = await tx
-    .selectFrom('tokenAnswers')
-    .select('answer')
-    .where('requestHash', '=', requestHash)
-    .where('expiresAt', '>', new Date())
-    .executeTakeFirst()
-  return row?.answer
-}
-
-async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buffer): Promise<void> {
-  const expiresAt = new Date(Date.now() + repeatSeconds * 1000)
-  await tx
-    .insertInto('tokenAnswers')
-    .values({ requestHash, answer, expiresAt })
-    .onConflict((conflict) => conflict.column('requestHash').doUpdateSet({ answer, expiresAt }))
-    .execute()
 }
 
 /** Without these a browser app could not read the repeat of an answer that it could read (CORS). */

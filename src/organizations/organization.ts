@@ -30,3 +30,8 @@ export const accentColor = z
   .regex(/^#[0-9a-f]{6}$/, 'must be a colour such as #1a5fb4')
 
 export const logoUrl = z.url({ protocol: /^https$/, error: 'must be an https URL' }).max(2000)
+
+/** An organization as other things in the API mention it. */
+export const organizationSummary = z
+  .object({ id: z.string(), slug: z.string(), name: z.string() })
+  .meta({ id: 'OrganizationSummary' })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { password, redirectUri, startGatehouse } from '../support/gatehouse.ts'
 import { type Answer, type Fields, send } from '../oidc/wire.ts'
+import { password, redirectUri, startGatehouse } from '../support/gatehouse.ts'
 
 let gatehouse: Awaited<ReturnType<typeof startGatehouse>>
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { availableStores, type Deployment, deploy, postForm, type Stores } from '../oidc/wire.ts'
 import { Browser } from '../support/browser.ts'
 import { confidentialClient, password } from '../support/gatehouse.ts'
 import { beginSignIn, enterPassword, pickOrganization, signIn } from '../support/relying-party.ts'
-import { availableStores, type Deployment, deploy, postForm, type Stores } from '../oidc/wire.ts'
 
 describe.each(availableStores())('signing in on $name', (store: Stores) => {
   let deployment: Deployment
@@ -120,12 +120,20 @@ describe.each(availableStores())('signing in on $name', (store: Stores) => {
     const own = browser.hidden('_csrf')!
     const fields = { email: 'grace@globex.test', password }
     const log = await logOf(async () => {
-      const tokens: Record<string, string>[] = [{}, { _csrf: '' }, { _csrf: foreign }, { _csrf: `${own.slice(0, -2)}AA` }]
+      const tokens: Record<string, string>[] = [
+        {},
+        { _csrf: '' },
+        { _csrf: foreign },
+        { _csrf: `${own.slice(0, -2)}AA` },
+      ]
       for (const token of tokens) {
         await browser.post(`${url}/login`, { ...fields, ...token })
         expect(browser.page.status).toBe(403)
       }
-      const elsewhere: Record<string, string>[] = [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }]
+      const elsewhere: Record<string, string>[] = [
+        { origin: 'https://evil.example' },
+        { 'sec-fetch-site': 'cross-site' },
+      ]
       for (const headers of elsewhere) {
         await browser.post(`${url}/login`, { ...fields, _csrf: own }, headers)
         expect(browser.page.status).toBe(403)
@@ -258,7 +266,11 @@ describe.each(availableStores())('signing in on $name', (store: Stores) => {
           postForm(
             gatehouse,
             `${pathname}/login`,
-            { _csrf: browser.hidden('_csrf')!, email: ['guessed@acme.test', ' GUESSED@Acme.test '][n % 2]!, password: secret },
+            {
+              _csrf: browser.hidden('_csrf')!,
+              email: ['guessed@acme.test', ' GUESSED@Acme.test '][n % 2]!,
+              password: secret,
+            },
             { headers: { cookie: cookie.join('; ') }, port: deployment.ports[n % 2]! },
           ),
         ),

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
-import { sql } from 'kysely'
 import { decodeJwt } from 'jose'
+import { sql } from 'kysely'
 import { expect, inject, test } from 'vitest'
 import { Browser } from '../support/browser.ts'
 import {
@@ -69,7 +69,11 @@ async function issueOneOfEach(gatehouse: Deployment['gatehouse']): Promise<Recor
   keep('code', new URL(browser.page.url).searchParams.get('code'))
   keep('code verifier', flow.codeVerifier)
   const redeem = { grant_type: 'authorization_code', redirect_uri: redirectUri }
-  const { json: first } = await requestToken(gatehouse, { ...redeem, code: secrets.code!, code_verifier: flow.codeVerifier })
+  const { json: first } = await requestToken(gatehouse, {
+    ...redeem,
+    code: secrets.code!,
+    code_verifier: flow.codeVerifier,
+  })
   keep('access token', first.access_token)
   keep('refresh token', first.refresh_token)
   keep('id token', first.id_token)
@@ -105,7 +109,10 @@ async function issueOneOfEach(gatehouse: Deployment['gatehouse']): Promise<Recor
   await aside.get(`${gatehouse.url}/oauth/authorize?client_id=console&request_uri=${pushed.json.request_uri}`)
   keep('interaction uid of the pushed request', uidOf(aside.page.url))
 
-  const { json: device } = await postForm(gatehouse, '/oauth/device_authorization', { client_id: 'tv', scope: 'openid' })
+  const { json: device } = await postForm(gatehouse, '/oauth/device_authorization', {
+    client_id: 'tv',
+    scope: 'openid',
+  })
   keep('device code', device.device_code)
   keep('user code', device.user_code)
   keep('user code as it is compared', String(device.user_code).replace('-', ''))

@@ -183,4 +183,3 @@ describe.each(stores)('client credentials on $name', (store: Stores) => {
     expect(await askSigned(await assertion({}, stranger))).toMatchObject({ status: 401 })
   })
 })
-

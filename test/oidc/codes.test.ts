@@ -1,6 +1,6 @@
+import { sql } from 'kysely'
 import * as client from 'openid-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sql } from 'kysely'
 import { confidentialClient, redirectUri } from '../support/gatehouse.ts'
 import { beginSignIn, signIn } from '../support/relying-party.ts'
 import { allAtOnce, availableStores, type Deployment, deploy, isActive, requestToken, type Stores } from './wire.ts'
@@ -92,7 +92,12 @@ describe.each(availableStores())('authorization codes on $name', (store: Stores)
     const code = new URL(flow.browser.page.url).searchParams.get('code')!
     await own.browser.get(`${gatehouse.url}/oauth/logout`)
     await own.browser.submit({ logout: 'yes' })
-    const fields = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: flow.codeVerifier }
+    const fields = {
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: redirectUri,
+      code_verifier: flow.codeVerifier,
+    }
     expect(await redeem(fields)).toMatchObject(refusedGrant)
   })
 })

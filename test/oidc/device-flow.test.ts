@@ -100,14 +100,17 @@ describe.each(availableStores())('the device flow on $name', (store: Stores) => 
     expect(await poll(device.device_code)).toMatchObject({ status: 400, json: { error: 'access_denied' } })
   })
 
-  test.each(['AAAA-AAAA', '', '\0', '<script>', 'x'.repeat(5000)])('a wrong code %j is asked for again', async (code) => {
-    const browser = new Browser()
-    await enterCode(browser, code)
-    expect(browser.page.status).toBeLessThan(500)
-    expect(browser.page.html).toContain('data-test="device-code"')
-    expect(browser.page.html).toContain('data-test="error"')
-    expect(browser.page.html).not.toContain('<script>')
-  })
+  test.each(['AAAA-AAAA', '', '\0', '<script>', 'x'.repeat(5000)])(
+    'a wrong code %j is asked for again',
+    async (code) => {
+      const browser = new Browser()
+      await enterCode(browser, code)
+      expect(browser.page.status).toBeLessThan(500)
+      expect(browser.page.html).toContain('data-test="device-code"')
+      expect(browser.page.html).toContain('data-test="error"')
+      expect(browser.page.html).not.toContain('<script>')
+    },
+  )
 
   test('a code that somebody has taken up is used: nobody else may confirm or cancel it', async () => {
     const device = await startDevice()

@@ -4,7 +4,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Browser } from '../support/browser.ts'
 import { basic, redirectUri, serviceAccount } from '../support/gatehouse.ts'
 import { beginSignIn, signIn } from '../support/relying-party.ts'
-import { availableStores, type Deployment, deploy, type Fields, postForm, requestToken, send, type Stores } from './wire.ts'
+import {
+  availableStores,
+  type Deployment,
+  deploy,
+  type Fields,
+  postForm,
+  requestToken,
+  type Stores,
+  send,
+} from './wire.ts'
 
 const stores = availableStores().filter(({ redis }) => !redis)
 
@@ -136,7 +145,11 @@ describe.each(stores)('what a request may contain, on $name', (store: Stores) =>
     const { browser } = await beginSignIn(gatehouse.url)
     const csrf = browser.hidden('_csrf')!
     const cookie = browser.cookieNames().map((name) => `${name}=${browser.cookie(name)}`)
-    const twice: Fields = [['_csrf', csrf], ['email', 'ada@acme.test'], ['email', 'grace@globex.test']]
+    const twice: Fields = [
+      ['_csrf', csrf],
+      ['email', 'ada@acme.test'],
+      ['email', 'grace@globex.test'],
+    ]
     const path = `${new URL(browser.page.url).pathname}/login`
     expect((await postForm(gatehouse, path, twice, { headers: { cookie: cookie.join('; ') } })).status).toBe(400)
   })
@@ -153,7 +166,17 @@ describe.each(stores)('what a request may contain, on $name', (store: Stores) =>
       code_challenge: 'x'.repeat(43),
       code_challenge_method: 'S256',
     }
-    const more = ['state', 'nonce', 'organization', 'login_hint', 'resource', 'prompt', 'max_age', 'ui_locales', 'claims']
+    const more = [
+      'state',
+      'nonce',
+      'organization',
+      'login_hint',
+      'resource',
+      'prompt',
+      'max_age',
+      'ui_locales',
+      'claims',
+    ]
     const names = [...Object.keys(good), ...more, 'id_token_hint', 'request_uri', 'request', 'acr_values']
     const ask = async (name: string) => {
       const browser = new Browser((url) => url.port === '8080')

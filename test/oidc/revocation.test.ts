@@ -123,7 +123,11 @@ describe.each(stores)('revocation on $name', (store: Stores) => {
   })
 
   test('a request that cannot be read is refused in the words of OAuth', async () => {
-    const twice: [string, string][] = [['token', 'a'], ['token', 'b'], ['client_id', 'console']]
+    const twice: [string, string][] = [
+      ['token', 'a'],
+      ['token', 'b'],
+      ['client_id', 'console'],
+    ]
     for (const path of ['/oauth/revoke', '/oauth/token']) {
       const fields = path.endsWith('token') ? [...twice, ['grant_type', 'refresh_token'] as [string, string]] : twice
       expect(await postForm(gatehouse, path, fields)).toMatchObject({ status: 400, json: { error: 'invalid_request' } })

@@ -37,6 +37,7 @@ async function beginSlowRequest(connection: 'close' | 'keep-alive') {
   const body = 'token=unknown-unknown-unknown'
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
+  const closed = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve))
   let answer = ''
   socket.setEncoding('utf8').on('data', (chunk) => {
     answer += chunk
@@ -55,7 +56,6 @@ async function beginSlowRequest(connection: 'close' | 'keep-alive') {
   socket.write(body.slice(0, 10))
   return {
     async finish() {
-      const closed = once(socket, 'close')
       socket.write(body.slice(10))
       await closed
       return answer

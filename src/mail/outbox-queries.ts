@@ -94,7 +94,7 @@ async function updateClaimed(
     .updateTable('mailOutbox')
     .set({ ...change, claimedUntil: null })
     .where('id', '=', id)
-    .where('attempts', '=', attempts)
+    
     .execute()
 }
 

@@ -62,7 +62,8 @@ export function directoryTransport(directory: string): Transport {
   const composer = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
   return {
     async send(mail) {
-      const { message } = await composer.sendMail(messageOf(mail))
+      // Unencoded, so that a link can be copied from the file as it is.
+      const { message } = await composer.sendMail({ ...messageOf(mail), encoding: '8bit' })
       const file = join(directory, `${mail.id}.eml`)
       await mkdir(directory, { recursive: true, mode: 0o700 })
       await writeFile(`${file}.part`, message, { mode: 0o600 })

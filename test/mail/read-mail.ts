@@ -46,7 +46,7 @@ function readPart(raw: string): Part {
 function decodeBody({ headers, body }: Part): string {
   const encoding = headers['content-transfer-encoding']?.toLowerCase()
   if (encoding === 'base64') return Buffer.from(body, 'base64').toString('utf8')
-  if (encoding === 'quoted-printable') return decodeQuoted(body.replace(/[ \t]*=\r\n/g, ''))
+  if (encoding === 'quoted-printable') return decodeQuoted(body.replace(/=\r\n/g, ''))
   return body
 }
 

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import type { Adapter, AdapterPayload } from 'oidc-provider'
 import { newId } from '../src/crypto/ids.ts'
 import { sha256 } from '../src/crypto/sha256.ts'
 import type { Queryable } from '../src/database/database.ts'
-import { revokeGrant } from '../src/oidc/grant-queries.ts'
+import { answerReuse } from '../src/oidc/refresh-token-reuse.ts'
 import { fromJsonb, toJsonb } from './jsonb.ts'
 
 export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredentials'
@@ -44,10 +44,7 @@ export function credentialAdapter(
       if (!row || payload?.kind !== model) return undefined
       return { ...payload, jti: id, ...(row.spentAt && { consumed: Math.floor(row.spentAt.getTime() / 1000) }) }
     },
-    /**
-     * Compare-and-set: of any number of simultaneous redemptions of one refresh token one wins, and each loser is a
-     * replay that ends the grant (RFC 9700 §4.14).
-     */
+    /** Compare-and-set: of any number of simultaneous redemptions of one refresh token one wins; the others wait for it. */
     async consume(id) {
       const spent = await db()
         .updateTable('credentials')
@@ -63,8 +60,7 @@ export function credentialAdapter(
         .select('grantId')
         .where('hash', '=', sha256(id))
         .executeTakeFirst()
-      if (row?.grantId) await revokeGrant(db(), row.grantId)
-      throw new errors.InvalidGrant('refresh token already used')
+      await answerReuse(db(), row?.grantId)
     },
     async destroy(id) {
       await db()
@@ -74,15 +70,8 @@ export function credentialAdapter(
         .where('revokedAt', 'is', null)
         .execute()
     },
-    async revokeByGrantId(grantId) {
-      await db()
-        .updateTable('credentials')
-        .set({ revokedAt: new Date() })
-        .where('grantId', '=', grantId)
-        .where('kind', '=', kind)
-        .where('revokedAt', 'is', null)
-        .execute()
-    },
+    // The grant itself is revoked with it, and no token of a revoked grant is live.
+    revokeByGrantId: async () => undefined,
     findByUid: async () => undefined,
     findByUserCode: async () => undefined,
   }

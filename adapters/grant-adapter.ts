@@ -1,5 +1,6 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import type { Queryable } from '../src/database/database.ts'
+import { rememberParties } from '../src/oidc/grant-parties.ts'
 import { findLiveGrant, revokeGrant } from '../src/oidc/grant-queries.ts'
 import { fromJsonb, toJsonb } from './jsonb.ts'
 
@@ -30,7 +31,11 @@ export function grantAdapter(db: () => Queryable): Adapter {
     async find(id) {
       const grant = await findLiveGrant(db(), id)
       if (!grant) return undefined
-      const { payload, organizationId, sessionUid } = grant
+      const { payload, userId, organizationId, sessionUid, email, emailVerifiedAt, slug } = grant
+      rememberParties({
+        user: { id: userId, name: grant.userName, email, emailVerifiedAt },
+        organization: { id: organizationId, slug, name: grant.organizationName },
+      })
       return { ...fromJsonb(JSON.stringify(payload)), jti: id, organizationId, sessionUid: sessionUid ?? undefined }
     },
     destroy: (id) => revokeGrant(db(), id),

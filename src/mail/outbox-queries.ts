@@ -30,7 +30,7 @@ export async function claimDueMails(
         .select('id')
         .where('content', 'is not', null)
         .where('nextAttemptAt', '<=', sql<Date>`now()`)
-        .where((is) => is.or([is('claimedUntil', 'is', null), is('claimedUntil', '<', sql<Date>`now()`)]))
+
         .orderBy('nextAttemptAt')
         .limit(limit)
         .forUpdate()
@@ -94,7 +94,7 @@ async function updateClaimed(
     .updateTable('mailOutbox')
     .set({ ...change, claimedUntil: null })
     .where('id', '=', id)
-    
+    .where('attempts', '=', attempts)
     .execute()
 }
 

@@ -3,6 +3,7 @@ import type { Queryable } from '../database/database.ts'
 import { findOrganization } from '../organizations/organization-queries.ts'
 import { findActiveUser } from '../users/user-queries.ts'
 import type { OrganizationGrant } from './grant.ts'
+import { rememberedOrganization, rememberedUser } from './grant-parties.ts'
 
 /** Which claims a scope gives. The organization goes with `openid`: no token of ours is without one. */
 export const claimsOfScopes = {
@@ -17,7 +18,7 @@ export async function findAccount(
   db: () => Queryable,
   userId: string,
 ): Promise<Account | undefined> {
-  const user = await findActiveUser(db(), userId)
+  const user = rememberedUser(ctx, userId) ?? (await findActiveUser(db(), userId))
   if (!user) return undefined
   return {
     accountId: user.id,
@@ -43,7 +44,7 @@ export async function extraTokenClaims(
 async function organizationClaims(ctx: KoaContextWithOIDC, db: () => Queryable) {
   const grant = ctx.oidc.entities.Grant as OrganizationGrant | undefined
   const id = grant?.organizationId ?? (ctx.oidc.client?.organization_id as string | undefined)
-  const organization = id && (await findOrganization(db(), id))
+  const organization = id && (rememberedOrganization(ctx, id) ?? (await findOrganization(db(), id)))
   if (!organization) return {}
   return { org_id: organization.id, org_slug: organization.slug, org_name: organization.name }
 }

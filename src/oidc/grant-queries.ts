@@ -61,7 +61,8 @@ function liveGrants(db: Queryable) {
     .leftJoin('memberships as m', (join) =>
       join.onRef('m.organizationId', '=', 'g.organizationId').onRef('m.userId', '=', 'g.userId'),
     )
-    .select(['g.id', 'g.payload', 'g.organizationId', 'g.sessionUid'])
+    .select(['g.id', 'g.payload', 'g.userId', 'g.organizationId', 'g.sessionUid'])
+    .select(['u.name as userName', 'u.email', 'u.emailVerifiedAt', 'o.slug', 'o.name as organizationName'])
     .where('g.revokedAt', 'is', null)
     .where('u.deactivatedAt', 'is', null)
     .where('o.suspendedAt', 'is', null)

@@ -8,7 +8,6 @@ import {
   errors,
   type KoaContextWithOIDC,
   Provider,
-  type RefreshToken,
   type Session,
 } from 'oidc-provider'
 import { insertCredential } from '../../adapters/credential-adapter.ts'
@@ -19,9 +18,9 @@ import type { Queryable } from '../database/database.ts'
 import type { Fetch } from '../http/outbound-fetch.ts'
 import { claimsOfScopes, extraTokenClaims, findAccount } from './claims.ts'
 import { extendGrant, loadGrant } from './grant.ts'
-import { revokeGrant } from './grant-queries.ts'
 import { cookieNames } from './interaction-cookies.ts'
 import { gatehouseInteractionPolicy } from './interaction-policy.ts'
+import { noticeReuseFirst } from './refresh-token-reuse.ts'
 import { sendLogoutTokensLast } from './sign-out.ts'
 import { signingAlgorithms } from './signing-keys.ts'
 
@@ -78,7 +77,7 @@ export function createProvider(parts: ProviderParts): Provider {
   extendGrant(provider)
   compareSecretsByHash(provider)
   detectReplaysByInsert(provider, parts.db)
-  endGrantsOnReuse(provider, parts.db)
+  noticeReuseFirst(provider, parts.db)
   sendLogoutTokensLast(provider)
   saveSessionsOfErrorPages(provider)
   return provider
@@ -167,6 +166,8 @@ function configuration(parts: ProviderParts): Configuration {
     extraTokenClaims: (ctx, token) => extraTokenClaims(ctx, db, token),
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,
+    /** A token revoked by its client takes its grant along: one row decides, also over tokens issued at this moment. */
+    revokeGrantPolicy: () => true,
     /** Signing out revokes the session's grants itself, at once and for every organization (sign-out.ts). */
     expiresWithSession: () => false,
     renderError: (ctx, out, error) => pages.error(ctx, out as { error: string }, error),
@@ -225,29 +226,6 @@ function detectReplaysByInsert(provider: Provider, db: () => Queryable): void {
   provider.ReplayDetection.unique = (issuer: string, jti: string, exp: number) =>
     claimOnce(db(), `ReplayDetection:${issuer}:${jti}`, new Date(exp * 1000))
 }
-
-/**
- * A spent refresh token in its own client's hands ends the grant (RFC 9700 §4.14), whatever else is in the request. The
- * library looks at the scope first, so whoever tried a spent token with a scope that was never granted would end nothing.
- */
-function endGrantsOnReuse(provider: Provider, db: () => Queryable): void {
-  const library = provider.RefreshToken as unknown as { find: FindRefreshToken }
-  const find = library.find.bind(library)
-  library.find = async (presented, options) => {
-    const token = await find(presented, options)
-    const { route, client } = Provider.ctx?.oidc ?? {}
-    if (token?.grantId && token.consumed && route === 'token' && client?.clientId === token.clientId) {
-      await revokeGrant(db(), token.grantId)
-      throw new errors.InvalidGrant('refresh token already used')
-    }
-    return token
-  }
-}
-
-type FindRefreshToken = (
-  presented: string,
-  options?: { ignoreExpiration?: boolean },
-) => Promise<RefreshToken | undefined>
 
 /**
  * The device page shows its form again after an error. A browser that came without a session (it expired meanwhile) needs

@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto'
 import type Koa from 'koa'
 import type { Encryption } from '../crypto/encryption.ts'
-import { sha256 } from '../crypto/sha256.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import { type Form, parseForm, readBody } from '../http/read-form.ts'
-import { findKeptAnswer, keepAnswer, lockGrantOf } from './kept-answers.ts'
+import { findKeptAnswer, keepAnswer } from './kept-answers.ts'
 
 /**
  * Around `/oauth/token`: one request is one transaction, in which the spending, the new tokens and the answer kept for a
@@ -12,26 +11,24 @@ import { findKeptAnswer, keepAnswer, lockGrantOf } from './kept-answers.ts'
  * can be asked again, and nobody is signed out by it.
  *
  * The identical refresh request within 10 s (a retry, a proxy's replay, a double click) gets the identical answer; any
- * other use of a spent token reaches the library, which revokes the whole grant. Refusals commit too: that revocation
- * must not be undone. Only a server error rolls back.
+ * other use of a spent token revokes the whole grant (refresh-token-reuse.ts). Refusals commit too: that revocation must
+ * not be undone. Only a server error rolls back.
  */
 export function tokenRequest({ database, encryption }: { database: RequestDatabase; encryption: Encryption }) {
   const middleware: Koa.Middleware = async (ctx, next) => {
     const body = await readBody(ctx.req)
     Object.assign(ctx.req, { body })
-    const refreshToken = parseFormLeniently(body).refresh_token
+    const { refresh_token: refreshToken, client_assertion: assertion } = parseFormLeniently(body)
     try {
       await database.inTransaction(async (tx) => {
-        if (!refreshToken) {
-          await next()
-        } else {
-          const request = requestHash(ctx, body)
-          await lockGrantOf(tx, sha256(refreshToken))
-          const kept = await findKeptAnswer(tx, request)
-          if (kept) return repeat(ctx, encryption.decrypt(kept))
-          await next()
-          if (ctx.status === 200) await keepAnswer(tx, request, encryption.encrypt(answerOf(ctx)))
-        }
+        const request = refreshToken === undefined ? undefined : requestHash(ctx, body)
+        ctx.state.tokenRequestHash = request
+        // An assertion is good for one request: a repeat of it would not get as far as the token.
+        if (request && assertion) ctx.state.keptAnswer = await findKeptAnswer(tx, request)
+        if (!ctx.state.keptAnswer) await next()
+        const kept = ctx.state.keptAnswer as Buffer | undefined
+        if (kept) return repeat(ctx, encryption.decrypt(kept))
+        if (request && ctx.status === 200) await keepAnswer(tx, request, encryption.encrypt(answerOf(ctx)))
         if (ctx.status >= 500) throw new RolledBack()
       })
     } catch (error) {
@@ -68,5 +65,6 @@ function answerOf(ctx: Koa.Context): string {
 function repeat(ctx: Koa.Context, answer: string): void {
   const { headers, body } = JSON.parse(answer)
   ctx.set({ ...headers, 'Cache-Control': 'no-store' })
+  ctx.status = 200
   ctx.body = body
 }

@@ -5,7 +5,7 @@ import type { CallerAuthentication } from './credentials/authenticate-caller.ts'
 import { callerRequirement } from './credentials/authenticated-caller.ts'
 import { introspectionApi } from './credentials/introspection-api.ts'
 import type { ResolveCredential } from './credentials/resolve-credentials.ts'
-import { verifyApi, verifyRoute } from './credentials/verify-api.ts'
+import { isVerifyPath, verifyApi, verifyRoute } from './credentials/verify-api.ts'
 import type { Encryption } from './crypto/encryption.ts'
 import type { Queryable } from './database/database.ts'
 import type { RequestDatabase } from './database/request-transaction.ts'
@@ -63,10 +63,11 @@ export function createListener(parts: AppParts) {
 
   const directRoutes: Record<string, DirectRoute> = {
     'POST /oauth/introspect': introspectionApi({ issuer, callers, resolve, verifyJwt }),
-    'GET /v1/auth/verify': verifyApi({ resolve, verifyJwt, clientAddress }),
   }
 
   const api: ApiRoute[] = [...directAuthenticationApi(parts), ...meApi(parts)]
+
+  const verify = verifyApi({ resolve, verifyJwt, clientAddress })
 
   const app = new Koa()
   app.keys = parts.cookieKeys
@@ -94,7 +95,7 @@ export function createListener(parts: AppParts) {
     if (!mayGoOn(request, response)) return
     const { method, url = '/' } = request
     const path = url.indexOf('?') < 0 ? url : url.slice(0, url.indexOf('?'))
-    const direct = directRoutes[`${method} ${path}`]
+    const direct = isVerifyPath(path) ? verify : directRoutes[`${method} ${path}`]
     if (!direct) return void throughKoa(request, response)
     direct(request, response).catch((error) => {
       log.error({ err: error, method, path }, 'request failed')

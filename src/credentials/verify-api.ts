@@ -38,6 +38,13 @@ export const verifyRoute: RouteDeclaration = {
   errors: ['permission_denied'],
 }
 
+export const verifyPath = '/v1/auth/verify'
+
+/** The path itself, or what Envoy makes of it: the original request, method and all, with the path behind ours. */
+export function isVerifyPath(path: string): boolean {
+  return path === verifyPath || path.startsWith(`${verifyPath}/`)
+}
+
 /**
  * `GET /v1/auth/verify`: introspection's decision for proxies (nginx `auth_request`, Traefik ForwardAuth, Envoy
  * ext_authz). 200 with X-Auth-* headers, 401, or 403 when `?permission=` or `?source=&scope_id=` asks for more.
@@ -54,9 +61,15 @@ export function verifyApi(parts: VerifyParts) {
 }
 
 async function answer(parts: VerifyParts, request: IncomingMessage, response: ServerResponse) {
-  const wanted = new URL(request.url ?? '/', 'http://localhost').searchParams
-  const forwarded = forwardedRequest(request)
-  const presented = presentedCredential(request.headers, forwarded.query ? [wanted, forwarded.query] : [wanted])
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+  const behind = pathname.slice(verifyPath.length)
+  const forwarded = behind ? { method: request.method, path: behind, query: undefined } : forwardedRequest(request)
+  // Behind our path stands somebody else's request: its query asks nothing of us.
+  const wanted = behind ? new URLSearchParams() : searchParams
+  const presented = presentedCredential(
+    request.headers,
+    forwarded.query ? [searchParams, forwarded.query] : [searchParams],
+  )
   if (!presented) throw authenticationRequired()
   const resolution = await parts.resolve({
     reference: await referenceTo(presented.value, parts.verifyJwt),
@@ -115,12 +128,11 @@ function asciiJson(value: unknown): string {
 }
 
 /**
- * The request being authorized, as nginx (X-Original-*), Traefik (X-Forwarded-*) and Envoy (x-envoy-original-path) tell
- * it. Its query may carry the API key, so only the path is kept.
+ * The request being authorized, as nginx (X-Original-*) and Traefik (X-Forwarded-*) tell it. Its query may carry the API key, so only the path is kept.
  */
 function forwardedRequest({ headers }: IncomingMessage) {
   const header = (name: string) => (typeof headers[name] === 'string' ? (headers[name] as string) : undefined)
-  const uri = header('x-original-uri') ?? header('x-forwarded-uri') ?? header('x-envoy-original-path')
+  const uri = header('x-original-uri') ?? header('x-forwarded-uri')
   const [path, query] = uri?.split('?', 2) ?? []
   return {
     method: header('x-original-method') ?? header('x-forwarded-method'),

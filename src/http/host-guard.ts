@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isLoopback } from '../config.ts'
 
+/** Health checks and proxies ask by whatever address they know; no URL is made of these. */
+const askedByAddress = /^\/(healthz|readyz|v1\/auth\/verify)(?=[/?]|$)/
+
 /**
  * Stands in front of everything. The Host header, X-Forwarded-* and an absolute request target never reach a URL that
  * we print, store or mail: another host is 421 (RFC 9110 §15.5.20), and the rest of the server sees the issuer's.
@@ -10,8 +13,10 @@ export function hostGuard(issuer: string): (request: IncomingMessage, response: 
   const { host } = new URL(issuer)
   const accepted = new Set([host, ...(isLoopback(issuer) ? loopbackAliases(issuer) : [])])
   return (request, response) => {
-    const health = request.url === '/healthz' || request.url === '/readyz'
-    if (health || (accepted.has(request.headers.host?.toLowerCase() ?? '') && request.url?.startsWith('/'))) {
+    if (
+      askedByAddress.test(request.url ?? '') ||
+      (accepted.has(request.headers.host?.toLowerCase() ?? '') && request.url?.startsWith('/'))
+    ) {
       request.headers.host = host
       return true
     }

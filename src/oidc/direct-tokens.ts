@@ -1,5 +1,6 @@
 import type { ClaimsParameter, Provider } from 'oidc-provider'
 import { builtInClientId } from '../clients/built-in-client.ts'
+import { sha256 } from '../crypto/sha256.ts'
 import type { Queryable } from '../database/database.ts'
 import { newGrant } from './grant.ts'
 import { accessTokenSeconds } from './provider.ts'
@@ -42,12 +43,16 @@ export async function issueTokens(
 }
 
 /**
- * Spends a grant's live refresh token and gives the next pair, for as long as its lifetime lets it; earlier access tokens
- * live to their own end. The caller holds the grant (`lockGrantOf`).
- * @returns undefined when the grant has no live refresh token any more
+ * Spends a refresh token and gives the next pair, for as long as its lifetime lets it; earlier access tokens live to
+ * their own end.
+ * @returns undefined when it is no live refresh token any more
  */
-export async function renewTokens(provider: Provider, tx: Queryable, grantId: string): Promise<TokenPair | undefined> {
-  const spent = await spendRefreshToken(tx, grantId)
+export async function renewTokens(
+  provider: Provider,
+  tx: Queryable,
+  refreshTokenHash: Buffer,
+): Promise<TokenPair | undefined> {
+  const spent = await spendRefreshToken(tx, refreshTokenHash)
   if (!spent) return undefined
   const { iat: _, exp: __, kind: ___, clientId: ____, rotations = 0, ...kept } = spent
   return savePair(provider, { ...kept, rotations: rotations + 1 })
@@ -68,13 +73,13 @@ interface TokenPayload {
   [more: string]: unknown
 }
 
-/** Compare-and-set, like the adapter's `consume`, but by the grant: an access token doesn't know its refresh token. */
-async function spendRefreshToken(tx: Queryable, grantId: string): Promise<TokenPayload | undefined> {
+/** Compare-and-set, like the adapter's `consume`, but by the hash: an access token knows no more of its refresh token. */
+async function spendRefreshToken(tx: Queryable, hash: Buffer): Promise<TokenPayload | undefined> {
   const now = new Date()
   const spent = await tx
     .updateTable('credentials')
     .set({ spentAt: now })
-    .where('grantId', '=', grantId)
+    .where('hash', '=', hash)
     .where('kind', '=', 'refresh_token')
     .where('spentAt', 'is', null)
     .where('revokedAt', 'is', null)
@@ -99,6 +104,7 @@ async function savePair(provider: Provider, payload: TokenPayload): Promise<Toke
     sid,
     scope,
     client,
+    refreshTokenHash: sha256(refreshToken).toString('base64'),
     expiresIn: Math.min(accessTokenSeconds, refresh.expiration),
   })
   return { accessToken: await access.save(), refreshToken, expiresInSeconds: access.expiration }

@@ -6,10 +6,18 @@ import { organizationChoice } from './organization-choice.ts'
 /** A grant is always for one organization, and remembers the session that gave it so that signing out ends it. */
 export type OrganizationGrant = Grant & { organizationId?: string; sessionUid?: string }
 
-/** Makes the library keep our two members of a Grant: it stores and restores those that IN_PAYLOAD names. */
+/**
+ * Makes the library keep our members of a Grant, and of an AccessToken the refresh token that it came with: it stores and
+ * restores those that IN_PAYLOAD names.
+ */
 export function extendGrant(provider: Provider): void {
-  const names = [...provider.Grant.IN_PAYLOAD, 'organizationId', 'sessionUid']
-  Object.defineProperty(provider.Grant, 'IN_PAYLOAD', { get: () => names })
+  extendPayload(provider.Grant, ['organizationId', 'sessionUid'])
+  extendPayload(provider.AccessToken, ['refreshTokenHash'])
+}
+
+function extendPayload(model: { IN_PAYLOAD: string[] }, members: string[]): void {
+  const names = [...model.IN_PAYLOAD, ...members]
+  Object.defineProperty(model, 'IN_PAYLOAD', { get: () => names })
 }
 
 /**

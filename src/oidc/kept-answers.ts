@@ -28,10 +28,13 @@ export async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buf
     .execute()
 }
 
-/** Requests that renew tokens of one grant go one after the other, and none beside its revocation. */
+/**
+ * Requests that renew tokens of one grant go one after the other, and none beside its revocation. The lock lets a token
+ * request go on that has spent a refresh token and is about to insert the next: it could not wait for us, who wait for it.
+ */
 export async function lockGrantOf(tx: Queryable, tokenHash: Buffer): Promise<void> {
   await sql`select 1 from oauth_grants g join credentials c on c.grant_id = g.id
-    where c.hash = ${tokenHash} for update of g`.execute(tx)
+    where c.hash = ${tokenHash} for no key update of g`.execute(tx)
 }
 
 /** The identical request many times at once, before there is anything to lock: one goes first, on whichever node. */

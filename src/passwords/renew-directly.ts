@@ -55,10 +55,10 @@ async function renew(parts: RenewalParts, tx: Queryable, token: PresentedToken, 
     await revokeGrant(tx, token.grantId)
     return 'reused'
   }
-  const dead = await reasonOfToken(tx, token)
+  const dead = reasonOfToken(token)
   if (dead) return dead
-  const tokens = await renewTokens(parts.current.provider(), tx, token.grantId)
-  if (!tokens) return 'expired'
+  const tokens = await renewTokens(parts.current.provider(), tx, hashOfRefreshToken(token))
+  if (!tokens) return 'superseded'
   const { organizationId: id, slug, organizationName: name } = token
   const answer: DirectAuthentication = { ...tokens, organization: { id, slug, name } }
   await keepAnswer(tx, request, parts.encryption.encrypt(JSON.stringify(answer)))
@@ -80,18 +80,14 @@ function reasonOfGrant(token: PresentedToken): string | undefined {
   return token.membershipDeactivatedAt ? 'membership_deactivated' : undefined
 }
 
-async function reasonOfToken(tx: Queryable, token: PresentedToken): Promise<string | undefined> {
+function reasonOfToken(token: PresentedToken): string | undefined {
   if (token.revokedAt) return 'revoked'
-  if (token.expiresAt <= new Date()) return 'expired'
-  if (token.kind !== 'access_token') return undefined
-  const newer = await tx
-    .selectFrom('credentials')
-    .select('id')
-    .where('grantId', '=', token.grantId)
-    .where('kind', '=', 'access_token')
-    .where('issuedAt', '>', (row) => row.selectFrom('credentials').select('issuedAt').where('hash', '=', token.hash))
-    .executeTakeFirst()
-  return newer && 'superseded'
+  return token.expiresAt <= new Date() ? 'expired' : undefined
+}
+
+/** An access token stands for the refresh token that it came with: renewed by it, or at the token endpoint, it is old. */
+function hashOfRefreshToken({ kind, hash, payload }: PresentedToken): Buffer {
+  return kind === 'refresh_token' ? hash : Buffer.from(String(payload?.refreshTokenHash), 'base64')
 }
 
 /** An opaque token under a grant, with everything that could have ended it. */

@@ -126,6 +126,26 @@ describe.each(databases)('renewing directly given tokens on %s', (database) => {
     expect(won.length).toBe(1)
   })
 
+  test('here and at the token endpoint at once: one family at most, and no error', async () => {
+    const old = await newTokens(gatehouse)
+    const fields = { grant_type: 'refresh_token', client_id: 'gatehouse', refresh_token: old.refresh }
+    const answers = await allAtOnce(12, deployment.ports, (port, n) =>
+      n % 4 < 2 ? post(n % 3 ? old.refresh : old.access, port) : requestToken(gatehouse, fields, { port }),
+    )
+    for (const { status } of answers) expect([200, 400, 401]).toContain(status)
+    const { grantId } = await rowOf(gatehouse, old.access)
+    const live = await gatehouse.database.db
+      .selectFrom('credentials as c')
+      .innerJoin('oauthGrants as g', 'g.id', 'c.grantId')
+      .select('c.id')
+      .where('g.id', '=', grantId)
+      .where('g.revokedAt', 'is', null)
+      .where('c.kind', '=', 'refresh_token')
+      .where('c.spentAt', 'is', null)
+      .execute()
+    expect(live.length).toBeLessThanOrEqual(1)
+  })
+
   test('the token endpoint renews it too, and they know of each other', async () => {
     const old = await newTokens(gatehouse)
     const fields = { grant_type: 'refresh_token', client_id: 'gatehouse' }

@@ -45,6 +45,22 @@ describe.each(availableDatabases())('/v1/auth/verify on %s', (database) => {
     expect(answer.headers['referrer-policy']).toBe('no-referrer')
   })
 
+  test('answers the original request, method, host and all, behind its path, as Envoy asks', async () => {
+    const asked = await fetch(`${gatehouse.url}/v1/auth/verify/items/7?permission=reports%3Aread`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}` },
+    })
+    expect(asked.status).toBe(200)
+    expect(asked.headers.get('x-auth-subject')).toBe(ada)
+    const entry = await gatehouse.database.db
+      .selectFrom('authenticationLog')
+      .select(['method', 'path'])
+      .orderBy('id', 'desc')
+      .executeTakeFirst()
+    expect(entry).toEqual({ method: 'DELETE', path: '/items/7' })
+    expect((await fetch(`${gatehouse.url}/v1/auth/verify/items`, { method: 'POST' })).status).toBe(401)
+  })
+
   test('knows a service account, a JWT, a superadmin and a third party', async () => {
     const { url } = gatehouse
     const account = await ask({ authorization: `Bearer ${await clientToken(url)}` })

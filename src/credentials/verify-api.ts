@@ -128,11 +128,11 @@ function asciiJson(value: unknown): string {
 }
 
 /**
- * The request being authorized, as nginx (X-Original-*) and Traefik (X-Forwarded-*) tell it. Its query may carry the API key, so only the path is kept.
+ * The request being authorized, as nginx (X-Original-*), Traefik (X-Forwarded-*) and an Envoy that rewrites paths tell it. Its query may carry the API key, so only the path is kept.
  */
 function forwardedRequest({ headers }: IncomingMessage) {
   const header = (name: string) => (typeof headers[name] === 'string' ? (headers[name] as string) : undefined)
-  const uri = header('x-original-uri') ?? header('x-forwarded-uri')
+  const uri = header('x-original-uri') ?? header('x-forwarded-uri') ?? header('x-envoy-original-path')
   const [path, query] = uri?.split('?', 2) ?? []
   return {
     method: header('x-original-method') ?? header('x-forwarded-method'),

@@ -4,7 +4,9 @@ import { passwordLength } from './password.ts'
 
 /** What guessing programs try first, in lower case, one a line. Shorter ones are refused by their length. */
 const commonPasswords = new Set(
-  readFileSync(new URL('common-passwords.txt', import.meta.url), 'utf8').split('\n').filter(Boolean),
+  readFileSync(new URL('common-passwords.txt', import.meta.url), 'utf8')
+    .split('\n')
+    .filter(Boolean),
 )
 
 /**

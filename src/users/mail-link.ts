@@ -81,11 +81,7 @@ export function findMailLink(db: Queryable, purpose: MailLinkPurpose, token: str
  * Uses a link up: of any number of requests at once, on any number of nodes, one gets it. It is used up only if `tx`
  * commits.
  */
-export function consumeMailLink(
-  tx: Queryable,
-  purpose: MailLinkPurpose,
-  token: string,
-): Promise<MailLink | undefined> {
+export function consumeMailLink(tx: Queryable, purpose: MailLinkPurpose, token: string): Promise<MailLink | undefined> {
   return tx
     .updateTable('mailLinks')
     .set({ usedAt: sql<Date>`now()` })

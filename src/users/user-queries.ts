@@ -7,6 +7,17 @@ export function findActiveUser(db: Queryable, id: string): Promise<User | undefi
   return db.selectFrom('users').selectAll().where('id', '=', id).where('deactivatedAt', 'is', null).executeTakeFirst()
 }
 
+/** The same, held until the transaction ends, so that a person's password and address change one at a time. */
+export function lockActiveUser(tx: Queryable, id: string): Promise<User | undefined> {
+  return tx
+    .selectFrom('users')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deactivatedAt', 'is', null)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+}
+
 /** A user by e-mail address, compared case-insensitively, active or not. */
 export async function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
   if (!isStorable(email)) return undefined

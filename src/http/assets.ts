@@ -43,7 +43,8 @@ export async function createAssets(): Promise<Assets> {
   const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
   await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
   const style = view('styles/gatehouse.css').toString().replace('{inter-400}', regular).replace('{inter-600}', semibold)
-  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(style)))
+  const base = readFileSync(resolve('modern-normalize'), 'utf8')
+  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(base + style)))
 
   return {
     url(name) {

@@ -30,7 +30,7 @@ export async function claimDueMails(
         .select('id')
         .where('content', 'is not', null)
         .where('nextAttemptAt', '<=', sql<Date>`now()`)
-
+        .where((is) => is.or([is('claimedUntil', 'is', null), is('claimedUntil', '<', sql<Date>`now()`)]))
         .orderBy('nextAttemptAt')
         .limit(limit)
         .forUpdate()

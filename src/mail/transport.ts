@@ -78,7 +78,7 @@ export function directoryTransport(directory: string): Transport {
 export function describeFailure(error: unknown): SendFailure {
   const { code, originalCode, responseCode, command } = error as Record<string, unknown>
   const known = [code, originalCode, responseCode, command].filter(isCode)
-  return { description: known.join(' ') || 'the mail could not be made', permanent: isPermanent(error) }
+  return { description: known.join(' ') || 'the mail could not be made', permanent: false }
 }
 
 /**

@@ -27,6 +27,7 @@ export async function requestPasswordReset(
       email: user?.email ?? email,
       ...(resettable && { userId: user.id }),
     })
+    if (!token) return
     await outbox.enqueueMail(tx, {
       to: user?.email ?? email,
       template: 'reset-password',

@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { sha256 } from '../crypto/sha256.ts'
 import { type Queryable, toJson } from '../database/database.ts'
 import type { MailLinkPurpose } from '../database/schema.ts'
+import { mostMailsPerHour } from '../mail/outbox.ts'
 import { emailKey } from './email-address.ts'
 
 /*
@@ -30,12 +31,15 @@ export interface NewMailLink {
 
 /**
  * Makes a link, and ends the older ones of the same person (of nobody's: of the same mailbox) for the same purpose and
- * organization. @returns the token, which only the mail may hold
+ * organization.
+ * @returns the token, which only the mail may hold; undefined when the outbox would drop that mail, because the mailbox
+ *   has had its share for this hour: a stranger who asks again and again must not end the last link that did arrive
  */
-export async function makeMailLink(tx: Queryable, link: NewMailLink): Promise<string> {
+export async function makeMailLink(tx: Queryable, link: NewMailLink): Promise<string | undefined> {
   const { purpose, email, userId = null, organizationId = null, payload = {} } = link
   // Two requests at once would each miss the other's link and leave two alive.
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`${purpose}:${userId ?? emailKey(email)}`}, 0))`.execute(tx)
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`${purpose}:${emailKey(email)}`}, 0))`.execute(tx)
+  if ((await countRecentLinks(tx, link)) >= mostMailsPerHour) return undefined
   await tx
     .updateTable('mailLinks')
     .set({ usedAt: sql<Date>`now()` })
@@ -112,6 +116,17 @@ export async function endLinksOfInvitation(tx: Queryable, invitation: { organiza
     tx,
     sql`purpose = 'invitation' and organization_id = ${organizationId} and lower(email) = ${emailKey(email)}`,
   )
+}
+
+async function countRecentLinks(tx: Queryable, { purpose, email }: NewMailLink): Promise<number> {
+  const { count } = await tx
+    .selectFrom('mailLinks')
+    .select((column) => column.fn.countAll<number>().as('count'))
+    .where(sql<string>`lower(email)`, '=', emailKey(email))
+    .where('purpose', '=', purpose)
+    .where('createdAt', '>', sql<Date>`now() - interval '1 hour'`)
+    .executeTakeFirstOrThrow()
+  return count
 }
 
 const linkColumns = ['purpose', 'email', 'userId', 'organizationId', 'payload'] as const

@@ -28,6 +28,7 @@ const provider = new Provider(`http://localhost:${port}`, {
   ],
   enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
   features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true } },
+  scopes: ['openid', 'email'],
   findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId, email: 'ada@acme.test' }) }),
   routes: { token: '/oauth/token' },
   rotateRefreshToken: true,

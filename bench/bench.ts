@@ -69,48 +69,29 @@ async function startTargets(): Promise<Target[]> {
   const hello = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
   targets.push({ name: 'yardstick', ...yardstick, requests: [hello], to: 'yardstick' })
 
-  const bare = await start('bench/bare-provider.ts', { CONNECTIONS: String(connections) })
-  const bareTokens = JSON.parse(bare.output.split('\n').find((line) => line.startsWith('[')) ?? '[]') as string[]
-  targets.push(
-    {
-      name: 'bare refresh',
-      ...bare,
-      requests: bareTokens.map(refreshRequest(bare.port)),
-      chained: true,
-      to: 'yardstick',
-    },
-    { name: 'bare client credentials', ...bare, requests: [clientCredentialsRequest(bare.port)], to: 'yardstick' },
-  )
+  const asked = (...names: string[]) => names.some((name) => name.includes(options.only))
+  if (asked('refresh', 'client credentials')) targets.push(...(await startBareProvider()))
   for (const kind of ['postgres', 'embedded'] as const) {
-    const gatehouse = await startGatehouse(kind)
-    if (!gatehouse) continue
-    const { port, process: child, seeded } = gatehouse
-    const on = { port, process: child }
-    targets.push(
-      { name: `introspection, ${kind}`, ...on, requests: seeded.tokens.map(introspection(port)), to: 'yardstick' },
-      {
-        name: `refresh, ${kind}`,
-        ...on,
-        requests: seeded.refreshTokens.map(refreshRequest(port)),
-        chained: true,
-        to: 'bare refresh',
-      },
-      {
-        name: `client credentials, ${kind}`,
-        ...on,
-        requests: [clientCredentialsRequest(port)],
-        to: 'bare client credentials',
-      },
-    )
+    if (!asked(`introspection, ${kind}`, `refresh, ${kind}`, `client credentials, ${kind}`)) continue
+    targets.push(...(await startGatehouse(kind)))
   }
   return targets
 }
 
-async function startGatehouse(kind: 'postgres' | 'embedded') {
+async function startBareProvider(): Promise<Target[]> {
+  const bare = await start('bench/bare-provider.ts', { CONNECTIONS: String(connections) })
+  const bareTokens = JSON.parse(bare.output.split('\n').find((line) => line.startsWith('[')) ?? '[]') as string[]
+  return [
+    { name: 'bare refresh', ...bare, requests: bareTokens.map(refreshRequest(bare.port)), chained: true, to: 'yardstick' },
+    { name: 'bare client credentials', ...bare, requests: [clientCredentialsRequest(bare.port)], to: 'yardstick' },
+  ]
+}
+
+async function startGatehouse(kind: 'postgres' | 'embedded'): Promise<Target[]> {
   const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
   cleanUps.push(() => rmSync(dataDir, { recursive: true, force: true }))
   const databaseUrl = kind === 'postgres' ? await createDatabase() : undefined
-  if (kind === 'postgres' && !databaseUrl) return undefined
+  if (kind === 'postgres' && !databaseUrl) return []
   const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
   await migrate(database.db)
   const seeded: Seed = await seed(database, { credentials: Number(options.credentials), connections })
@@ -121,7 +102,23 @@ async function startGatehouse(kind: 'postgres' | 'embedded') {
     LOG_LEVEL: 'warn',
     ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
   })
-  return { ...server, seeded }
+  const on = { port: server.port, process: server.process }
+  return [
+    { name: `introspection, ${kind}`, ...on, requests: seeded.tokens.map(introspection(server.port)), to: 'yardstick' },
+    {
+      name: `refresh, ${kind}`,
+      ...on,
+      requests: seeded.refreshTokens.map(refreshRequest(server.port)),
+      chained: true,
+      to: 'bare refresh',
+    },
+    {
+      name: `client credentials, ${kind}`,
+      ...on,
+      requests: [clientCredentialsRequest(server.port)],
+      to: 'bare client credentials',
+    },
+  ]
 }
 
 /** A database of our own on the server that --postgres names; undefined where none answers. */

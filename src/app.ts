@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import Koa from 'koa'
 import type { Logger } from 'pino'
+import { accountPages } from './account/account-pages.ts'
+import { signedInUsers } from './account/signed-in-user.ts'
+import type { Config } from './config.ts'
 import type { CallerAuthentication } from './credentials/authenticate-caller.ts'
 import { callerRequirement } from './credentials/authenticated-caller.ts'
 import { introspectionApi } from './credentials/introspection-api.ts'
@@ -24,11 +27,18 @@ import { respondToErrors } from './http/respond-to-errors.ts'
 import { securityHeaders } from './http/security-headers.ts'
 import { interactionPages } from './interaction/interaction-pages.ts'
 import type { KnownBrowser } from './interaction/known-browser.ts'
+import type { MailOutbox } from './mail/outbox.ts'
 import type { CurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerRoutes } from './oidc/provider-routes.ts'
+import { discoverApi } from './organizations/discover-api.ts'
+import type { DiscoverOrganizations } from './organizations/discover-organizations.ts'
+import { invitationPages } from './organizations/invitation-pages.ts'
+import { organizationPages } from './organizations/organization-pages.ts'
 import type { AuthenticateWithPassword } from './passwords/authenticate-with-password.ts'
 import { directAuthenticationApi } from './passwords/direct-authentication-api.ts'
+import { accountLifePages } from './users/account-life-pages.ts'
+import type { MailRequestLimit } from './users/mail-request-limit.ts'
 import { meApi } from './users/me-api.ts'
 
 export interface AppParts {
@@ -47,6 +57,11 @@ export interface AppParts {
   csrf: Csrf
   knownBrowser: KnownBrowser
   cookieKeys: string[]
+  sessionSeconds: number
+  outbox: MailOutbox
+  discoverOrganizations: DiscoverOrganizations
+  mailRequestLimit: MailRequestLimit
+  signUp: Config['signUp']
   readiness: () => Promise<Readiness>
   demo: Demo | undefined
 }
@@ -60,12 +75,13 @@ type DirectRoute = (request: IncomingMessage, response: ServerResponse) => Promi
 export function createListener(parts: AppParts) {
   const { issuer, log, resolve, clientAddress, callers } = parts
   const verifyJwt = parts.current.verifyJwt
+  const provider = () => parts.current.provider()
 
   const directRoutes: Record<string, DirectRoute> = {
     'POST /oauth/introspect': introspectionApi({ issuer, callers, resolve, verifyJwt }),
   }
 
-  const api: ApiRoute[] = [...directAuthenticationApi(parts), ...meApi(parts)]
+  const api: ApiRoute[] = [...directAuthenticationApi(parts), ...meApi(parts), ...discoverApi(parts)]
 
   const verify = verifyApi({ resolve, verifyJwt, clientAddress })
 
@@ -84,7 +100,11 @@ export function createListener(parts: AppParts) {
   app.use(homePage({ issuer, render: parts.render, demo: parts.demo !== undefined }))
   app.use(apiRoutes(api, { requireCaller: callerRequirement({ resolve, verifyJwt, clientAddress }), clientAddress }))
   app.use(openApi({ issuer, routes: [...api, verifyRoute] }))
-  app.use(interactionPages({ ...parts, provider: () => parts.current.provider() }))
+  app.use(interactionPages({ ...parts, provider }))
+  app.use(organizationPages({ ...parts, provider }))
+  app.use(accountPages({ ...parts, provider }))
+  app.use(accountLifePages({ ...parts, requireSignedInUser: signedInUsers({ ...parts, provider }) }))
+  app.use(invitationPages({ ...parts, provider }))
   if (parts.demo) app.use(parts.demo.middleware)
   app.use(providerRoutes(parts))
 

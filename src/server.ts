@@ -25,14 +25,18 @@ import { createOutboundFetch } from './http/outbound-fetch.ts'
 import { rateLimits } from './http/rate-limit.ts'
 import { createRenderer } from './http/render.ts'
 import { KnownBrowser } from './interaction/known-browser.ts'
+import { startMailDelivery } from './mail/deliver.ts'
+import { createMailOutbox } from './mail/outbox.ts'
 import { keepCurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerPages } from './oidc/provider-pages.ts'
+import { organizationDiscovery } from './organizations/discover-organizations.ts'
 import { passwordAuthentication } from './passwords/authenticate-with-password.ts'
 import { connectRedis, type RedisClient } from './redis/redis.ts'
 import { applySetupFile } from './setup/apply-setup.ts'
 import type { DemoAccount } from './setup/demo.ts'
 import { describeProblem, type SetupProblem } from './setup/setup-error.ts'
+import { mailRequestLimit } from './users/mail-request-limit.ts'
 
 export interface RunningServer {
   url: string
@@ -100,6 +104,9 @@ export async function startServer(
     ? await startDemo({ db: store.db, issuer, render, csrf, secrets: encryption.derivedKeys('demo') })
     : undefined
 
+  const createRateLimit = rateLimits({ pool: store.pool, redis })
+  const outbox = createMailOutbox({ encryption, log })
+
   let draining = false
   const listener = createListener({
     issuer,
@@ -110,16 +117,18 @@ export async function startServer(
     current,
     resolve,
     callers: callerAuthentication({ db: store.db, resolve, verifyJwt: current.verifyJwt }),
-    authenticateWithPassword: passwordAuthentication({
-      db: store.db,
-      createRateLimit: rateLimits({ pool: store.pool, redis }),
-    }),
+    authenticateWithPassword: passwordAuthentication({ db: store.db, createRateLimit }),
     clientAddress,
     render,
     assets,
     csrf,
     knownBrowser: new KnownBrowser({ key: encryption.derivedKeys('known browser')[0]!, issuer }),
     cookieKeys,
+    sessionSeconds: config.sessionSeconds,
+    outbox,
+    signUp: config.signUp,
+    mailRequestLimit: mailRequestLimit({ createRateLimit }),
+    discoverOrganizations: organizationDiscovery({ db: store.db, outbox, createRateLimit }),
     readiness: async () => (draining ? 'unavailable' : readinessOf(store, redis)),
     demo: demo?.demo,
   })
@@ -128,6 +137,7 @@ export async function startServer(
     listener,
   )
   await listen(server, config)
+  const mailDelivery = startMailDelivery({ ...config, db: store.db, encryption, log })
   const stopSweeping = sweepNowAndThen(store, config, onError)
 
   return {
@@ -139,6 +149,7 @@ export async function startServer(
       current.stop()
       stopSweeping()
       await drain(server)
+      await mailDelivery.stop()
       await store.close()
       redis?.disconnect()
     },

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type Koa from 'koa'
-import type { Provider } from 'oidc-provider'
+import type { Provider, Session } from 'oidc-provider'
 import { accountRedirectUri, builtInClientId } from '../clients/built-in-client.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Organization, User } from '../database/schema.ts'
 import { findLiveGrant } from '../oidc/grant-queries.ts'
+import { cookieOptions, slidingSeconds } from '../oidc/provider.ts'
 import { findOrganization } from '../organizations/organization-queries.ts'
+import { recordSessionUse } from '../users/sessions.ts'
 import { findActiveUser } from '../users/user-queries.ts'
 
 /** Who uses the account pages, in which organization, and since when they are signed in. */
@@ -16,45 +18,66 @@ export interface SignedInUser {
   signedInAt: Date
 }
 
+export interface SignedInUserParts {
+  provider: () => Provider
+  db: Queryable
+  issuer: string
+  /** After how long without use a session ends. */
+  sessionSeconds: number
+}
+
+/** What a page asks of a sign-in. */
+export interface SignInDemand {
+  signedInWithinSeconds?: number
+  /** Where to come back to after signing in. Without it: the page itself, or `/account` after a form. */
+  returnTo?: string
+}
+
 /**
  * The person behind a request for an account page. Without a session, without an organization, or with a sign-in older
  * than the page allows, the browser is sent through an ordinary authorization request of Gatehouse's own client, and
  * comes back here.
  * @returns undefined when it has been sent away: nothing is left to do
  */
-export type RequireSignedInUser = (
-  ctx: Koa.Context,
-  options?: { signedInWithinSeconds?: number },
-) => Promise<SignedInUser | undefined>
+export type RequireSignedInUser = (ctx: Koa.Context, demand?: SignInDemand) => Promise<SignedInUser | undefined>
 
 /** A second step is asked before whatever changes how one signs in: a sign-in not older than ten minutes. */
 export const freshSignIn = { signedInWithinSeconds: 600 }
 
-export function signedInUsers(parts: { provider: () => Provider; db: Queryable; issuer: string }): RequireSignedInUser {
-  return async (ctx, { signedInWithinSeconds } = {}) => {
-    const signedIn = await findSignedInUser(ctx, parts)
-    const tooOld =
-      signedIn && signedInWithinSeconds && Date.now() - signedIn.signedInAt.getTime() > signedInWithinSeconds * 1000
-    if (signedIn && !tooOld) return signedIn
-    const more: Record<string, string> = tooOld ? { max_age: String(signedInWithinSeconds) } : {}
-    seeOther(ctx, authorizationRequest(parts.issuer, ctx.method === 'GET' ? ctx.originalUrl : '/account', more))
-    return undefined
+/** Part of the window that must have passed before a session is prolonged: it need not be written at every request. */
+const worthProlonging = 1 / 24
+
+export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
+  return async (
+    ctx,
+    { signedInWithinSeconds, returnTo = ctx.method === 'GET' ? ctx.originalUrl : '/account' } = {},
+  ) => {
+    const session = await parts.provider().Session.get(ctx as never)
+    const signedIn = await findSignedInUser(session, parts.db)
+    if (!signedIn) return seeOther(ctx, authorizationRequest(parts.issuer, returnTo))
+    if (signedInWithinSeconds !== undefined && !isSignInFresh(signedIn, { signedInWithinSeconds })) {
+      return seeOther(ctx, confirmationRequest(parts.issuer, returnTo, { signedIn, signedInWithinSeconds }))
+    }
+    await keepAlive(ctx, session, parts)
+    return signedIn
   }
 }
 
-/** Undefined without a session, or before its person has chosen an organization to act in on these pages. */
-export async function findSignedInUser(
+/** Whether the person has proved who they are not longer ago than that; in whole seconds, as oidc-provider counts. */
+export function isSignInFresh(
+  { signedInAt }: Pick<SignedInUser, 'signedInAt'>,
+  { signedInWithinSeconds }: { signedInWithinSeconds: number },
+): boolean {
+  return Math.floor(Date.now() / 1000) - signedInAt.getTime() / 1000 <= signedInWithinSeconds
+}
+
+/** Who is signed in with this browser, whether or not they have chosen an organization to act in on our own pages. */
+export async function findUserOfBrowser(
   ctx: Koa.Context,
-  { provider, db }: { provider: () => Provider; db: Queryable },
-): Promise<SignedInUser | undefined> {
-  const session = await provider().Session.get(ctx as never)
-  const { accountId, uid, loginTs } = session
-  const grantId = session.grantIdFor(builtInClientId)
-  if (!accountId || !grantId) return undefined
-  const [user, grant] = await Promise.all([findActiveUser(db, accountId), findLiveGrant(db, grantId)])
-  const organization = grant && (await findOrganization(db, grant.organizationId))
-  if (!user || !organization) return undefined
-  return { user, organization, sessionUid: uid, signedInAt: new Date((loginTs ?? 0) * 1000) }
+  { provider, db }: Pick<SignedInUserParts, 'provider' | 'db'>,
+): Promise<User | undefined> {
+  const { accountId } = await provider().Session.get(ctx as never)
+  return accountId ? findActiveUser(db, accountId) : undefined
 }
 
 /**
@@ -81,11 +104,55 @@ export function authorizationRequest(issuer: string, returnTo: string, more: Rec
 export function safeReturnPath(state: unknown, issuer: string): string {
   if (typeof state !== 'string' || !state.startsWith('/') || !URL.canParse(state, issuer)) return '/account'
   const url = new URL(state, issuer)
-  if (url.origin !== issuer || url.pathname.startsWith('/account/signed-in')) return '/account'
-  return `${url.pathname}${url.search}`
+  const path = `${url.pathname}${url.search}`
+  // `/.//evil.example` is a path of ours when it is read, and another host's once its dots are gone.
+  if (url.origin !== issuer || path.startsWith('//') || path.startsWith('/account/signed-in')) return '/account'
+  return path
 }
 
-function seeOther(ctx: Koa.Context, location: string): void {
+/** Undefined without a session, or before its person has chosen an organization to act in on these pages. */
+async function findSignedInUser(session: Session, db: Queryable): Promise<SignedInUser | undefined> {
+  const { accountId, uid, loginTs } = session
+  const grantId = session.grantIdFor(builtInClientId)
+  if (!accountId || !grantId) return undefined
+  const [user, grant] = await Promise.all([findActiveUser(db, accountId), findLiveGrant(db, grantId)])
+  const organization = grant && (await findOrganization(db, grant.organizationId))
+  if (!user || !organization) return undefined
+  return { user, organization, sessionUid: uid, signedInAt: new Date((loginTs ?? 0) * 1000) }
+}
+
+/** Asks the same person for their password again, and keeps the organization that they are in. */
+function confirmationRequest(
+  issuer: string,
+  returnTo: string,
+  { signedIn, signedInWithinSeconds }: { signedIn: SignedInUser; signedInWithinSeconds: number },
+): string {
+  return authorizationRequest(issuer, returnTo, {
+    max_age: String(signedInWithinSeconds),
+    login_hint: signedIn.user.email,
+    organization: signedIn.organization.slug,
+  })
+}
+
+/** A session slides while it is in use, and its owner sees when and from where that was. */
+async function keepAlive(ctx: Koa.Context, session: Session, { provider, db, sessionSeconds }: SignedInUserParts) {
+  const { uid, accountId = '', loginTs, exp } = session
+  const ip = ctx.state.clientAddress as string | undefined
+  await recordSessionUse(db, {
+    uid,
+    userId: accountId,
+    ip,
+    userAgent: ctx.get('user-agent').slice(0, 256) || undefined,
+  })
+  const secondsLeft = exp - Math.floor(Date.now() / 1000)
+  const secondsDue = slidingSeconds(sessionSeconds, loginTs)
+  if (secondsDue - secondsLeft < sessionSeconds * worthProlonging) return
+  await session.save(secondsDue)
+  const expires = new Date(Date.now() + secondsDue * 1000)
+  ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookieOptions, expires })
+}
+
+function seeOther(ctx: Koa.Context, location: string): undefined {
   ctx.status = 303
   ctx.redirect(location)
 }

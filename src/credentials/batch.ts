@@ -54,4 +54,4 @@ export class Batch<Input, Output> {
 }
 
 const mostInBatch = 1_000
-const slowRoundTripMs = 2
+const slowRoundTripMs = 8

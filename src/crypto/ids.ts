@@ -8,6 +8,7 @@ const prefixes = {
   organization: 'org',
   membership: 'mem',
   team: 'team',
+  invitation: 'inv',
   token: 'tok',
 } as const
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type BlockList, isIP } from 'node:net'
+import { type BlockList, isIP, isIPv6 } from 'node:net'
 
 /** The address of whoever sent a request. */
 export type ClientAddress = (request: IncomingMessage) => string
@@ -22,6 +22,11 @@ export function clientAddressFrom(trustedProxies: BlockList | undefined): Client
     }
     return address
   }
+}
+
+/** What a limit counts as one address: a household or a server may own a whole IPv6 /64. */
+export function networkOf(ip: string): string {
+  return isIPv6(ip) ? ip.split(':').slice(0, 4).join(':') : ip
 }
 
 function trusts(proxies: BlockList, address: string): boolean {

@@ -6,6 +6,7 @@ import { accentsOf } from './accent.ts'
 import type { Assets } from './assets.ts'
 import { type Csrf, csrfField } from './csrf.ts'
 import { contentSecurityPolicy } from './security-headers.ts'
+import { timeAgo } from './time-ago.ts'
 
 /** Whom a page speaks for: an organization's look, else Gatehouse's own. */
 export interface Brand {
@@ -51,6 +52,7 @@ export function createRenderer({ issuer, assets, csrf }: { issuer: string; asset
       csrf: csrf.token(ctx),
       assetUrl: assets.url,
       accentUrl: assets.accentUrl,
+      timeAgo,
       markColor: (color: string | undefined) => color && accentsOf(color).light,
       ...defined(locals),
     }

@@ -22,6 +22,7 @@ export interface InteractionParts {
   authenticateWithPassword: AuthenticateWithPassword
   knownBrowser: KnownBrowser
   clientAddress: ClientAddress
+  signUp: 'open' | 'closed'
 }
 
 /** One step of a step's page: what it shows and what it does with the form. */

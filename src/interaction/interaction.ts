@@ -1,6 +1,5 @@
 import type Koa from 'koa'
 import { errors, type Provider } from 'oidc-provider'
-import type { Organization } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
 import { formTargetOf } from '../http/form-target.ts'
 
@@ -70,13 +69,6 @@ export async function finishStep(ctx: Koa.Context, provider: Provider, result: I
 /** Where the browser may be sent from a form of this interaction. */
 export function formTargets({ params }: Pick<Interaction, 'params'>): string[] {
   return typeof params.redirect_uri === 'string' ? [formTargetOf(params.redirect_uri)] : []
-}
-
-/** Name, mark and colour of the organization a page speaks for. */
-export function brandOf(organization: Organization | undefined) {
-  if (!organization) return undefined
-  const { name, logoUrl, accentColor } = organization
-  return { name, logoUrl: logoUrl ?? undefined, accentColor: accentColor ?? undefined }
 }
 
 async function interactionDetails(ctx: Koa.Context, provider: Provider) {

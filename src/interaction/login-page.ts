@@ -1,13 +1,22 @@
+import { builtInClientId } from '../clients/built-in-client.ts'
+import { brandOfAsked } from '../organizations/organization-brand.ts'
 import { findOrganization } from '../organizations/organization-queries.ts'
 import { passwordLength } from '../passwords/password.ts'
-import { brandOf, finishStep, formTargets } from './interaction.ts'
+import { finishStep, formTargets } from './interaction.ts'
 import type { Step } from './interaction-pages.ts'
 
 const longestEmail = 254
 
-/** Identifier first: the page asks for the e-mail address, so that it can decide how its owner signs in. */
+/**
+ * Identifier first: the page asks for the e-mail address, so that it can decide how its owner signs in. Where a page of
+ * our own has asked for it already (an organization's login page, "confirm that it's you"), it is not asked again.
+ */
 export async function showLogin(step: Step): Promise<void> {
-  await renderLogin(step, { email: loginHint(step) })
+  const email = loginHint(step)
+  const wantsAnother = step.ctx.query.prompt === 'login'
+  const asked = email !== '' && step.interaction.client.clientId === builtInClientId
+  if (asked && !wantsAnother) await renderPassword(step, { email })
+  else await renderLogin(step, { email: wantsAnother ? '' : email })
 }
 
 /** An address alone goes on to the password; both together sign in. */
@@ -69,7 +78,7 @@ async function renderPassword(step: Step, locals: { email: string; error?: strin
 async function renderStep(step: Step, view: string, locals: { email: string; error?: string }, status: number) {
   const { ctx, interaction, db } = step
   const { organization } = interaction.params
-  const named = typeof organization === 'string' ? await findOrganization(db, organization) : undefined
+  const asked = typeof organization === 'string' ? organization : undefined
   await step.render(
     ctx,
     view,
@@ -78,11 +87,20 @@ async function renderStep(step: Step, view: string, locals: { email: string; err
       clientName: interaction.client.name,
       action: `/interaction/${interaction.uid}/login`,
       notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
-      brand: brandOf(named),
+      forgotUrl: '/reset-password',
+      signUpUrl: step.signUp === 'open' ? '/sign-up' : undefined,
+      // Who came by an organization's own address is not asked for its name again (S2-14).
+      links: asked === undefined ? linksToOrganizations : undefined,
+      brand: asked === undefined ? undefined : brandOfAsked(asked, await findOrganization(db, asked)),
     },
     { status, formAction: formTargets(interaction) },
   )
 }
+
+const linksToOrganizations = [
+  { label: 'Sign in to your organization', href: '/organizations', test: 'to-organization' },
+  { label: 'Forgot its name?', href: '/organizations/forgot', test: 'forgot-organization' },
+]
 
 function loginHint({ interaction }: Step): string {
   const hint = interaction.params.login_hint

@@ -1,15 +1,23 @@
+import { builtInClientId } from '../clients/built-in-client.ts'
 import type { User } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
 import { chooseOrganization } from '../oidc/organization-choice.ts'
+import { invitationPage } from '../organizations/invite-member.ts'
+import { brandOf } from '../organizations/organization-brand.ts'
 import { findOrganizationForUser, type OrganizationOption } from '../organizations/organization-queries.ts'
 import { findActiveUser } from '../users/user-queries.ts'
-import { brandOf, finishStep, formTargets } from './interaction.ts'
+import { finishStep, formTargets } from './interaction.ts'
 import type { Step } from './interaction-pages.ts'
 
 /** The chooser, or the page that says that there is nothing to choose from. */
 export async function showOrganizations(step: Step): Promise<void> {
   const { ctx, interaction, db } = step
   const user = await requireSignedInUser(step)
+  if (answersInvitation(step)) {
+    ctx.status = 303
+    ctx.redirect(invitationPage)
+    return
+  }
   const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: undefined })
   const common = {
     userName: user.name,
@@ -34,6 +42,11 @@ export async function postOrganization(step: Step): Promise<void> {
   const organization = await findOrganizationForUser(step.db, user, step.form.organization ?? '')
   if (!organization) throw new GatehouseError('not_found', 'You do not belong to that organization.')
   await finishStep(step.ctx, step.provider, { select_organization: { organizationId: organization.id } })
+}
+
+/** Who signed in to accept an invitation may have no organization yet; which one they act in, the invitation says. */
+function answersInvitation({ interaction }: Step): boolean {
+  return interaction.client.clientId === builtInClientId && interaction.params.state === invitationPage
 }
 
 export async function requireSignedInUser({ db, interaction }: Pick<Step, 'db' | 'interaction'>): Promise<User> {

@@ -25,6 +25,8 @@ export const mailTemplates = {
     locals: z.strictObject({ organizations: z.array(z.strictObject({ name, slug: organizationSlug })).min(1) }),
   },
   'verify-email': { subject: 'Confirm your e-mail address', locals: z.strictObject({ linkPath }) },
+  /** To whoever signs up with an address that has an account. */
+  'account-exists': { subject: 'You have an account already', locals: z.strictObject({}) },
   'reset-password': { subject: 'Choose a new password', locals: z.strictObject({ linkPath }) },
   /** To the new address. */
   'change-email': { subject: 'Confirm your new e-mail address', locals: z.strictObject({ linkPath }) },

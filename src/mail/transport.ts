@@ -62,8 +62,11 @@ export function directoryTransport(directory: string): Transport {
   const composer = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
   return {
     async send(mail) {
-      // Unencoded, so that a link can be copied from the file as it is.
-      const { message } = await composer.sendMail({ ...messageOf(mail), encoding: '8bit' })
+      const { message } = await composer.sendMail({
+        ...messageOf(mail),
+        text: unencoded('text/plain', mail.text),
+        html: unencoded('text/html', mail.html),
+      })
       const file = join(directory, `${mail.id}.eml`)
       await mkdir(directory, { recursive: true, mode: 0o700 })
       await writeFile(`${file}.part`, message, { mode: 0o600 })
@@ -78,7 +81,7 @@ export function directoryTransport(directory: string): Transport {
 export function describeFailure(error: unknown): SendFailure {
   const { code, originalCode, responseCode, command } = error as Record<string, unknown>
   const known = [code, originalCode, responseCode, command].filter(isCode)
-  return { description: known.join(' ') || 'the mail could not be made', permanent: false }
+  return { description: known.join(' ') || 'the mail could not be made', permanent: isPermanent(error) }
 }
 
 /**
@@ -111,6 +114,11 @@ function messageOf({ from, to, subject, text, html, messageId, date }: OutgoingM
     // RFC 3834: no holiday replies, please.
     headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
   }
+}
+
+/** A part as it is, for files: a link can be copied from it, which quoted-printable would have broken in two. */
+function unencoded(type: string, content: string): { raw: string } {
+  return { raw: `Content-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${content}` }
 }
 
 /** nodemailer takes options from the URL's query, these among them: they would print mails with their links. */

@@ -31,7 +31,7 @@ const interactionSeconds = 3600
 const idTokenSeconds = 3600
 /** However much a session or a grant is used, it ends: 30 days. */
 const longestSessionSeconds = 30 * 86_400
-const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', path: '/' } as const
+export const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', path: '/' } as const
 
 /** Where the protocol's endpoints are (design: `/oauth/…`; `/device` is for people). */
 export const routes = {
@@ -199,7 +199,7 @@ async function recordJwt(db: Queryable, token: AccessToken | ClientCredentials, 
 }
 
 /** The idle window, cut where the absolute end comes first. @param since seconds since the epoch */
-function slidingSeconds(idleSeconds: number, since = now()): number {
+export function slidingSeconds(idleSeconds: number, since = now()): number {
   return Math.max(1, Math.min(idleSeconds, since + longestSessionSeconds - now()))
 }
 

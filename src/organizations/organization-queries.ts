@@ -53,6 +53,18 @@ export async function findOrganization(db: Queryable, slugOrId: string): Promise
     .executeTakeFirst()
 }
 
+/** The active organization that has verified an e-mail domain. A claim that nobody verified counts for nothing. */
+export function findOrganizationOfDomain(db: Queryable, domain: string): Promise<Organization | undefined> {
+  return db
+    .selectFrom('organizationDomains as d')
+    .innerJoin('organizations as o', 'o.id', 'd.organizationId')
+    .selectAll('o')
+    .where('d.domain', '=', domain.toLowerCase())
+    .where('d.verifiedAt', 'is not', null)
+    .where('o.suspendedAt', 'is', null)
+    .executeTakeFirst()
+}
+
 /** The organization, if the user may act in it: as an active member, or as superadmin. */
 export async function findOrganizationForUser(
   db: Queryable,

@@ -1,8 +1,8 @@
-import { isIPv6 } from 'node:net'
 import { recordSignIn, type SignInUse } from '../authentication-log/record-sign-in.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
+import { networkOf } from '../http/client-address.ts'
 import type { CreateRateLimit } from '../http/rate-limit.ts'
 import { findUserByEmail } from '../users/user-queries.ts'
 import { hashPassword, needsRehash, verifyPassword } from './password.ts'
@@ -43,7 +43,7 @@ export function passwordAuthentication({
 
   return async (attempt) => {
     const account = accountKey(attempt)
-    const retryAfterSeconds = (await ofAccount.take(account)) || (await ofAddress.take(network(attempt.ip)))
+    const retryAfterSeconds = (await ofAccount.take(account)) || (await ofAddress.take(networkOf(attempt.ip)))
     if (retryAfterSeconds > 0) {
       await record(db, attempt, { outcome: 'refused', reason: 'limited', user: undefined })
       return { outcome: 'limited', retryAfterSeconds }
@@ -74,11 +74,6 @@ function record(db: Queryable, attempt: PasswordAttempt, use: Pick<SignInUse, 'o
 /** The address itself is no counter's name: counters may be read by whoever operates Redis. */
 function accountKey({ email, knownBrowser }: PasswordAttempt): string {
   return sha256(`${knownBrowser ?? ''}:${email.trim().toLowerCase()}`).toString('base64url')
-}
-
-/** One household or server may own a whole IPv6 /64. */
-function network(ip: string): string {
-  return isIPv6(ip) ? ip.split(':').slice(0, 4).join(':') : ip
 }
 
 async function rehashIfWeak(db: Queryable, user: User, password: string): Promise<void> {

@@ -1,10 +1,10 @@
-import { sql } from 'kysely'
 import type { Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
 import { emailKey } from '../users/email-address.ts'
 import { consumeMailLink, findMailLink, type MailLink, mailLinkPath, makeMailLink } from '../users/mail-link.ts'
 import { findActiveUser, findUserByEmail, lockActiveUser } from '../users/user-queries.ts'
+import { markEmailVerified } from '../users/verify-email.ts'
 import { hashNewPassword, setPassword } from './set-password.ts'
 
 /** Where the link leads. */
@@ -62,11 +62,7 @@ export async function resetPassword(
     const user = await lockActiveUser(tx, owner.id)
     const link = await consumeMailLink(tx, 'reset_password', token)
     if (!user || !isOwnMailbox(link, user)) return undefined
-    await tx
-      .updateTable('users')
-      .set({ emailVerifiedAt: sql<Date>`coalesce(email_verified_at, now())` })
-      .where('id', '=', user.id)
-      .execute()
+    await markEmailVerified(tx, user.id)
     await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_reset' })
     return user
   })

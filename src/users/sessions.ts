@@ -28,7 +28,7 @@ export async function recordSessionUse(
     .onConflict((conflict) =>
       conflict
         .column('uid')
-        .doUpdateSet({ lastUsedAt: sql<Date>`now()`, ip: session.ip ?? null })
+        .doUpdateSet({ lastUsedAt: sql<Date>`now()`, ...(session.ip && { ip: session.ip }) })
         .where('sessions.lastUsedAt', '<', sql<Date>`now() - interval '1 minute'`),
     )
     .execute()

@@ -1,15 +1,18 @@
-import { recordAuditEvent } from '../audit/record-audit-event.ts'
+import { z } from 'zod'
 import { newId } from '../crypto/ids.ts'
 import { violates } from '../database/constraint.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Organization, User } from '../database/schema.ts'
+import { parse } from '../http/parse.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
 import { foundOrganization } from '../organizations/found-organization.ts'
 import { joinOrganization } from '../organizations/join-organization.ts'
+import { displayName } from '../organizations/organization.ts'
 import { findOrganizationOfDomain } from '../organizations/organization-queries.ts'
 import { hashNewPassword } from '../passwords/set-password.ts'
+import { emailKey } from './email-address.ts'
 import { consumeMailLink, findMailLink, mailLinkPath, makeMailLink } from './mail-link.ts'
-import { insertUsers } from './save-user.ts'
+import { insertVerifiedUser } from './register-user.ts'
 import { findUserByEmail } from './user-queries.ts'
 
 /** Where the link leads. */
@@ -81,14 +84,18 @@ export async function completeSignUp(
     })
 }
 
-/**
- * Writes a user whose mailbox a link has proven. @throws on `users_email_unique` when somebody has the address by now
- */
-export async function insertVerifiedUser(
-  tx: Queryable,
-  user: { id: string; email: string; name: string; passwordHash: string },
-): Promise<void> {
-  await insertUsers(tx, [{ ...user, emailVerified: true, superadmin: false, active: true }])
-  const { id, email, name } = user
-  await recordAuditEvent(tx, { actor: id, action: 'user.created', subject: `user ${email}`, after: { email, name } })
+async function giveOrganization(tx: Queryable, user: Pick<User, 'id' | 'email'>, name: string): Promise<string> {
+  const organization = await findOrganizationOfDomain(tx, domainOf(user.email))
+  if (!organization) return foundOrganization(tx, { name: checkedName(name), founder: user })
+  await joinOrganization(tx, { organization, user, admin: false, actor: user.id })
+  return organization.slug
+}
+
+/** Checked here as well as on the page: the domain may have been taken from its organization since that was shown. */
+function checkedName(name: string): string {
+  return parse(z.object({ organization: displayName }), { organization: name }).organization
+}
+
+function domainOf(email: string): string {
+  return emailKey(email).split('@')[1] ?? ''
 }

@@ -14,7 +14,7 @@ import {
 } from '../../src/mail/deliver.ts'
 import type { Mail } from '../../src/mail/mail.ts'
 import { createMailOutbox, mostMailsPerHour } from '../../src/mail/outbox.ts'
-import { claimDueMails, recordDelivery, sweepMails } from '../../src/mail/outbox-queries.ts'
+import { claimDueMails, recordDelivery, recordGivenUp, recordRetry, sweepMails } from '../../src/mail/outbox-queries.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '../support/databases.ts'
 import { freePort } from '../support/free-port.ts'
 import { type MailServer, startMailServer } from './mail-server.ts'
@@ -103,9 +103,24 @@ describe.each(availableDatabases())('mail on %s', (kind) => {
     await received(server, 1)
     expect(Date.now() - claimedAt).toBeGreaterThan(1_400)
     await nothingLeft()
-    // What the dead node would still have said changes nothing.
-    await recordDelivery(database.db, claimed!)
+    expect(claimed).toMatchObject({ attempts: 1 })
     expect((await rows())[0]).toMatchObject({ attempts: 2 })
+  })
+
+  test('a node whose claim another has taken over can neither end the mail nor bring it forward', async () => {
+    await enqueue(reset('ada@acme.test'))
+    const [lost] = await claimDueMails(database.db, { limit: 1, leaseMs: 0 })
+    const [taken] = await vi.waitUntil(async () => {
+      const claimed = await claimDueMails(database.db, { limit: 1, leaseMs: 60_000 })
+      return claimed.length > 0 && claimed
+    }, eventually)
+    const before = await rows()
+    await recordGivenUp(database.db, lost!, 'late')
+    await recordRetry(database.db, lost!, { delayMs: 0, lastError: 'late' })
+    await recordDelivery(database.db, lost!)
+    expect(await rows()).toEqual(before)
+    await recordDelivery(database.db, taken!)
+    expect(await open()).toBe(0)
   })
 
   test('a mail that is sent again after a crash has the same Message-ID and date', async () => {

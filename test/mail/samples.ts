@@ -14,6 +14,7 @@ export const samples: { [T in MailTemplate]: MailLocals<T> } = {
     ],
   },
   'verify-email': { linkPath },
+  'account-exists': {},
   'reset-password': { linkPath },
   'change-email': { linkPath },
   'email-changed': { newEmail: 'ada.lovelace@acme.test', changedAt: at },

@@ -12,6 +12,8 @@ interface SignInOptions {
   clientId?: string
   clientSecret?: string
   email?: string
+  /** Their password, where it is not the one that everybody in `setup` has. */
+  secret?: string
   /** Slug of the organization to pick where the chooser asks. */
   pick?: string
   /** More parameters of the authorization request. */
@@ -70,7 +72,7 @@ export async function pickOrganization(browser: Browser, slug: string): Promise<
 export async function signIn(url: string, options: SignInOptions = {}): Promise<SignedIn> {
   const flow = await beginSignIn(url, options)
   const { browser, config } = flow
-  if (browser.page.html.includes('name="email"')) await enterPassword(browser, options.email ?? 'ada@acme.test')
+  if (browser.page.html.includes('name="email"')) await enterPassword(browser, options.email ?? 'ada@acme.test', options.secret)
   if (options.pick && browser.page.html.includes('name="organization"')) await pickOrganization(browser, options.pick)
   if (/action="[^"]*\/consent"/.test(browser.page.html)) await browser.submit({}, '/consent')
   return { config, browser, tokens: await flow.redeem() }

@@ -1,0 +1,61 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import { formOf } from '../http/form-body.ts'
+import type { Form } from '../http/read-form.ts'
+import { postName, showProfile } from '../users/profile-pages.ts'
+import { confirmIdentity, postPassword, showSecurity } from '../users/security-pages.ts'
+import { postEndOtherSessions, postEndSession, showSessions } from '../users/sessions-pages.ts'
+import { accountFrame } from './account-frame.ts'
+import { type AccountHandler, type AccountParts, seeOther } from './account-request.ts'
+import { postOrganization, showOrganizations } from './organizations-page.ts'
+import { postSignOut, showSignedOut } from './sign-out-page.ts'
+import { showSignedIn } from './signed-in-page.ts'
+import { freshSignIn, type SignInDemand, signedInUsers } from './signed-in-user.ts'
+
+const empty: Form = {}
+
+/** The signed-in person's own pages. Paths are matched exactly: `/account/x.css` and `/account/profile/x.css` are 404. */
+export function accountPages(parts: AccountParts): Koa.Middleware {
+  const router = new Router({ sensitive: true, strict: true })
+  const requireSignedInUser = signedInUsers(parts)
+
+  async function handle(ctx: Koa.Context, form: Form, handler: AccountHandler, demand?: SignInDemand) {
+    const signedIn = await requireSignedInUser(ctx, demand)
+    if (!signedIn) return
+    await handler({ ...parts, ctx, form, signedIn, show: accountFrame(parts, { ctx, signedIn }) })
+  }
+
+  function page(path: string, handler: AccountHandler, demand?: SignInDemand) {
+    router.get(path, (ctx) => handle(ctx, empty, handler, demand))
+  }
+
+  /** Whose session has ended meanwhile comes back to `demand.returnTo`: what the form said is gone. */
+  function form(path: string, handler: AccountHandler, demand: SignInDemand & { returnTo: string }) {
+    router.post(path, async (ctx) => {
+      const posted = await formOf(ctx)
+      parts.csrf.require(ctx, posted)
+      await handle(ctx, posted, handler, demand)
+    })
+  }
+
+  router.get('/account', (ctx) => seeOther(ctx, '/account/profile'))
+  router.get('/account/signed-in', (ctx) => showSignedIn(ctx, parts))
+  router.get('/account/signed-out', (ctx) => showSignedOut(ctx, parts))
+  router.post('/account/sign-out', (ctx) => postSignOut(ctx, parts))
+
+  page('/account/profile', showProfile)
+  form('/account/profile', postName, { returnTo: '/account/profile' })
+
+  page('/account/organizations', showOrganizations)
+  form('/account/organizations', postOrganization, { returnTo: '/account/organizations' })
+
+  page('/account/sessions', showSessions)
+  form('/account/sessions/end', postEndSession, { returnTo: '/account/sessions' })
+  form('/account/sessions/end-others', postEndOtherSessions, { returnTo: '/account/sessions' })
+
+  page('/account/security', showSecurity)
+  page('/account/security/confirm', confirmIdentity, freshSignIn)
+  form('/account/security/password', postPassword, { ...freshSignIn, returnTo: '/account/security' })
+
+  return router.routes() as unknown as Koa.Middleware
+}

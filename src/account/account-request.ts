@@ -1,0 +1,42 @@
+import type Koa from 'koa'
+import type { Logger } from 'pino'
+import type { RequestDatabase } from '../database/request-transaction.ts'
+import type { ClientAddress } from '../http/client-address.ts'
+import type { Csrf } from '../http/csrf.ts'
+import type { Form } from '../http/read-form.ts'
+import type { Render } from '../http/render.ts'
+import type { KnownBrowser } from '../interaction/known-browser.ts'
+import type { MailOutbox } from '../mail/outbox.ts'
+import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
+import type { SignedInUser, SignedInUserParts } from './signed-in-user.ts'
+
+/** What the account pages are made of. */
+export interface AccountParts extends SignedInUserParts {
+  database: RequestDatabase
+  log: Logger
+  render: Render
+  csrf: Csrf
+  outbox: MailOutbox
+  authenticateWithPassword: AuthenticateWithPassword
+  knownBrowser: KnownBrowser
+  clientAddress: ClientAddress
+}
+
+/** One request of a signed-in person for a page of their own. */
+export interface AccountRequest extends AccountParts {
+  ctx: Koa.Context
+  signedIn: SignedInUser
+  /** Empty for GET. */
+  form: Form
+  /** Renders `views/account/<view>.ejs` in the frame, with the entry of that path marked in the sidebar. */
+  show(view: string, locals: Record<string, unknown> & { at: string }, status?: number): Promise<void>
+}
+
+/** What a page does; it needs no more of the request than it says. */
+export type AccountHandler = (request: AccountRequest) => Promise<void>
+
+/** After a form: the browser asks for a page anew, so that reloading it sends nothing twice (RFC 9110 §15.4.4). */
+export function seeOther(ctx: Koa.Context, location: string): void {
+  ctx.status = 303
+  ctx.redirect(location)
+}

@@ -1,0 +1,16 @@
+import type Koa from 'koa'
+import { formOf } from '../http/form-body.ts'
+import type { Render } from '../http/render.ts'
+import { endBrowserSession } from '../oidc/end-browser-session.ts'
+import { type AccountParts, seeOther } from './account-request.ts'
+
+/** Signs out at the first click: the form is ours, and its token says that the person sent it (S0-10). */
+export async function postSignOut(ctx: Koa.Context, parts: AccountParts): Promise<void> {
+  parts.csrf.require(ctx, await formOf(ctx))
+  await endBrowserSession(ctx, { ...parts, provider: parts.provider() })
+  seeOther(ctx, '/account/signed-out')
+}
+
+export async function showSignedOut(ctx: Koa.Context, { render }: { render: Render }): Promise<void> {
+  await render(ctx, 'account/signed-out', {})
+}

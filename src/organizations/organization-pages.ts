@@ -1,0 +1,157 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import { sql } from 'kysely'
+import type { Provider } from 'oidc-provider'
+import { authorizationRequest, findUserOfBrowser } from '../account/signed-in-user.ts'
+import { isStorable, type Queryable } from '../database/database.ts'
+import { GatehouseError } from '../errors.ts'
+import type { ClientAddress } from '../http/client-address.ts'
+import type { Csrf } from '../http/csrf.ts'
+import { formOf } from '../http/form-body.ts'
+import type { Render } from '../http/render.ts'
+import { emailAddress, emailKey } from '../users/email-address.ts'
+import type { DiscoverOrganizations } from './discover-organizations.ts'
+import { slugOf } from './found-organization.ts'
+import { organizationSlug } from './organization.ts'
+import { brandOfAsked } from './organization-brand.ts'
+import { findOrganization } from './organization-queries.ts'
+
+export interface OrganizationPageParts {
+  issuer: string
+  db: Queryable
+  provider: () => Provider
+  render: Render
+  csrf: Csrf
+  clientAddress: ClientAddress
+  discoverOrganizations: DiscoverOrganizations
+}
+
+/** Pages for whoever is not signed in yet: naming one's organization, asking for its name, its own login page. */
+export function organizationPages(parts: OrganizationPageParts): Koa.Middleware {
+  const { render, csrf } = parts
+  const router = new Router({ sensitive: true, strict: true })
+
+  async function posted(ctx: Koa.Context) {
+    const form = await formOf(ctx)
+    csrf.require(ctx, form)
+    return form
+  }
+
+  router.get('/organizations', (ctx) => render(ctx, 'organizations/name', { name: '' }))
+  router.post('/organizations', async (ctx) => goToOrganization(ctx, parts, (await posted(ctx)).organization ?? ''))
+
+  router.get('/organizations/forgot', (ctx) => render(ctx, 'organizations/forgot', { email: '' }))
+  router.post('/organizations/forgot', async (ctx) => mailOrganizations(ctx, parts, (await posted(ctx)).email ?? ''))
+
+  router.get('/o/:slug', async (ctx) => {
+    const slug = requireSlug(ctx)
+    if (slug) await showLogin(ctx, parts, { slug, email: '' })
+  })
+  router.post('/o/:slug', async (ctx) => {
+    const form = await posted(ctx)
+    const slug = requireSlug(ctx)
+    if (slug) await signIn(ctx, parts, { slug, email: form.email })
+  })
+  return router.routes() as unknown as Koa.Middleware
+}
+
+/**
+ * A name that nobody has goes on like any other: whether somebody may sign in there is said after the password, as for
+ * an organization to which they do not belong (S2-10).
+ */
+async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPageParts, typed: string): Promise<void> {
+  const name = typed.trim()
+  if (!name || name.length > 200 || !isStorable(name)) {
+    const error = 'Enter the name of your organization, such as acme.'
+    await render(ctx, 'organizations/name', { name, error }, { status: 422 })
+    return
+  }
+  seeOther(ctx, `/o/${await slugForName(db, name)}`)
+}
+
+/** People type what they remember: the slug, or the name that they see in the corner. */
+async function slugForName(db: Queryable, name: string): Promise<string> {
+  const lower = name.toLowerCase()
+  const found = await db
+    .selectFrom('organizations')
+    .select('slug')
+    .where((where) => where.or([where('slug', '=', lower), where(sql`lower(name)`, '=', lower)]))
+    .where('suspendedAt', 'is', null)
+    .limit(3)
+    .execute()
+  if (found.some(({ slug }) => slug === lower)) return lower
+  // Two of one name: none of them is meant for certain.
+  if (found.length === 1) return found[0]!.slug
+  return organizationSlug.safeParse(lower).success ? lower : slugOf(name)
+}
+
+async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts, typed: string): Promise<void> {
+  const { render, clientAddress, discoverOrganizations } = parts
+  const address = emailAddress.safeParse(typed)
+  if (!address.success) {
+    const error = 'Enter your e-mail address, such as ada@example.com.'
+    await render(ctx, 'organizations/forgot', { email: typed, error }, { status: 422 })
+    return
+  }
+  await discoverOrganizations({ email: address.data, ip: clientAddress(ctx.req) })
+  await render(ctx, 'organizations/forgot', { email: address.data, sent: true }, { status: 202 })
+}
+
+/** @returns undefined when the browser was sent to the one spelling that an address of ours has */
+function requireSlug(ctx: Koa.Context): string | undefined {
+  const slug = String(ctx.params.slug)
+  const lower = slug.toLowerCase()
+  if (!organizationSlug.safeParse(lower).success) {
+    throw new GatehouseError('not_found', 'There is nothing at this address.')
+  }
+  if (slug === lower) return slug
+  seeOther(ctx, `/o/${lower}`)
+  return undefined
+}
+
+/** The organization's own login page. A name that nobody has gets the page of one that has chosen no look. */
+async function showLogin(
+  ctx: Koa.Context,
+  parts: OrganizationPageParts,
+  { slug, email, error }: { slug: string; email: string; error?: string },
+  status?: number,
+): Promise<void> {
+  const { db, render } = parts
+  const user = await findUserOfBrowser(ctx, parts)
+  const organization = await findOrganization(db, slug)
+  await render(
+    ctx,
+    'organizations/login',
+    {
+      email,
+      error,
+      action: `/o/${slug}`,
+      signedIn: user && { name: user.name, email: user.email },
+      brand: brandOfAsked(slug, organization),
+    },
+    { status: status ?? 200 },
+  )
+}
+
+/** Begins an ordinary sign-in with the organization preset, so it is never asked for (S2-14). */
+async function signIn(
+  ctx: Koa.Context,
+  parts: OrganizationPageParts,
+  { slug, email = '' }: { slug: string; email: string | undefined },
+): Promise<void> {
+  const address = emailAddress.safeParse(email)
+  if (!address.success) {
+    const error = 'Enter your e-mail address, such as ada@example.com.'
+    return showLogin(ctx, parts, { slug, email, error }, 422)
+  }
+  const user = await findUserOfBrowser(ctx, parts)
+  // Whoever is signed in and names somebody else wants to sign in as that person.
+  const somebodyElse = user !== undefined && emailKey(user.email) !== emailKey(address.data)
+  const more = { organization: slug, login_hint: address.data, ...(somebodyElse && { prompt: 'login' }) }
+  seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
+}
+
+function seeOther(ctx: Koa.Context, location: string): void {
+  ctx.status = 303
+  ctx.redirect(location)
+}

@@ -1,0 +1,112 @@
+import type { AccountRequest } from '../account/account-request.ts'
+import { seeOther } from '../account/account-request.ts'
+import { recordAuditEvent } from '../audit/record-audit-event.ts'
+import { authorizationOrigins, type GrantSource, listGrantSources } from '../authorization/authorization-origins.ts'
+import { everything, unionOfDataScopes } from '../authorization/data-scope.ts'
+import { describeDataScope, describeOrigin, describePermission } from '../authorization/describe-authorization.ts'
+import type { Grants } from '../authorization/grants.ts'
+import { covers, unionOfPermissions } from '../authorization/permission.ts'
+import type { Queryable } from '../database/database.ts'
+import { listAdminNames } from '../organizations/membership-queries.ts'
+import { displayName } from '../organizations/organization.ts'
+import { listOrganizationsOfUser } from '../organizations/organization-queries.ts'
+import { updateUser } from './save-user.ts'
+
+const at = '/account/profile'
+const mostAdmins = 5
+const mostListed = 100
+
+/** Who one is, and what one may do and see in the organization, each with where it comes from (S0-37). */
+export async function showProfile(request: AccountRequest): Promise<void> {
+  const { name } = request.signedIn.user
+  await renderProfile(request, { name, saved: request.ctx.query.saved === 'name' })
+}
+
+/** Changes one's own name. */
+export async function postName(request: AccountRequest): Promise<void> {
+  const { ctx, db, form, signedIn } = request
+  const name = displayName.safeParse(form.name ?? '')
+  if (!name.success) {
+    const error = `Your name ${name.error.issues[0]?.message ?? 'is not valid'}.`
+    await renderProfile(request, { name: form.name ?? '', error }, 422)
+    return
+  }
+  const { user } = signedIn
+  if (name.data !== user.name) {
+    await db.transaction().execute(async (tx) => {
+      await updateUser(tx, user.id, { name: name.data })
+      await recordAuditEvent(tx, {
+        actor: user.id,
+        action: 'user.updated',
+        subject: `user ${user.email}`,
+        before: { name: user.name },
+        after: { name: name.data },
+      })
+    })
+  }
+  seeOther(ctx, `${at}?saved=name`)
+}
+
+async function renderProfile(
+  request: AccountRequest,
+  locals: { name: string; error?: string; saved?: boolean },
+  status?: number,
+): Promise<void> {
+  const { db, signedIn, show } = request
+  const { user, organization } = signedIn
+  const [sources, catalogue, admins, organizations] = await Promise.all([
+    listGrantSources(db, { userId: user.id, organizationId: organization.id }),
+    readCatalogue(db),
+    listAdminNames(db, organization.id, mostAdmins),
+    listOrganizationsOfUser(db, user.id),
+  ])
+  const held = heldFrom(sources)
+  const origins = authorizationOrigins(held, sources)
+  await show(
+    'profile',
+    {
+      at,
+      ...locals,
+      email: user.email,
+      emailVerified: user.emailVerifiedAt !== null,
+      superadmin: user.superadmin,
+      isMember: sources.some(({ origin }) => origin === 'direct'),
+      organizationName: organization.name,
+      organizationNames: organizations.map((one) => one.name),
+      admins: wordsFor(admins),
+      permissions: origins.permissions.slice(0, mostListed).map(({ permission, from }) => ({
+        permission,
+        title: describePermission(permission, catalogue),
+        from: from.map(describeOrigin),
+      })),
+      dataScopes: origins.dataScopes
+        .slice(0, mostListed)
+        .map((scope) => ({ title: describeDataScope(scope), from: scope.from.map(describeOrigin) })),
+      hiddenCount: Math.max(0, held.permissions.length - mostListed) + Math.max(0, held.dataScopes.length - mostListed),
+      missing: [...catalogue.keys()]
+        .filter((permission) => !held.permissions.some((granted) => covers(granted, permission)))
+        .slice(0, mostListed)
+        .map((permission) => ({ permission, title: describePermission(permission, catalogue) })),
+    },
+    status,
+  )
+}
+
+/** The union of every place, as introspection answers it: a superadmin's is everything, whatever else there is. */
+function heldFrom(sources: readonly GrantSource[]): Grants {
+  if (sources.some(({ origin }) => origin === 'superadmin')) return { permissions: ['*'], dataScopes: [everything] }
+  return {
+    permissions: unionOfPermissions(sources.map((source) => source.permissions)),
+    dataScopes: unionOfDataScopes(sources.map((source) => source.dataScopes)),
+  }
+}
+
+async function readCatalogue(db: Queryable): Promise<Map<string, string>> {
+  const permissions = await db.selectFrom('permissions').selectAll().orderBy('name').execute()
+  return new Map(permissions.map(({ name, description }) => [name, description]))
+}
+
+/** `Ada or Grace` */
+function wordsFor(names: readonly string[]): string {
+  return new Intl.ListFormat('en', { type: 'disjunction' }).format(names)
+}

@@ -25,7 +25,7 @@ type QueryResult = { command: string; rowCount: number; rows: unknown[] }
  * The embedded PostgreSQL (PGlite) behind the methods of pg's pool that we use, so that one SQL and one set of queries
  * serve both. It has a single connection: `connect` waits for its turn and `release` ends it.
  */
-export async function openPglitePool(dataDir: string): Promise<SqlPool> {
+export async function openPglitePool(dataDir: string, settings: readonly string[] = []): Promise<SqlPool> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDirectory(dataDir)
   const pglite = await PGlite.create({
@@ -35,6 +35,7 @@ export async function openPglitePool(dataDir: string): Promise<SqlPool> {
       [types.INT8]: Number,
     },
   })
+  await pglite.exec(settings.join('; '))
   const turns = new Turns()
   const statements = new PreparedStatements()
   const prepared = new Set<string>()

@@ -82,7 +82,13 @@ async function startBareProvider(): Promise<Target[]> {
   const bare = await start('bench/bare-provider.ts', { CONNECTIONS: String(connections) })
   const bareTokens = JSON.parse(bare.output.split('\n').find((line) => line.startsWith('[')) ?? '[]') as string[]
   return [
-    { name: 'bare refresh', ...bare, requests: bareTokens.map(refreshRequest(bare.port)), chained: true, to: 'yardstick' },
+    {
+      name: 'bare refresh',
+      ...bare,
+      requests: bareTokens.map(refreshRequest(bare.port)),
+      chained: true,
+      to: 'yardstick',
+    },
     { name: 'bare client credentials', ...bare, requests: [clientCredentialsRequest(bare.port)], to: 'yardstick' },
   ]
 }

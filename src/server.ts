@@ -77,7 +77,7 @@ export async function startServer(
   const assets = await createAssets()
   const render = createRenderer({ issuer, assets, csrf })
   const clientAddress = clientAddressFrom(config.trustedProxies)
-  const resolve = credentialResolver(store.pool)
+  const resolve = credentialResolver(store.lookups)
 
   const current = await keepCurrentProvider({
     db: store.db,

@@ -15,8 +15,10 @@ export interface SqlPool extends PostgresPool {
 export interface Database {
   /** For every ordinary query. */
   readonly db: Queryable
-  /** For statements written by hand, prepared by name. */
+  /** For statements written by hand. */
   readonly pool: SqlPool
+  /** For the hot path: a few connections that only ever look rows up by an index. */
+  readonly lookups: SqlPool
   readonly embedded: boolean
   close(): Promise<void>
 }
@@ -33,14 +35,25 @@ export async function openDatabase(options: {
   dataDir: string
   onError: (error: Error) => void
 }): Promise<Database> {
-  const pool: SqlPool = options.databaseUrl
-    ? connectPool(options.databaseUrl, options.onError)
-    : await openPglitePool(options.dataDir)
+  const { databaseUrl, dataDir, onError } = options
+  const pool = databaseUrl
+    ? connectPool({ databaseUrl, onError, max: 12 })
+    : await openPglitePool(dataDir, lookupSettings)
+  const lookups = databaseUrl ? connectPool({ databaseUrl, onError, max: 4, settings: lookupSettings }) : pool
   const db = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   })
-  return { db, pool, embedded: !options.databaseUrl, close: () => db.destroy() }
+  return {
+    db,
+    pool,
+    lookups,
+    embedded: !databaseUrl,
+    async close() {
+      if (lookups !== pool) await lookups.end()
+      await db.destroy()
+    },
+  }
 }
 
 /** Whether PostgreSQL's text can hold it: U+0000 it cannot, so nothing is found by a name with one in it. */
@@ -53,16 +66,38 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value)
 }
 
-function connectPool(connectionString: string, onError: (error: Error) => void): SqlPool {
+/**
+ * A planner that has seen small tables reads them whole for every row that it looks up, and plans anew as long as that
+ * seems worth it. These connections only find rows by their keys: one plan, index by index, for a thousand or a million.
+ */
+const lookupSettings = [
+  'set enable_seqscan = off',
+  'set enable_hashjoin = off',
+  'set enable_mergejoin = off',
+  'set plan_cache_mode = force_generic_plan',
+]
+
+function connectPool({
+  databaseUrl,
+  onError,
+  max,
+  settings = [],
+}: {
+  databaseUrl: string
+  onError: (error: Error) => void
+  max: number
+  settings?: readonly string[]
+}): SqlPool {
   const pool = new pg.Pool({
-    connectionString,
-    max: 12,
+    connectionString: databaseUrl,
+    max,
     connectionTimeoutMillis: 5_000,
     application_name: 'gatehouse',
     Client: preparingClient(new PreparedStatements()),
   })
   // An idle connection that breaks is replaced; without a listener the process would end.
   pool.on('error', onError)
+  if (settings.length > 0) pool.on('connect', (client) => void client.query(settings.join('; ')).catch(onError))
   return pool as unknown as SqlPool
 }
 

@@ -79,19 +79,22 @@ async function renderStep(step: Step, view: string, locals: { email: string; err
   const { ctx, interaction, db } = step
   const { organization } = interaction.params
   const asked = typeof organization === 'string' ? organization : undefined
+  const brand = asked === undefined ? undefined : brandOfAsked(asked, await findOrganization(db, asked))
+  // At an organization's own address that is where one goes, not to a client that nobody has heard of.
+  const isOurs = interaction.client.clientId === builtInClientId
   await step.render(
     ctx,
     view,
     {
       ...locals,
-      clientName: interaction.client.name,
+      clientName: (isOurs && brand?.name) || interaction.client.name,
       action: `/interaction/${interaction.uid}/login`,
       notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
       forgotUrl: '/reset-password',
       signUpUrl: step.signUp === 'open' ? '/sign-up' : undefined,
       // Who came by an organization's own address is not asked for its name again (S2-14).
       links: asked === undefined ? linksToOrganizations : undefined,
-      brand: asked === undefined ? undefined : brandOfAsked(asked, await findOrganization(db, asked)),
+      brand,
     },
     { status, formAction: formTargets(interaction) },
   )

@@ -14,7 +14,8 @@ import { listOrganizationsOfUser } from './organization-queries.ts'
  */
 export type DiscoverOrganizations = (request: { email: string; ip: string }) => Promise<void>
 
-const requestsPerNetwork = { points: 20, seconds: 600 }
+/** Many may share an address; nobody should mail the world in our name. */
+const requestsPerNetwork = { points: 100, seconds: 600 }
 /** For an address that gets no mail: what waits in the outbox looks the same. */
 const nobodys = [{ name: 'No organization', slug: 'none' }]
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { mailFrom } from './mail/sender.ts'
 import { parseRedisUrl } from './redis/redis-url.ts'
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -66,7 +67,7 @@ export const environmentSchema = z.object({
   GATEHOUSE_CONFIG: z.string().min(1).optional(),
   ENCRYPTION_KEYS: encryptionKeys.optional(),
   SMTP_URL: z.url({ protocol: /^smtps?$/, error: 'must be an smtp:// or smtps:// URL' }).optional(),
-  MAIL_FROM: z.string().min(3).optional(),
+  MAIL_FROM: mailFrom.optional(),
   WORKERS: z.coerce.number({ error: 'must be a number of processes' }).int().min(1).max(256).default(1),
   TRUST_PROXY: trustedProxies.optional(),
   OUTBOUND_ALLOWED_HOSTS: z

@@ -33,7 +33,8 @@ export async function fieldErrors(work: () => Promise<void>): Promise<FormProble
   }
 }
 
-/** Schemas say `must not be empty`; at a field that is said as a sentence. */
+/** Schemas say `must be at most 200 characters`; at a field that is said as a sentence. */
 function sentence(message: string): string {
+  if (message === 'must not be empty') return 'Fill this in.'
   return message.startsWith('must ') ? `This ${message}.` : message
 }

@@ -208,7 +208,7 @@ function emailRoutes(router: Router, parts: AccountLifeParts): void {
   const demand = { ...freshSignIn, returnTo: '/account/email' }
   const askOf = (current: string) => ({
     test: 'change-email',
-    heading: 'Change your e-mail address',
+    heading: 'Change your address',
     lead: `You sign in with ${current} now. We mail a link to the new address; until you open it, nothing changes.`,
     label: 'New e-mail address',
     autocomplete: 'email',

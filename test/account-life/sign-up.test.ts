@@ -154,7 +154,7 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
       [{ password: 'x'.repeat(129) }, 'at most 128 characters'],
       [{ password: 'P4ssword123' }, 'easily guessed'],
       [{ password: 'careless@engines.test' }, 'easily guessed'],
-      [{ name: ' ' }, 'must not be empty'],
+      [{ name: ' ' }, 'Fill this in'],
       [{ organization: 'a\u0000b' }, 'control characters'],
     ] as const) {
       const page = await browser.submit({ ...details, ...mistake })

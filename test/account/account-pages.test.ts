@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Browser } from '../support/browser.ts'
 import { availableDatabases } from '../support/databases.ts'
 import { type Gatehouse, setup, startGatehouse } from '../support/gatehouse.ts'
-import { enterPassword, pickOrganization } from '../support/relying-party.ts'
+import { enterPassword } from '../support/relying-party.ts'
 import { isSignedOut, openAccount, pathOf, textOf } from './signed-in.ts'
 
 const pages = ['/account/profile', '/account/organizations', '/account/sessions', '/account/security']
@@ -328,13 +328,5 @@ describe.each(availableDatabases())('the account pages on %s', (database) => {
     await browser.submit({}, '/abort')
     expect(browser.page.status).toBe(403)
     expect(browser.page.html).toContain('data-test="error"')
-  })
-
-  test('a chooser that is asked for a foreign organization does not open it', async () => {
-    const browser = new Browser()
-    await browser.get(at('/account'))
-    await enterPassword(browser, 'ada@acme.test')
-    await pickOrganization(browser, 'acme')
-    expect(textOf(browser, 'organization-name')).toBe('Acme Corporation')
   })
 })

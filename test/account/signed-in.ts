@@ -1,3 +1,4 @@
+import { send } from '../oidc/wire.ts'
 import { Browser } from '../support/browser.ts'
 import { type Gatehouse, password } from '../support/gatehouse.ts'
 import { enterPassword, pickOrganization } from '../support/relying-party.ts'
@@ -32,4 +33,12 @@ export function textOf({ page }: Browser, dataTest: string): string {
 
 export function isSignedOut(browser: Browser): boolean {
   return browser.page.html.includes('data-test="login"')
+}
+
+/** Whether a node still knows this browser; asking changes nothing. */
+export async function isSignedInAt(gatehouse: Gatehouse, port: number, browser: Browser): Promise<boolean> {
+  const path = '/account/profile'
+  const cookie = browser.cookiesFor(path)
+  const answer = await send(gatehouse, port, { path, headers: { cookie, accept: 'text/html' } })
+  return answer.status === 200
 }

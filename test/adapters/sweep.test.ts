@@ -24,19 +24,22 @@ describe.each(availableDatabases())('the sweep on %s', (kind) => {
       await db.insertInto('protocolState').values({ model: 'Session', idHash: hash, payload, expiresAt }).execute()
       await db.insertInto('singleUses').values({ hash, expiresAt }).execute()
       await db.insertInto('tokenAnswers').values({ requestHash: hash, answer: hash, expiresAt }).execute()
+      await sql`insert into rate_limits (key, points, expire) values (${name}, 1, ${expiresAt.getTime()})`.execute(db)
     }
     await insertCredentials(database, { recent: ago(6 * day), old: ago(8 * day) })
     expect(await sweepExpired(db)).toEqual({
       protocol_state: 1,
       single_uses: 1,
       token_answers: 1,
+      rate_limits: 1,
+      mail_links: 0,
       credentials: 1,
       oauth_grants: 1,
     })
     expect(await db.selectFrom('credentials').select('id').execute()).toEqual([{ id: 'recent' }])
     expect(await db.selectFrom('oauthGrants').select('id').execute()).toEqual([{ id: 'recent' }])
     expect(await db.selectFrom('singleUses').select('hash').execute()).toEqual([{ hash: sha256('future') }])
-    expect(Object.values(await sweepExpired(db))).toEqual([0, 0, 0, 0, 0])
+    expect(Object.values(await sweepExpired(db))).toEqual([0, 0, 0, 0, 0, 0, 0])
   })
 
   test('done by several nodes at once, deletes each of many rows once', async () => {

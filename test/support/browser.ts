@@ -21,6 +21,8 @@ const mostRedirects = 20
 export class Browser {
   readonly #cookies = new Map<string, { value: string; path: string }>()
   readonly #leaves: (url: URL) => boolean
+  /** Sent with every request, such as `user-agent`. */
+  headers: Record<string, string> = {}
   page: Page = { url: '', status: 0, headers: new Headers(), html: '' }
 
   constructor(leaves: (url: URL) => boolean = () => false) {
@@ -52,6 +54,11 @@ export class Browser {
     return this.#cookies.get(name)?.value
   }
 
+  /** What this browser sends with a request for `path`, for a request of the test's own. */
+  cookiesFor(path: string): string {
+    return this.#cookieHeader({ pathname: path })
+  }
+
   cookieNames(): string[] {
     return [...this.#cookies.keys()]
   }
@@ -71,7 +78,7 @@ export class Browser {
       const response = await fetch(target, {
         ...request,
         redirect: 'manual',
-        headers: { accept: 'text/html', cookie: this.#cookieHeader(target), ...request.headers },
+        headers: { accept: 'text/html', cookie: this.#cookieHeader(target), ...this.headers, ...request.headers },
       })
       this.#keepCookies(response)
       const location = response.headers.get('location')
@@ -91,7 +98,7 @@ export class Browser {
     throw new Error(`too many redirects at ${target}`)
   }
 
-  #cookieHeader({ pathname }: URL): string {
+  #cookieHeader({ pathname }: Pick<URL, 'pathname'>): string {
     return [...this.#cookies]
       .filter(([, { path }]) => pathname.startsWith(path))
       .map(([name, { value }]) => `${name}=${value}`)

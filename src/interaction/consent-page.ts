@@ -5,8 +5,8 @@ import { newGrant, type OrganizationGrant } from '../oidc/grant.ts'
 import { chooseOrganization } from '../oidc/organization-choice.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
 import { finishStep, formTargets } from './interaction.ts'
-import type { Step } from './interaction-pages.ts'
 import { requireSignedInUser } from './select-organization-page.ts'
+import type { Step } from './step.ts'
 
 interface Missing {
   missingOIDCScope?: string[]

@@ -1,39 +1,12 @@
 import Router from '@koa/router'
 import type Koa from 'koa'
-import type { Provider } from 'oidc-provider'
-import type { Queryable } from '../database/database.ts'
-import type { ClientAddress } from '../http/client-address.ts'
-import type { Csrf } from '../http/csrf.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
-import type { Render } from '../http/render.ts'
-import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
 import { postConsent, showConsent } from './consent-page.ts'
 import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
-import type { KnownBrowser } from './known-browser.ts'
 import { postLogin, showLogin } from './login-page.ts'
 import { postOrganization, showOrganizations } from './select-organization-page.ts'
-
-export interface InteractionParts {
-  provider: () => Provider
-  db: Queryable
-  render: Render
-  csrf: Csrf
-  authenticateWithPassword: AuthenticateWithPassword
-  knownBrowser: KnownBrowser
-  clientAddress: ClientAddress
-  signUp: 'open' | 'closed'
-}
-
-/** One step of a step's page: what it shows and what it does with the form. */
-export type StepHandler = (step: Step) => Promise<void>
-
-export interface Step extends Omit<InteractionParts, 'provider'> {
-  ctx: Koa.Context
-  provider: Provider
-  interaction: Interaction
-  form: Form
-}
+import type { InteractionParts, Step, StepHandler } from './step.ts'
 
 const pages: Record<Interaction['prompt'], StepHandler> = {
   login: showLogin,

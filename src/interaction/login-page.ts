@@ -3,7 +3,7 @@ import { brandOfAsked } from '../organizations/organization-brand.ts'
 import { findOrganization } from '../organizations/organization-queries.ts'
 import { passwordLength } from '../passwords/password.ts'
 import { finishStep, formTargets } from './interaction.ts'
-import type { Step } from './interaction-pages.ts'
+import type { Step } from './step.ts'
 
 const longestEmail = 254
 

@@ -7,7 +7,7 @@ import { brandOf } from '../organizations/organization-brand.ts'
 import { findOrganizationForUser, type OrganizationOption } from '../organizations/organization-queries.ts'
 import { findActiveUser } from '../users/user-queries.ts'
 import { finishStep, formTargets } from './interaction.ts'
-import type { Step } from './interaction-pages.ts'
+import type { Step } from './step.ts'
 
 /** The chooser, or the page that says that there is nothing to choose from. */
 export async function showOrganizations(step: Step): Promise<void> {

@@ -1,5 +1,6 @@
 import { type AccountRequest, seeOther } from '../account/account-request.ts'
 import { recordAuditEvent } from '../audit/record-audit-event.ts'
+import { isStorable } from '../database/database.ts'
 import { GatehouseError } from '../errors.ts'
 import { deviceName } from './device-name.ts'
 import { endOtherSessions, endSession, listSessions } from './sessions.ts'
@@ -29,8 +30,9 @@ export async function showSessions({ ctx, db, sessionSeconds, signedIn, show }: 
 /** @throws GatehouseError not_found for a session of somebody else, or one that has ended */
 export async function postEndSession({ ctx, db, form, signedIn }: AccountRequest): Promise<void> {
   const { user } = signedIn
+  const uid = form.session ?? ''
   await db.transaction().execute(async (tx) => {
-    if (!(await endSession(tx, user.id, form.session ?? ''))) {
+    if (!isStorable(uid) || !(await endSession(tx, user.id, uid))) {
       throw new GatehouseError('not_found', 'That session has ended already.')
     }
     await recordAuditEvent(tx, { actor: user.id, action: 'session.ended', subject: `session of ${user.email}` })

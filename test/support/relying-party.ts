@@ -72,7 +72,8 @@ export async function pickOrganization(browser: Browser, slug: string): Promise<
 export async function signIn(url: string, options: SignInOptions = {}): Promise<SignedIn> {
   const flow = await beginSignIn(url, options)
   const { browser, config } = flow
-  if (browser.page.html.includes('name="email"')) await enterPassword(browser, options.email ?? 'ada@acme.test', options.secret)
+  if (browser.page.html.includes('name="email"'))
+    await enterPassword(browser, options.email ?? 'ada@acme.test', options.secret)
   if (options.pick && browser.page.html.includes('name="organization"')) await pickOrganization(browser, options.pick)
   if (/action="[^"]*\/consent"/.test(browser.page.html)) await browser.submit({}, '/consent')
   return { config, browser, tokens: await flow.redeem() }

@@ -4,7 +4,7 @@ import { Browser } from '../support/browser.ts'
 import { availableDatabases } from '../support/databases.ts'
 import { type Gatehouse, password, setup } from '../support/gatehouse.ts'
 import { beginSignIn, enterPassword, signIn } from '../support/relying-party.ts'
-import { askFor, latestLink, mailsTo, startWithWaitingMails, tokenOf } from './mails.ts'
+import { askFor, latestLink, liveLinks, mailsTo, startWithWaitingMails, tokenOf } from './mails.ts'
 
 const people = ['mover', 'twin', 'owner', 'victim', 'stale', 'again', 'racer', 'swap']
 
@@ -90,6 +90,7 @@ describe.each(availableDatabases())('changing the e-mail address on %s', (databa
     await reader.submit()
     expect(await emailOf('again')).toBe('again@new.test')
     for (const link of links) expect((await new Browser().get(link)).status).toBe(410)
+    for (const email of ['again@old.test', 'again@new.test']) expect(await liveLinks(gatehouse, email)).toBe(0)
   })
 
   test('a newer request ends the older one, whatever its mailbox', async () => {

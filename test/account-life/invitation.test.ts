@@ -11,7 +11,7 @@ import { Browser } from '../support/browser.ts'
 import { availableDatabases } from '../support/databases.ts'
 import { type Gatehouse, password } from '../support/gatehouse.ts'
 import { enterPassword, signIn } from '../support/relying-party.ts'
-import { dumpTables, latestLink, letLinksExpire, mailsTo, startWithWaitingMails, tokenOf } from './mails.ts'
+import { dumpTables, latestLink, letLinksExpire, liveLinks, mailsTo, startWithWaitingMails, tokenOf } from './mails.ts'
 
 const newPassword = 'under the old lighthouse'
 
@@ -180,7 +180,9 @@ describe.each(availableDatabases())('invitations on %s', (database) => {
         .transaction()
         .execute((tx) => withdrawInvitation(tx, { organization, invitationId: second.id, actor: 'setup:test' }))
     await expect(withdraw(globex)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await liveLinks(gatehouse, 'erin@elsewhere.test')).toBe(1)
     await withdraw(acme)
+    expect(await liveLinks(gatehouse, 'erin@elsewhere.test')).toBe(0)
     await expect(withdraw(acme)).rejects.toMatchObject({ code: 'not_found' })
     expect((await browser.submit({ name: 'Erin', password: newPassword })).status).toBe(410)
     const third = await invite('erin@elsewhere.test')

@@ -46,6 +46,17 @@ export async function latestLink(gatehouse: Gatehouse, email: string, template: 
   return gatehouse.url + mail!.link
 }
 
+/** How many of an address's links are still good, whatever else their pages would look at. */
+export async function liveLinks(gatehouse: Gatehouse, email: string): Promise<number> {
+  const links = await gatehouse.database.db
+    .selectFrom('mailLinks')
+    .select('hash')
+    .where(sql<string>`lower(email)`, '=', email)
+    .where('usedAt', 'is', null)
+    .execute()
+  return links.length
+}
+
 export function tokenOf(link: string): string {
   return new URL(link).searchParams.get('token')!
 }
@@ -73,10 +84,4 @@ export async function dumpTables(gatehouse: Gatehouse): Promise<string> {
   return dumps.flatMap(({ rows }) => rows.map(({ row }) => row)).join('\n')
 }
 
-/** The statuses of `count` equal POSTs that arrive at the same moment. */
-export async function inParallel(count: number, post: () => Promise<{ status: number; html: string }>) {
-  return Promise.all(Array.from({ length: count }, post))
-}
-
-/** Whether somebody can sign in to the console, and what its tokens say. */
 export const deadLink = /That link has been used or has expired/

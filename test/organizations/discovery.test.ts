@@ -57,7 +57,10 @@ describe.each(availableDatabases())('finding one’s organizations on %s', (data
     await work()
     const rows = await db.selectFrom('mailOutbox').select(['template', 'content']).orderBy('createdAt').execute()
     const encryption = encryptionWith(gatehouse.config.encryptionKeys)
-    return rows.map(({ template, content }) => ({ template, ...JSON.parse(encryption.decrypt(content!)) }))
+    // What is over was dropped: nothing else leaves this server.
+    return rows.map(({ template, content }) =>
+      content ? { template, ...JSON.parse(encryption.decrypt(content)) } : { template, decoy: true },
+    )
   }
 
   test.each([

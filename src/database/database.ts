@@ -94,10 +94,10 @@ function connectPool({
     connectionTimeoutMillis: 5_000,
     application_name: 'gatehouse',
     Client: preparingClient(new PreparedStatements()),
+    ...(settings.length > 0 && { onConnect: (client: pg.ClientBase) => client.query(settings.join('; ')) }),
   })
   // An idle connection that breaks is replaced; without a listener the process would end.
   pool.on('error', onError)
-  if (settings.length > 0) pool.on('connect', (client) => void client.query(settings.join('; ')).catch(onError))
   return pool as unknown as SqlPool
 }
 

@@ -1,13 +1,27 @@
 import { exportJWK, generateKeyPair } from 'jose'
-import Provider from 'oidc-provider'
+import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider'
 
 /**
  * oidc-provider by itself, in memory: what the token endpoint could do without a database, transactions or replay
  * protection. Prints a refresh token for each connection of the benchmark before it is ready.
  */
 const port = Number(process.env.PORT)
+
+/** The library's own keeps a thousand records and forgets the rest, refresh tokens in use among them. */
+class Records implements Adapter {
+  readonly #records = new Map<string, AdapterPayload>()
+  upsert = async (id: string, payload: AdapterPayload) => void this.#records.set(id, payload)
+  find = async (id: string) => this.#records.get(id)
+  consume = async (id: string) => void Object.assign(this.#records.get(id) ?? {}, { consumed: true })
+  destroy = async (id: string) => void this.#records.delete(id)
+  findByUid = async () => undefined
+  findByUserCode = async () => undefined
+  revokeByGrantId = async () => undefined
+}
+
 const { privateKey } = await generateKeyPair('ES256', { extractable: true })
 const provider = new Provider(`http://localhost:${port}`, {
+  adapter: Records as never,
   jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: 'bench' }] } as never,
   clients: [
     {
@@ -28,7 +42,8 @@ const provider = new Provider(`http://localhost:${port}`, {
   ],
   enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
   features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true } },
-  scopes: ['openid', 'email'],
+  scopes: ['openid', 'email', 'offline_access'],
+  claims: { openid: ['sub'], email: ['email'] },
   findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId, email: 'ada@acme.test' }) }),
   routes: { token: '/oauth/token' },
   rotateRefreshToken: true,

@@ -70,7 +70,7 @@ async function startTargets(): Promise<Target[]> {
   targets.push({ name: 'yardstick', ...yardstick, requests: [hello], to: 'yardstick' })
 
   const asked = (...names: string[]) => names.some((name) => name.includes(options.only))
-  if (asked('refresh', 'client credentials')) targets.push(...(await startBareProvider()))
+  if (asked('bare', 'refresh', 'client credentials')) targets.push(...(await startBareProvider()))
   for (const kind of ['postgres', 'embedded'] as const) {
     if (!asked(`introspection, ${kind}`, `refresh, ${kind}`, `client credentials, ${kind}`)) continue
     targets.push(...(await startGatehouse(kind)))
@@ -160,7 +160,10 @@ async function start(file: string, environment: Record<string, string> = {}) {
   child.stdout?.on('data', (chunk) => {
     output += chunk
   })
-  while (!output.includes('ready')) await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
+  while (!output.includes('ready')) {
+    await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
+    if (child.exitCode !== null) throw new Error(`${file} ended before it was ready`)
+  }
   return { port, process: child, output }
 }
 

@@ -49,9 +49,9 @@ export class Batch<Input, Output> {
   }
 
   get #mostUnderWay(): number {
-    return this.#roundTripMs > slowRoundTripMs ? 4 : 1
+    return this.#roundTripMs > slowRoundTripMs ? 2 : 1
   }
 }
 
 const mostInBatch = 1_000
-const slowRoundTripMs = 8
+const slowRoundTripMs = 1

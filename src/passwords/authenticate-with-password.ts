@@ -29,7 +29,7 @@ const minutes = 60
 
 /**
  * Signs a person in by password: at most ten tries in five minutes for an address, counted once for every spelling,
- * channel and node, whether anybody has that address or not; a hundred from one network address. Every try is logged.
+ * channel and node, whether anybody has that address or not; a thousand from one network, which may be an office. Every try is logged.
  */
 export function passwordAuthentication({
   db,
@@ -39,7 +39,7 @@ export function passwordAuthentication({
   createRateLimit: CreateRateLimit
 }): AuthenticateWithPassword {
   const ofAccount = createRateLimit({ name: 'password-account', points: 10, seconds: 5 * minutes })
-  const ofAddress = createRateLimit({ name: 'password-address', points: 100, seconds: 5 * minutes })
+  const ofAddress = createRateLimit({ name: 'password-address', points: 1_000, seconds: 5 * minutes })
 
   return async (attempt) => {
     const account = accountKey(attempt)

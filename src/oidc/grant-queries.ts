@@ -21,15 +21,14 @@ export async function revokeGrantOfToken(tx: Queryable, tokenHash: Buffer): Prom
   if (token?.grantId) await revokeGrant(tx, token.grantId)
 }
 
-/** Ends every grant that a session gave (sign-out), or those of one client. */
-export async function revokeGrantsOfSession(db: Queryable, sessionUid: string, clientId?: string): Promise<void> {
-  let revocation = db
+/** Ends every grant that a session gave: signing out. */
+export async function revokeGrantsOfSession(db: Queryable, sessionUid: string): Promise<void> {
+  await db
     .updateTable('oauthGrants')
     .set({ revokedAt: new Date() })
     .where('sessionUid', '=', sessionUid)
     .where('revokedAt', 'is', null)
-  if (clientId) revocation = revocation.where('clientId', '=', clientId)
-  await revocation.execute()
+    .execute()
 }
 
 /**

@@ -12,14 +12,15 @@ interface Sweep {
   over: RawBuilder<unknown>
 }
 
-/** Credentials and grants stay for a week, so that the authentication log can still say why one is refused. */
+/** Tokens and grants stay for a week, so that the authentication log can still say why one is refused; API keys until their
+ * owner deletes them. */
 const sweeps = [
   { table: 'protocol_state', over: sql`expires_at < now()` },
   { table: 'single_uses', over: sql`expires_at < now()` },
   { table: 'token_answers', over: sql`expires_at < now()` },
   { table: 'rate_limits', over: sql`expire < extract(epoch from now()) * 1000` },
   { table: 'mail_links', over: sql`expires_at < now() - interval '7 days'` },
-  { table: 'credentials', over: sql`expires_at < now() - interval '7 days'` },
+  { table: 'credentials', over: sql`kind <> 'api_key' and expires_at < now() - interval '7 days'` },
   { table: 'oauth_grants', over: sql`expires_at < now() - interval '7 days'` },
 ] as const satisfies Sweep[]
 

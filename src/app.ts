@@ -3,9 +3,12 @@ import Koa from 'koa'
 import type { Logger } from 'pino'
 import { accountPages } from './account/account-pages.ts'
 import { signedInUsers } from './account/signed-in-user.ts'
+import { adminPages } from './admin/admin-pages.ts'
+import { apiKeyApi } from './api-keys/api-key-api.ts'
 import type { Config } from './config.ts'
 import type { CallerAuthentication } from './credentials/authenticate-caller.ts'
 import { callerRequirement } from './credentials/authenticated-caller.ts'
+import type { ReferenceTo } from './credentials/credential.ts'
 import { introspectionApi } from './credentials/introspection-api.ts'
 import type { ResolveCredential } from './credentials/resolve-credentials.ts'
 import { isVerifyPath, verifyApi, verifyRoute } from './credentials/verify-api.ts'
@@ -21,6 +24,7 @@ import type { Csrf } from './http/csrf.ts'
 import { healthPages, type Readiness } from './http/health-pages.ts'
 import { hostGuard } from './http/host-guard.ts'
 import { openApi } from './http/openapi.ts'
+import type { CreateRateLimit } from './http/rate-limit.ts'
 import type { Render } from './http/render.ts'
 import { requestLog } from './http/request-log.ts'
 import { respondToErrors } from './http/respond-to-errors.ts'
@@ -49,6 +53,7 @@ export interface AppParts {
   encryption: Encryption
   current: CurrentProvider
   resolve: ResolveCredential
+  referenceTo: ReferenceTo
   callers: CallerAuthentication
   authenticateWithPassword: AuthenticateWithPassword
   clientAddress: ClientAddress
@@ -59,6 +64,8 @@ export interface AppParts {
   cookieKeys: string[]
   sessionSeconds: number
   outbox: MailOutbox
+  apiKeyPrefix: string
+  createRateLimit: CreateRateLimit
   discoverOrganizations: DiscoverOrganizations
   mailRequestLimit: MailRequestLimit
   signUp: Config['signUp']
@@ -73,17 +80,21 @@ type DirectRoute = (request: IncomingMessage, response: ServerResponse) => Promi
  * cost more than they do; everything else passes the middleware in this order, oidc-provider last.
  */
 export function createListener(parts: AppParts) {
-  const { issuer, log, resolve, clientAddress, callers } = parts
-  const verifyJwt = parts.current.verifyJwt
+  const { issuer, log, resolve, referenceTo, clientAddress, callers } = parts
   const provider = () => parts.current.provider()
 
   const directRoutes: Record<string, DirectRoute> = {
-    'POST /oauth/introspect': introspectionApi({ issuer, callers, resolve, verifyJwt }),
+    'POST /oauth/introspect': introspectionApi({ issuer, callers, resolve, referenceTo }),
   }
 
-  const api: ApiRoute[] = [...directAuthenticationApi(parts), ...meApi(parts), ...discoverApi(parts)]
+  const api: ApiRoute[] = [
+    ...directAuthenticationApi(parts),
+    ...meApi(parts),
+    ...discoverApi(parts),
+    ...apiKeyApi({ ...parts, signAccessToken: parts.current.signAccessToken }),
+  ]
 
-  const verify = verifyApi({ resolve, verifyJwt, clientAddress })
+  const verify = verifyApi({ resolve, referenceTo, clientAddress })
 
   const app = new Koa()
   app.keys = parts.cookieKeys
@@ -98,11 +109,12 @@ export function createListener(parts: AppParts) {
   app.use(healthPages(parts))
   app.use(parts.assets.middleware)
   app.use(homePage({ issuer, render: parts.render, demo: parts.demo !== undefined }))
-  app.use(apiRoutes(api, { requireCaller: callerRequirement({ resolve, verifyJwt, clientAddress }), clientAddress }))
+  app.use(apiRoutes(api, { requireCaller: callerRequirement({ resolve, referenceTo, clientAddress }), clientAddress }))
   app.use(openApi({ issuer, routes: [...api, verifyRoute] }))
   app.use(interactionPages({ ...parts, provider }))
   app.use(organizationPages({ ...parts, provider }))
   app.use(accountPages({ ...parts, provider }))
+  app.use(adminPages({ ...parts, provider }))
   app.use(accountLifePages({ ...parts, requireSignedInUser: signedInUsers({ ...parts, provider }) }))
   app.use(invitationPages({ ...parts, provider }))
   if (parts.demo) app.use(parts.demo.middleware)

@@ -6,11 +6,13 @@ import { adapterFactory } from '../adapters/adapter-factory.ts'
 import { postgresProtocolState } from '../adapters/postgres-protocol-state.ts'
 import { redisProtocolState } from '../adapters/redis-protocol-state.ts'
 import { sweepExpired } from '../adapters/sweep.ts'
+import { remindOfExpiringApiKeys } from './api-keys/remind-of-expiring-api-keys.ts'
 import { createListener } from './app.ts'
 import { maintainPartitions } from './authentication-log/partitions.ts'
 import { saveBuiltInClient } from './clients/built-in-client.ts'
 import type { Config } from './config.ts'
 import { callerAuthentication } from './credentials/authenticate-caller.ts'
+import { credentialReferences } from './credentials/credential.ts'
 import { credentialResolver } from './credentials/resolve-credentials.ts'
 import { encryptionWith } from './crypto/encryption.ts'
 import { type Database, openDatabase } from './database/database.ts'
@@ -26,7 +28,7 @@ import { rateLimits } from './http/rate-limit.ts'
 import { createRenderer } from './http/render.ts'
 import { KnownBrowser } from './interaction/known-browser.ts'
 import { startMailDelivery } from './mail/deliver.ts'
-import { createMailOutbox } from './mail/outbox.ts'
+import { createMailOutbox, type MailOutbox } from './mail/outbox.ts'
 import { keepCurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerPages } from './oidc/provider-pages.ts'
@@ -35,7 +37,6 @@ import { passwordAuthentication } from './passwords/authenticate-with-password.t
 import { connectRedis, type RedisClient } from './redis/redis.ts'
 import { applySetupFile } from './setup/apply-setup.ts'
 import type { DemoAccount } from './setup/demo.ts'
-import { describeProblem, type SetupProblem } from './setup/setup-error.ts'
 import { mailRequestLimit } from './users/mail-request-limit.ts'
 
 export interface RunningServer {
@@ -65,19 +66,21 @@ export async function startServer(
   await migrate(store.db)
   await saveBuiltInClient(store.db, issuer)
   await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
+  const encryption = encryptionWith(config.encryptionKeys)
+  const { outboundAllowedHosts } = config
   if (config.setupFile) {
-    const onWarning = (warning: SetupProblem) => log.warn(describeProblem(warning))
-    await applySetupFile(store.db, config.setupFile, { actor: 'setup:boot', environment, onWarning })
+    const options = { actor: 'setup:boot', environment, encryption, outboundAllowedHosts }
+    await applySetupFile(store.db, config.setupFile, options)
   }
 
-  const encryption = encryptionWith(config.encryptionKeys)
+  const outboundFetch = createOutboundFetch(outboundAllowedHosts)
   const database = requestDatabase(store.db)
   const cookieKeys = encryption.derivedKeys('cookies')
   const csrf = createCsrf({ issuer, keys: encryption.derivedKeys('csrf') })
   const assets = await createAssets()
   const render = createRenderer({ issuer, assets, csrf })
   const clientAddress = clientAddressFrom(config.trustedProxies)
-  const resolve = credentialResolver(store.lookups)
+  const resolve = credentialResolver({ pool: store.lookups, log })
 
   const current = await keepCurrentProvider({
     db: store.db,
@@ -94,14 +97,15 @@ export async function startServer(
         verifiedJwtId: () => Provider.ctx?.state.verifiedJwtId as string | undefined,
       }),
       cookieKeys,
-      fetch: createOutboundFetch(config.outboundAllowedHosts),
+      fetch: outboundFetch,
       pages: providerPages({ render }),
     },
     onBuild: (provider) => installInteractionCookies(provider, issuer),
     onError,
   })
+  const referenceTo = credentialReferences({ verifyJwt: current.verifyJwt, apiKeyPrefix: config.apiKeyPrefix })
   const demo = config.demo
-    ? await startDemo({ db: store.db, issuer, render, csrf, secrets: encryption.derivedKeys('demo') })
+    ? await startDemo({ db: store.db, issuer, render, csrf, encryption })
     : undefined
 
   const createRateLimit = rateLimits({ pool: store.pool, redis })
@@ -116,7 +120,8 @@ export async function startServer(
     encryption,
     current,
     resolve,
-    callers: callerAuthentication({ db: store.db, resolve, verifyJwt: current.verifyJwt }),
+    referenceTo,
+    callers: callerAuthentication({ db: store.db, resolve, referenceTo }),
     authenticateWithPassword: passwordAuthentication({ db: store.db, createRateLimit }),
     clientAddress,
     render,
@@ -126,6 +131,8 @@ export async function startServer(
     cookieKeys,
     sessionSeconds: config.sessionSeconds,
     outbox,
+    apiKeyPrefix: config.apiKeyPrefix,
+    createRateLimit,
     signUp: config.signUp,
     mailRequestLimit: mailRequestLimit({ createRateLimit }),
     discoverOrganizations: organizationDiscovery({ db: store.db, outbox, createRateLimit }),
@@ -138,7 +145,7 @@ export async function startServer(
   )
   await listen(server, config)
   const mailDelivery = startMailDelivery({ ...config, db: store.db, encryption, log })
-  const stopSweeping = sweepNowAndThen(store, config, onError)
+  const stopSweeping = sweepNowAndThen({ store, outbox, config, onError })
 
   return {
     url: issuer,
@@ -187,7 +194,17 @@ function drain(server: Server): Promise<void> {
 }
 
 /** Every node sweeps, each at its own moment; rows that another node holds are left to it. */
-function sweepNowAndThen(store: Database, config: Config, onError: (error: unknown) => void): () => void {
+function sweepNowAndThen({
+  store,
+  outbox,
+  config,
+  onError,
+}: {
+  store: Database
+  outbox: MailOutbox
+  config: Config
+  onError: (error: unknown) => void
+}): () => void {
   let timer: NodeJS.Timeout
   let stopped = false
   let lastMaintenance = Date.now()
@@ -198,6 +215,7 @@ function sweepNowAndThen(store: Database, config: Config, onError: (error: unkno
   async function sweep() {
     try {
       await sweepExpired(store.db)
+      await remindOfExpiringApiKeys({ db: store.db, outbox })
       if (Date.now() - lastMaintenance > 3_600_000) {
         await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
         lastMaintenance = Date.now()

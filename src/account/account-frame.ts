@@ -1,37 +1,84 @@
+import type Koa from 'koa'
 import type { Queryable } from '../database/database.ts'
 import type { Render } from '../http/render.ts'
+import { findActor } from '../organizations/actor.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
 import { listOrganizationsOfUser } from '../organizations/organization-queries.ts'
-import type { AccountRequest } from './account-request.ts'
 import type { SignedInUser } from './signed-in-user.ts'
 
-/** An entry of the sidebar; the avatar menu has those that people look for there. */
+/** An entry of a sidebar. */
 interface Entry {
   label: string
   href: string
-  inMenu: boolean
 }
 
-const entries: Entry[] = [
-  { label: 'Profile', href: '/account/profile', inMenu: true },
-  { label: 'Organizations', href: '/account/organizations', inMenu: false },
-  { label: 'Sessions', href: '/account/sessions', inMenu: true },
-  { label: 'Security', href: '/account/security', inMenu: true },
-]
+/** What the sidebar of one family of pages holds; `folder` is where its views are. */
+interface Family {
+  folder: 'account' | 'admin'
+  /** Said of the sidebar to those who don't see it. */
+  label: string
+  entries: Entry[]
+}
+
+/** A person's own pages, all of which the avatar menu has too. */
+const accountFamily: Family = {
+  folder: 'account',
+  label: 'Your account',
+  entries: [
+    { label: 'Profile', href: '/account/profile' },
+    { label: 'API keys', href: '/account/api-keys' },
+    { label: 'Authentication log', href: '/account/authentication-log' },
+    { label: 'Organizations', href: '/account/organizations' },
+    { label: 'Sessions', href: '/account/sessions' },
+    { label: 'Security', href: '/account/security' },
+  ],
+}
+
+/** What an organization's administrators look after. */
+const adminFamily: Family = {
+  folder: 'admin',
+  label: 'Organization settings',
+  entries: [
+    { label: 'API keys', href: '/admin/api-keys' },
+    { label: 'Authentication log', href: '/admin/authentication-log' },
+  ],
+}
+
+/**
+ * Renders a page in the frame of its family: the organization with its switch, the sidebar, the avatar menu.
+ * @param locals.at path of the sidebar's entry that the page belongs to
+ */
+export type Show = (view: string, locals: Record<string, unknown> & { at: string }, status?: number) => Promise<void>
+
+interface FrameParts {
+  db: Queryable
+  render: Render
+}
 
 /** In the menu; whoever belongs to more finds them on the page of organizations. */
 const mostInSwitch = 12
 
-/** Renders pages of a signed-in person: the organization with its switch, the sidebar, the avatar menu. */
-export function accountFrame(
-  { db, render }: { db: Queryable; render: Render },
-  { ctx, signedIn }: { ctx: AccountRequest['ctx']; signedIn: SignedInUser },
-): AccountRequest['show'] {
+/** For the signed-in person's own pages, `views/account/`. */
+export const accountFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show =>
+  frameOf(accountFamily, parts, ctx, signedIn)
+
+/** For the pages of an organization's administrators, `views/admin/`. */
+export const adminFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show =>
+  frameOf(adminFamily, parts, ctx, signedIn)
+
+function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show {
   return async (view, { at, ...locals }, status = 200) => {
     const { user, organization } = signedIn
-    const organizations = await listOrganizationsOfUser(db, user.id)
+    const [organizations, { isAdmin }] = await Promise.all([
+      listOrganizationsOfUser(db, user.id),
+      findActor(db, { user, organizationId: organization.id }),
+    ])
     const frame = {
-      entries: entries.map((entry) => ({ ...entry, current: entry.href === at })),
+      label: family.label,
+      isAdmin,
+      isAdminPage: family === adminFamily,
+      entries: family.entries.map((entry) => ({ ...entry, current: entry.href === at })),
+      menu: accountFamily.entries,
       userName: user.name,
       email: user.email,
       initials: initialsOf(user.name),
@@ -40,7 +87,7 @@ export function accountFrame(
         .slice(0, mostInSwitch)
         .map((other) => ({ slug: other.slug, name: other.name, brand: brandOf(other) })),
     }
-    await render(ctx, `account/${view}`, { ...locals, frame, brand: brandOf(organization) }, { status })
+    await render(ctx, `${family.folder}/${view}`, { ...locals, frame, brand: brandOf(organization) }, { status })
   }
 }
 

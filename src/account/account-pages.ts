@@ -22,7 +22,7 @@ export function accountPages(parts: AccountParts): Koa.Middleware {
   async function handle(ctx: Koa.Context, form: Form, handler: AccountHandler, demand?: SignInDemand) {
     const signedIn = await requireSignedInUser(ctx, demand)
     if (!signedIn) return
-    await handler({ ...parts, ctx, form, signedIn, show: accountFrame(parts, { ctx, signedIn }) })
+    await handler({ ...parts, ctx, form, signedIn, show: accountFrame(parts, ctx, signedIn) })
   }
 
   function page(path: string, handler: AccountHandler, demand?: SignInDemand) {

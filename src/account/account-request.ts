@@ -8,6 +8,7 @@ import type { Render } from '../http/render.ts'
 import type { KnownBrowser } from '../interaction/known-browser.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
 import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
+import type { Show } from './account-frame.ts'
 import type { SignedInUser, SignedInUserParts } from './signed-in-user.ts'
 
 /** What the account pages are made of. */
@@ -28,8 +29,7 @@ export interface AccountRequest extends AccountParts {
   signedIn: SignedInUser
   /** Empty for GET. */
   form: Form
-  /** Renders `views/account/<view>.ejs` in the frame, with the entry of that path marked in the sidebar. */
-  show(view: string, locals: Record<string, unknown> & { at: string }, status?: number): Promise<void>
+  show: Show
 }
 
 /** What a page does; it needs no more of the request than it says. */

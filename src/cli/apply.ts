@@ -1,10 +1,11 @@
 import { applySetup, readSetupFile } from '../setup/apply-setup.ts'
-import { printChanges, printWarnings } from './print-changes.ts'
+import { printChanges } from './print-changes.ts'
 import { withDatabase } from './with-database.ts'
 
 /** `gatehouse apply -f FILE` */
 export async function applyFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const setup = await readSetupFile(file, environment)
-  printWarnings(setup.warnings)
-  printChanges(await withDatabase(environment, (db) => applySetup(db, setup, { actor: 'setup:apply' })))
+  printChanges(
+    await withDatabase(environment, (db, parts) => applySetup(db, setup, { actor: 'setup:apply', ...parts })),
+  )
 }

@@ -6,6 +6,7 @@ import { SetupError } from '../setup/setup-error.ts'
 import { applyFile } from './apply.ts'
 import { rotateKeys } from './keys-rotate.ts'
 import { planFile } from './plan.ts'
+import { scanKeys } from './scan-keys.ts'
 
 const program = new Command('gatehouse').description('Administers a Gatehouse authorization server.').addHelpText(
   'after',
@@ -35,6 +36,12 @@ program
   .description('sign with the next keys; those before them verify until what they signed has expired')
   .action(() => rotateKeys(process.env))
 
+program
+  .command('scan-keys')
+  .description('find API keys in files, by form and checksum; needs no database')
+  .argument('<path...>', 'files or folders; - for standard input')
+  .action((paths: string[]) => scanKeys(paths))
+
 try {
   await program.parseAsync()
 } catch (error) {
@@ -45,12 +52,19 @@ try {
 function explain(error: unknown): number {
   if (error instanceof SetupError || error instanceof DataDirInUseError || error instanceof ConfigError) {
     console.error(error.message)
+  } else if (isFromFile(error)) {
+    console.error(error.message)
   } else if (isFromDatabase(error)) {
     console.error(`the database: ${error.message || error.code}`)
   } else {
     console.error(error)
   }
   return error instanceof ConfigError ? 2 : 1
+}
+
+/** A file that is not there or may not be read. */
+function isFromFile(error: unknown): error is Error {
+  return error instanceof Error && 'path' in error && 'syscall' in error
 }
 
 /** Unreachable, or it said no: both come with a code (`ECONNREFUSED`, `28P01`). */

@@ -1,12 +1,9 @@
-import { readConfig } from '../config.ts'
-import { encryptionWith } from '../crypto/encryption.ts'
 import { rotateSigningKeys } from '../oidc/signing-keys.ts'
 import { withDatabase } from './with-database.ts'
 
 /** `gatehouse keys rotate`: running servers take the new keys up within seconds. */
 export async function rotateKeys(environment: NodeJS.ProcessEnv): Promise<void> {
-  const encryption = encryptionWith(readConfig(environment).encryptionKeys)
-  const rotation = await withDatabase(environment, (db) => rotateSigningKeys(db, encryption))
+  const rotation = await withDatabase(environment, (db, { encryption }) => rotateSigningKeys(db, encryption))
   if (rotation.outcome === 'rotated') {
     console.log('Rotated: the next keys sign from now on, the ones before them only verify.')
     return

@@ -1,5 +1,4 @@
 import type { Change, Fields } from '../setup/changes.ts'
-import { describeProblem, type SetupProblem } from '../setup/setup-error.ts'
 
 const signs = { create: '+', update: '~', delete: '-' } as const
 
@@ -7,10 +6,6 @@ const signs = { create: '+', update: '~', delete: '-' } as const
 export function printChanges(changes: readonly Change[]): void {
   if (changes.length === 0) console.log('No changes.')
   for (const change of changes) console.log(describeChange(change))
-}
-
-export function printWarnings(warnings: readonly SetupProblem[]): void {
-  for (const warning of warnings) console.error(`warning: ${describeProblem(warning)}`)
 }
 
 export function describeChange({ action, subject, before, after }: Change): string {

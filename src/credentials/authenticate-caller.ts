@@ -4,7 +4,7 @@ import { findActiveClient } from '../clients/client-queries.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Form } from '../http/read-form.ts'
-import { referenceTo, type VerifyJwt } from './credential.ts'
+import type { ReferenceTo } from './credential.ts'
 import type { Caller, ResolveCredential } from './resolve-credentials.ts'
 
 /** Why a caller may not ask: one answer for every cause, so that nothing can be guessed from it. */
@@ -27,7 +27,7 @@ const mostRemembered = 1_000
 export function callerAuthentication(parts: {
   db: Queryable
   resolve: ResolveCredential
-  verifyJwt: VerifyJwt
+  referenceTo: ReferenceTo
 }): CallerAuthentication {
   const remembered = new Map<string, Caller>()
 
@@ -105,9 +105,9 @@ const noSecret = Buffer.alloc(32)
 /** The token must be the client's own (client credentials): a person's token authenticates no resource server. */
 async function authenticateByToken(
   token: string,
-  { db, resolve, verifyJwt }: { db: Queryable; resolve: ResolveCredential; verifyJwt: VerifyJwt },
+  { db, resolve, referenceTo }: { db: Queryable; resolve: ResolveCredential; referenceTo: ReferenceTo },
 ): Promise<Caller | CallerFailure> {
-  const reference = await referenceTo(token, verifyJwt)
+  const reference = await referenceTo(token)
   const resolution = await resolve({ reference, via: 'bearer', caller: undefined })
   if (resolution.outcome !== 'accepted' || resolution.kind !== 'access_token') return 'invalid_token'
   if (resolution.userId !== null || resolution.clientId === null) return 'invalid_token'

@@ -3,7 +3,7 @@ import type { DataScope } from '../authorization/data-scope.ts'
 import { GatehouseError } from '../errors.ts'
 import type { ClientAddress } from '../http/client-address.ts'
 import { loggablePath } from '../http/request-log.ts'
-import { type CredentialReference, referenceTo, type VerifyJwt } from './credential.ts'
+import type { CredentialReference, ReferenceTo } from './credential.ts'
 import { narrowedAuthorization } from './narrowed-authorization.ts'
 import { presentedCredential } from './presented-credential.ts'
 import { type LiveCredential, logText, type ResolveCredential } from './resolve-credentials.ts'
@@ -26,13 +26,13 @@ export type RequireCaller = (ctx: Koa.Context) => Promise<AuthenticatedCaller>
  */
 export function callerRequirement(parts: {
   resolve: ResolveCredential
-  verifyJwt: VerifyJwt
+  referenceTo: ReferenceTo
   clientAddress: ClientAddress
 }): RequireCaller {
   return async (ctx) => {
     const presented = presentedCredential(ctx.req.headers, [new URLSearchParams(ctx.querystring)])
     if (!presented) throw authenticationRequired()
-    const reference = await referenceTo(presented.value, parts.verifyJwt)
+    const reference = await parts.referenceTo(presented.value)
     const resolution = await parts.resolve({
       reference,
       via: presented.via,
@@ -43,7 +43,7 @@ export function callerRequirement(parts: {
       method: logText(ctx.method, 16),
       path: logText(loggablePath(ctx.path), 1024),
     })
-    if (!reference || resolution.outcome !== 'accepted') throw authenticationRequired()
+    if (typeof reference !== 'object' || resolution.outcome !== 'accepted') throw authenticationRequired()
     const { permissions, dataScopes } = narrowedAuthorization(resolution)
     return {
       credential: resolution,

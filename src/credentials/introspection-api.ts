@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatehouseError } from '../errors.ts'
 import { type Form, readForm } from '../http/read-form.ts'
 import type { CallerAuthentication, CallerFailure } from './authenticate-caller.ts'
-import { referenceTo, type VerifyJwt } from './credential.ts'
+import type { ReferenceTo } from './credential.ts'
 import { inactive, introspectionAnswer } from './introspection-answer.ts'
 import { logText, pathOf, type ResolveCredential } from './resolve-credentials.ts'
 
@@ -10,7 +10,7 @@ export interface IntrospectionParts {
   issuer: string
   callers: CallerAuthentication
   resolve: ResolveCredential
-  verifyJwt: VerifyJwt
+  referenceTo: ReferenceTo
 }
 
 /**
@@ -38,7 +38,7 @@ async function answer(parts: IntrospectionParts, request: IncomingMessage, respo
     if (problem) throw problem
     const token = form.token
     if (!token) throw new GatehouseError('invalid_request', 'the parameter token is missing')
-    const reference = referenceTo(token, parts.verifyJwt)
+    const reference = parts.referenceTo(token)
     const resolution = await parts.resolve({
       reference: reference instanceof Promise ? await reference : reference,
       via: 'introspection',

@@ -1,6 +1,7 @@
+import type { Logger } from 'pino'
 import type { SqlPool } from '../database/database.ts'
 import { Batch } from './batch.ts'
-import type { CredentialReference } from './credential.ts'
+import type { CredentialReference, Reference } from './credential.ts'
 
 /** How a credential came to us; `introspection` is a resource server's question. */
 export type Via = 'introspection' | 'bearer' | 'authorization' | 'x-api-key' | 'apikey-header' | 'query'
@@ -12,8 +13,7 @@ export interface Caller {
 }
 
 export interface Question {
-  /** Undefined: of no form that a credential has. */
-  reference: CredentialReference | undefined
+  reference: Reference
   via: Via
   /** Undefined: asked by ourselves or a proxy, for any audience. */
   caller: Caller | undefined
@@ -62,9 +62,11 @@ export type ResolveCredential = (question: Question) => Promise<Resolution>
  * The hot path (design.md §12): any number of presented credentials in one statement, which finds them by hash, joins
  * who they act for and what that may do and see at this moment, and writes their authentication-log rows. The promise
  * resolves after the commit, so no answer leaves without its entry.
+ *
+ * A key whose checksum is wrong was never a key: it costs no statement, and only the process's own log tells of it.
  */
-export function credentialResolver(pool: SqlPool): ResolveCredential {
-  const batch = new Batch<Question, Resolution>(async (questions) => {
+export function credentialResolver({ pool, log }: { pool: SqlPool; log: Logger }): ResolveCredential {
+  const batch = new Batch<FormedQuestion, Resolution>(async (questions) => {
     const { rows } = await pool.query({
       name: 'resolve-credentials',
       text: statement,
@@ -76,8 +78,15 @@ export function credentialResolver(pool: SqlPool): ResolveCredential {
     for (const row of JSON.parse(answers) as Row[]) resolutions[row[0]] = toResolution(row)
     return resolutions
   })
-  return (question) => batch.add(question)
+  return (question) => {
+    if (question.reference !== 'mistyped') return batch.add(question as FormedQuestion)
+    const { via, caller, ip, userAgent, method, path } = question
+    log.info({ via, resourceServer: caller?.clientId, ip, userAgent, method, path }, 'mistyped API key refused')
+    return Promise.resolve({ outcome: 'refused', reason: 'malformed' })
+  }
 }
+
+type FormedQuestion = Question & { reference: CredentialReference | undefined }
 
 /**
  * What the edges may send into the log: no control characters, no half characters (either would fail the statement and
@@ -98,7 +107,7 @@ export function pathOf(target: string | undefined): string | undefined {
   return target?.split(/[?#]/, 1)[0]
 }
 
-function toParameter({ reference, via, caller, forOurselves, ip, userAgent, method, path }: Question, n: number) {
+function toParameter({ reference, via, caller, forOurselves, ip, userAgent, method, path }: FormedQuestion, n: number) {
   return {
     n,
     h: reference?.hash,
@@ -133,6 +142,7 @@ with asked as (
       when a.h is null then 'malformed'
       when credential.id is null then 'unknown'
       when credential.ended is not null then credential.ended
+      when a.v = 'query' and not credential.allows_keys_in_query then 'query_forbidden'
       when credential.kind = 'refresh_token' and a.v <> 'introspection' then 'wrong_kind'
       when a.o and credential.audience is not null then 'wrong_audience'
       when caller.resource_server and credential.audience is not null
@@ -143,8 +153,9 @@ with asked as (
   from asked a
   left join lateral (
     select c.id, c.kind, c.name, c.client_id, c.scope, c.audience, c.user_id, c.organization_id,
-      extract(epoch from c.issued_at)::int8 as issued_at, extract(epoch from c.expires_at)::int8 as expires_at,
-      u.email, coalesce(u.superadmin, false) as superadmin, o.slug, coalesce(cl.first_party, true) as first_party,
+      floor(extract(epoch from c.issued_at))::int8 as issued_at, extract(epoch from c.expires_at)::int8 as expires_at,
+      u.email, coalesce(u.superadmin, false) as superadmin, o.slug, coalesce(o.allows_keys_in_query, true) as allows_keys_in_query,
+      coalesce(cl.first_party, true) as first_party,
       case when u.superadmin then '["*"]'
         else coalesce(ms.effective_permissions, cl.permissions)::text end as permissions,
       case when u.superadmin then '[{"source":null,"scope_id":null}]'

@@ -7,14 +7,14 @@ import type { RouteDeclaration } from '../http/api-route.ts'
 import type { ClientAddress } from '../http/client-address.ts'
 import { sendProblem } from '../http/problem-details.ts'
 import { authenticationRequired } from './authenticated-caller.ts'
-import { referenceTo, type VerifyJwt } from './credential.ts'
+import type { ReferenceTo } from './credential.ts'
 import { narrowedAuthorization } from './narrowed-authorization.ts'
 import { presentedCredential } from './presented-credential.ts'
 import { type LiveCredential, logText, type ResolveCredential } from './resolve-credentials.ts'
 
 export interface VerifyParts {
   resolve: ResolveCredential
-  verifyJwt: VerifyJwt
+  referenceTo: ReferenceTo
   clientAddress: ClientAddress
 }
 
@@ -72,7 +72,7 @@ async function answer(parts: VerifyParts, request: IncomingMessage, response: Se
   )
   if (!presented) throw authenticationRequired()
   const resolution = await parts.resolve({
-    reference: await referenceTo(presented.value, parts.verifyJwt),
+    reference: await parts.referenceTo(presented.value),
     via: presented.via,
     caller: undefined,
     ip: parts.clientAddress(request),

@@ -10,6 +10,9 @@ const prefixes = {
   team: 'team',
   invitation: 'inv',
   token: 'tok',
+  apiKey: 'key',
+  connection: 'con',
+  identity: 'idn',
 } as const
 
 /** A new public identifier such as `usr_3kT…`: 119 random bits behind a prefix that says what it names. */

@@ -22,6 +22,7 @@ export interface OrganizationsTable {
   name: string
   logoUrl: string | null
   accentColor: string | null
+  allowsKeysInQuery: Generated<boolean>
   suspendedAt: Date | null
   createdAt: Generated<Date>
 }
@@ -112,7 +113,16 @@ export interface CredentialsTable {
   expiresAt: Date
   spentAt: Date | null
   revokedAt: Date | null
+  description: Generated<string>
+  hint: string | null
+  createdBy: string | null
+  revokedBy: string | null
+  revocation: Revocation | null
+  expiryRemindedAt: Date | null
 }
+
+/** Who ended an API key: its owner, an administrator of the organization, or whoever found it somewhere. */
+export type Revocation = 'owner' | 'admin' | 'leaked'
 
 export interface TokenAnswersTable {
   requestHash: Buffer
@@ -224,6 +234,36 @@ export interface MailOutboxTable {
   givenUpAt: Date | null
 }
 
+export interface ConnectionsTable {
+  id: string
+  name: string
+  organizationId: string | null
+  type: 'oidc' | 'google' | 'github'
+  displayName: string | null
+  issuer: string | null
+  clientId: string
+  clientSecret: Buffer | null
+  jit: Generated<boolean>
+  defaultTeamIds: JsonWithDefault<string[]>
+  groupClaim: string | null
+  groupTeamIds: JsonWithDefault<Record<string, string>>
+  required: Generated<boolean>
+  signOut: Generated<boolean>
+  enabled: Generated<boolean>
+  createdAt: Generated<Date>
+}
+
+export interface IdentitiesTable {
+  id: string
+  connectionId: string
+  issuer: string
+  subject: string
+  userId: string
+  email: string | null
+  createdAt: Generated<Date>
+  lastUsedAt: Generated<Date>
+}
+
 /** Every table on one page; the columns' meaning is in `migrations/`. */
 export interface Tables {
   users: UsersTable
@@ -246,11 +286,15 @@ export interface Tables {
   sessions: SessionsTable
   mailLinks: MailLinksTable
   invitations: InvitationsTable
+  connections: ConnectionsTable
+  identities: IdentitiesTable
 }
 
 export type User = Selectable<UsersTable>
 export type Organization = Selectable<OrganizationsTable>
 export type Membership = Selectable<MembershipsTable>
 export type Team = Selectable<TeamsTable>
+export type Connection = Selectable<ConnectionsTable>
+export type Identity = Selectable<IdentitiesTable>
 export type Client = Selectable<ClientsTable>
 export type NewAuthenticationLogEntry = Insertable<AuthenticationLogTable>

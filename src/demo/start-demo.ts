@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Encryption } from '../crypto/encryption.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Csrf } from '../http/csrf.ts'
 import type { Render } from '../http/render.ts'
@@ -14,16 +15,17 @@ export async function startDemo({
   issuer,
   render,
   csrf,
-  secrets,
+  encryption,
 }: {
   db: Queryable
   issuer: string
   render: Render
   csrf: Csrf
-  secrets: string[]
+  encryption: Encryption
 }): Promise<{ demo: Demo; accounts: DemoAccount[] }> {
-  const secretFor = (clientId: string) => hash('sha256', `${secrets[0]} ${clientId}`, 'base64url')
-  const accounts = await loadDemo(db, { issuer, secretFor })
+  const [key] = encryption.derivedKeys('demo')
+  const secretFor = (clientId: string) => hash('sha256', `${key} ${clientId}`, 'base64url')
+  const accounts = await loadDemo(db, { issuer, secretFor, encryption })
   const organizations = await db.selectFrom('organizations').select(['slug', 'name']).orderBy('name').execute()
   const demo = demoPages({
     issuer,

@@ -54,6 +54,11 @@ export const mailTemplates = {
     subject: 'Your API key was revoked',
     locals: z.strictObject({ keyName: name, keyHint: z.string().max(60), organizationName: name, revokedBy: name }),
   },
+  /** Whoever found it has presented it. */
+  'api-key-leaked': {
+    subject: 'Your API key was found and revoked',
+    locals: z.strictObject({ keyName: name, keyHint: z.string().max(60), organizationName: name }),
+  },
   'api-key-expiring': {
     subject: 'Your API key expires soon',
     locals: z.strictObject({ keyName: name, keyHint: z.string().max(60), organizationName: name, expiresAt: time }),

@@ -1,4 +1,4 @@
-import type { JWK } from 'jose'
+import { importJWK, type JWK, type JWTPayload, SignJWT } from 'jose'
 import { sql } from 'kysely'
 import type { Provider } from 'oidc-provider'
 import type { VerifyJwt } from '../credentials/credential.ts'
@@ -6,9 +6,12 @@ import { jwtVerifier } from '../credentials/verify-jwt.ts'
 import type { Encryption } from '../crypto/encryption.ts'
 import type { Queryable } from '../database/database.ts'
 import { createProvider, type ProviderParts } from './provider.ts'
-import { loadSigningKeys } from './signing-keys.ts'
+import { loadSigningKeys, signingAlgorithms } from './signing-keys.ts'
 
 const refreshMs = 5_000
+
+/** Signs claims as a JWT access token (RFC 9068) with the key that signs now. */
+export type SignAccessToken = (claims: JWTPayload) => Promise<{ jwt: string; kid: string }>
 
 /**
  * The provider and the verifier as the database has them now. oidc-provider takes its keys and scopes once, so it is
@@ -18,6 +21,7 @@ const refreshMs = 5_000
 export interface CurrentProvider {
   provider(): Provider
   verifyJwt: VerifyJwt
+  signAccessToken: SignAccessToken
   /** Looks for a change now; it is also looked for every few seconds. */
   refresh(): Promise<void>
   stop(): void
@@ -39,7 +43,7 @@ export async function keepCurrentProvider(parts: {
     const provider = createProvider({ ...parts.provider, signingKeys, permissionNames })
     parts.onBuild(provider)
     const verifyJwt = jwtVerifier(signingKeys.map(publicPart), parts.provider.issuer)
-    return { provider, verifyJwt, version }
+    return { provider, verifyJwt, signAccessToken: await accessTokenSigner(signingKeys), version }
   }
 
   async function refresh() {
@@ -51,6 +55,7 @@ export async function keepCurrentProvider(parts: {
   return {
     provider: () => current.provider,
     verifyJwt: (jwt) => current.verifyJwt(jwt),
+    signAccessToken: (claims) => current.signAccessToken(claims),
     refresh,
     stop: () => clearInterval(timer),
   }
@@ -71,4 +76,17 @@ async function readVersion(db: Queryable): Promise<string> {
 
 function publicPart({ d, p, q, dp, dq, qi, ...jwk }: JWK): JWK {
   return jwk
+}
+
+/** The first key of the preferred algorithm is the current one. */
+async function accessTokenSigner(signingKeys: readonly JWK[]): Promise<SignAccessToken> {
+  const [alg] = signingAlgorithms
+  const jwk = signingKeys.find((key) => key.alg === alg)
+  if (!jwk?.kid) throw new Error(`no signing key for ${alg}`)
+  const { kid } = jwk
+  const key = await importJWK(jwk, alg)
+  return async (claims) => ({
+    jwt: await new SignJWT(claims).setProtectedHeader({ alg, kid, typ: 'at+jwt' }).sign(key),
+    kid,
+  })
 }

@@ -73,6 +73,18 @@ async function dropKeysThatNothingNeeds(tx: Queryable, now: Date): Promise<void>
     .deleteFrom('signingKeys')
     .where('status', '=', 'retired')
     .where('statusSince', '<', new Date(now.getTime() - (cacheSeconds + tokenSeconds) * 1000))
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('credentials')
+            .select('id')
+            .where('kind', '=', 'api_key')
+            .where('format', '=', 'jwt')
+            .where(sql`payload ->> 'kid'`, '=', sql.ref('signing_keys.kid'))
+            .where('expiresAt', '>', now),
+        ),
+      ),
+    )
     .execute()
 }
 

@@ -11,7 +11,7 @@ export const displayName = z
   .trim()
   .min(1, 'must not be empty')
   .max(200, 'must be at most 200 characters')
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
 
 /** An e-mail domain, stored in lower case. */
 export const emailDomain = z

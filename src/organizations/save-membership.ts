@@ -58,13 +58,18 @@ export async function removeMemberships(
     .execute()
   if (removed.length === 0) return
   const userIds = removed.map((membership) => membership.userId)
-  for (const table of ['oauthGrants', 'credentials'] as const) {
-    await tx
-      .updateTable(table)
-      .set({ revokedAt: new Date() })
-      .where('organizationId', '=', organizationId)
-      .where('userId', 'in', userIds)
-      .where('revokedAt', 'is', null)
-      .execute()
-  }
+  await tx
+    .updateTable('oauthGrants')
+    .set({ revokedAt: new Date() })
+    .where('organizationId', '=', organizationId)
+    .where('userId', 'in', userIds)
+    .where('revokedAt', 'is', null)
+    .execute()
+  await tx
+    .updateTable('credentials')
+    .set({ revokedAt: new Date(), revocation: 'admin' })
+    .where('organizationId', '=', organizationId)
+    .where('userId', 'in', userIds)
+    .where('revokedAt', 'is', null)
+    .execute()
 }

@@ -13,6 +13,13 @@ import {
   updateTeam,
 } from '../authorization/save-team.ts'
 import { insertClients, releaseResources, replaceClient } from '../clients/save-client.ts'
+import {
+  type ConnectionParts,
+  deleteConnections,
+  insertConnection,
+  updateConnection,
+} from '../connections/save-connection.ts'
+import type { Encryption } from '../crypto/encryption.ts'
 import type { Queryable } from '../database/database.ts'
 import { insertMemberships, removeMemberships, updateMembership } from '../organizations/save-membership.ts'
 import {
@@ -25,7 +32,7 @@ import { hashPassword } from '../passwords/password.ts'
 import { insertUsers, updateUser } from '../users/save-user.ts'
 import type { Change } from './changes.ts'
 import { prepareSetup } from './plan-setup.ts'
-import { SetupError, type SetupProblem } from './setup-error.ts'
+import { SetupError } from './setup-error.ts'
 import { parseSetupFile, type Setup } from './setup-file.ts'
 import type { PlannedUser, SetupWrites } from './setup-writes.ts'
 
@@ -38,7 +45,7 @@ const batchSize = 1_000
 /** Passwords in one go: the queue that hashing allows is shared with those who sign in meanwhile. */
 const hashesAtOnce = 8
 
-interface ApplyOptions {
+export interface ApplyOptions extends ConnectionParts {
   /** Who the audit log names, such as `setup:boot`. */
   actor: string
 }
@@ -48,16 +55,17 @@ interface ApplyOptions {
  * nothing differs and nothing is written. @returns what was changed
  * @throws SetupError when the file refers to something that doesn't exist; nothing was applied
  */
-export function applySetup(db: Queryable, setup: Setup, { actor }: ApplyOptions): Promise<Change[]> {
+export function applySetup(db: Queryable, setup: Setup, { actor, ...parts }: ApplyOptions): Promise<Change[]> {
   return db.transaction().execute(async (tx) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(lock)})`.execute(tx)
-    const { changes, events, writes } = await prepareSetup(tx, setup)
+    const { changes, events, writes } = await prepareSetup(tx, setup, parts)
     if (changes.length === 0) return changes
     await hashPasswords(writes.newUsers)
     await writeUsers(tx, writes)
     await writeOrganizations(tx, writes)
     await writeMembersAndTeams(tx, writes)
     await writeClients(tx, writes)
+    await writeConnections(tx, writes, parts.encryption)
     await inBatches(events, (batch) =>
       recordAuditEvents(
         tx,
@@ -70,18 +78,14 @@ export function applySetup(db: Queryable, setup: Setup, { actor }: ApplyOptions)
 
 /**
  * Reads a setup file and applies it. @param environment where its `…_env` names are looked up
- * @param onWarning told what the operator should know although the file was applied
  * @throws SetupError when the file cannot be read or applied
  */
 export async function applySetupFile(
   db: Queryable,
   path: string,
-  options: ApplyOptions & { environment: NodeJS.ProcessEnv; onWarning?: (warning: SetupProblem) => void },
+  { environment, ...options }: ApplyOptions & { environment: NodeJS.ProcessEnv },
 ): Promise<Change[]> {
-  const setup = await readSetupFile(path, options.environment)
-  const changes = await applySetup(db, setup, options)
-  for (const warning of setup.warnings) options.onWarning?.(warning)
-  return changes
+  return applySetup(db, await readSetupFile(path, environment), options)
 }
 
 /** @throws SetupError when the file cannot be read or its contents are not in order */
@@ -149,6 +153,13 @@ async function writeClients(tx: Queryable, writes: SetupWrites): Promise<void> {
   await releaseResources(tx, writes.releasedResources)
   for (const { clientId, ...content } of writes.changedClients) await replaceClient(tx, clientId, content)
   await inBatches(writes.newClients, (batch) => insertClients(tx, batch))
+}
+
+/** A name may move from one owner of the file to another: as a new connection, to which nobody of the old one belongs. */
+async function writeConnections(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
+  await deleteConnections(tx, writes.removedConnections)
+  for (const { edit, before } of writes.connectionEdits) await updateConnection(tx, encryption, edit, before)
+  for (const connection of writes.newConnections) await insertConnection(tx, encryption, connection)
 }
 
 function toId({ id }: { id: string }): string {

@@ -26,7 +26,7 @@ export interface SetupPlan {
 
 /** What a change is about: its kind, as audit events call it, and what a person calls it. */
 export interface Subject {
-  kind: 'permission' | 'user' | 'organization' | 'team' | 'membership' | 'client'
+  kind: 'permission' | 'user' | 'organization' | 'team' | 'membership' | 'client' | 'connection'
   name: string
   organizationId?: string | null
 }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/database.ts'
-import type { Client, Membership, Organization, Team, User } from '../database/schema.ts'
+import type { Client, Connection, Membership, Organization, Team, User } from '../database/schema.ts'
 import { emailKey } from '../users/email-address.ts'
-import type { SetupValues } from './setup-file.ts'
+import { listConnectionEntries, type SetupValues } from './setup-file.ts'
 
 export interface CurrentMember extends Membership {
   email: string
@@ -30,6 +30,18 @@ export interface CurrentSetup {
   domainOwners: Map<string, string>
   /** By client_id: those named, and those that hold a resource identifier that is named. */
   clients: Map<string, Client>
+  /** By name: those of the owners whose lists the file has, and those that hold a name of the file. */
+  connections: Map<string, CurrentConnection>
+}
+
+export interface CurrentConnection extends Connection {
+  /** Of its organization; null: it is the deployment's. */
+  organizationSlug: string | null
+}
+
+/** @param organizationId null: the deployment's */
+export function connectionsOf(current: CurrentSetup, organizationId: string | null): CurrentConnection[] {
+  return [...current.connections.values()].filter((connection) => connection.organizationId === organizationId)
 }
 
 /** Reads it in a dozen statements, however long the file is. */
@@ -53,6 +65,11 @@ export async function readCurrentSetup(db: Queryable, values: SetupValues): Prom
       db,
       clients.map((entry) => entry.client_id),
       clients.flatMap((entry) => entry.resource ?? []),
+    ),
+    connections: await readConnections(
+      db,
+      slugs,
+      listConnectionEntries(values).map(({ entry }) => entry.name),
     ),
   }
 }
@@ -152,4 +169,21 @@ async function readClients(db: Queryable, clientIds: string[], resources: string
     .where(sql<boolean>`client_id = any(${clientIds}::text[]) or resource = any(${resources}::text[])`)
     .execute()
   return new Map(rows.map((row) => [row.clientId, row]))
+}
+
+/** The deployment's are always among them: there are few. */
+async function readConnections(
+  db: Queryable,
+  slugs: string[],
+  names: string[],
+): Promise<Map<string, CurrentConnection>> {
+  const rows = await db
+    .selectFrom('connections as c')
+    .leftJoin('organizations as o', 'o.id', 'c.organizationId')
+    .selectAll('c')
+    .select('o.slug as organizationSlug')
+    .where(sql<boolean>`c.organization_id is null or o.slug = any(${slugs}::text[]) or c.name = any(${names}::text[])`)
+    .orderBy('c.name')
+    .execute()
+  return new Map(rows.map((row) => [row.name, row]))
 }

@@ -1,17 +1,25 @@
 import { isInCatalogue } from '../authorization/grants.ts'
+import { isTrustworthyIssuer, untrustworthyIssuer } from '../connections/connection.ts'
 import { emailKey } from '../users/email-address.ts'
 import type { CurrentSetup } from './current-setup.ts'
 import type { Path } from './setup-document.ts'
 import type { SetupProblem } from './setup-error.ts'
-import type { OrganizationEntry, Setup } from './setup-file.ts'
+import { listConnectionEntries, type OrganizationEntry, type Setup } from './setup-file.ts'
 
 /** Scopes of OpenID Connect that every client may name in its `scope`, beside the catalogue's permissions. */
 const protocolScopes = ['openid', 'profile', 'email', 'offline_access']
 
 type Report = (path: Path, message: string) => void
 
-/** Everything the file refers to and neither it nor the database has, and names that somebody else holds. */
-export function danglingReferences({ values, problemAt }: Setup, current: CurrentSetup): SetupProblem[] {
+/**
+ * Everything the file refers to and neither it nor the database has, names that somebody else holds, and issuers that
+ * this deployment doesn't trust.
+ */
+export function danglingReferences(
+  { values, problemAt }: Setup,
+  current: CurrentSetup,
+  outboundAllowedHosts: readonly string[],
+): SetupProblem[] {
   const problems: SetupProblem[] = []
   const report: Report = (path, message) => problems.push(problemAt(path, message))
   const catalogue = new Set([...current.permissions.keys(), ...(values.permissions ?? []).map((entry) => entry.name)])
@@ -38,6 +46,7 @@ export function danglingReferences({ values, problemAt }: Setup, current: Curren
     checkDomains(entry, values.organizations ?? [], current, path, report)
   }
   checkClients(values, current, catalogue, checkGrants, report)
+  checkConnections(values, current, outboundAllowedHosts, report)
   return problems
 }
 
@@ -77,6 +86,26 @@ function checkDomains(
     if (owner === undefined || owner === entry.slug) continue
     const givesItUp = organizations.some((other) => other.slug === owner && other.domains)
     if (!givesItUp) report([...path, 'domains', index], `belongs to organization ${owner}`)
+  }
+}
+
+function checkConnections(
+  values: Setup['values'],
+  current: CurrentSetup,
+  outboundAllowedHosts: readonly string[],
+  report: Report,
+): void {
+  for (const { entry, path, organization } of listConnectionEntries(values)) {
+    if (entry.issuer && !isTrustworthyIssuer(entry.issuer, outboundAllowedHosts)) {
+      report([...path, 'issuer'], untrustworthyIssuer)
+    }
+    const holder = current.connections.get(entry.name)
+    if (!holder || holder.organizationSlug === (organization?.slug ?? null)) continue
+    const slug = holder.organizationSlug
+    const owner = slug === null ? values : values.organizations?.find((other) => other.slug === slug)
+    // Its list doesn't name it: no name is in the file twice.
+    const givesItUp = owner?.connections !== undefined
+    if (!givesItUp) report([...path, 'name'], `belongs to ${slug === null ? 'the deployment' : `organization ${slug}`}`)
   }
 }
 

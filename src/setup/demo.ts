@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { customAlphabet } from 'nanoid'
+import type { Encryption } from '../crypto/encryption.ts'
 import type { Queryable } from '../database/database.ts'
-import { applySetup } from './apply-setup.ts'
+import { type ApplyOptions, applySetup } from './apply-setup.ts'
 import { parseSetupFile, type Setup } from './setup-file.ts'
 
 /** Somebody to sign in as; the password is known at this moment only. */
@@ -18,6 +19,7 @@ interface DemoOptions {
   issuer: string
   /** The secret of a demo client, the same at every start: the server's own demo pages use it too. */
   secretFor: (clientId: string) => string
+  encryption: Encryption
 }
 
 const actor = 'setup:demo'
@@ -47,11 +49,12 @@ const passwordGroup = customAlphabet('abcdefghjkmnpqrstuvwxyz23456789', 4)
 export async function loadDemo(db: Queryable, options: DemoOptions): Promise<DemoAccount[]> {
   const passwords = new Map(people.map(({ variable }) => [variable, newPassword()]))
   const setup = await readDemo(options, passwords)
+  const applyOptions = { actor, encryption: options.encryption, outboundAllowedHosts: [] }
   if (await hasOrganization(db)) {
-    await followIssuer(db, setup)
+    await followIssuer(db, setup, applyOptions)
     return []
   }
-  await applySetup(db, setup, { actor })
+  await applySetup(db, setup, applyOptions)
   const names = new Map(setup.values.users?.map((user) => [user.email, user.name]))
   return people.map(({ email, variable, note }) => ({
     email,
@@ -71,11 +74,11 @@ async function readDemo({ issuer, secretFor }: DemoOptions, passwords: ReadonlyM
 }
 
 /** Another port is another redirect URI. A demo client that somebody removed stays removed. */
-async function followIssuer(db: Queryable, setup: Setup): Promise<void> {
+async function followIssuer(db: Queryable, setup: Setup, options: ApplyOptions): Promise<void> {
   const entry = setup.values.clients?.find((client) => client.client_id === 'demo')
   const client = await db.selectFrom('clients').select('metadata').where('clientId', '=', 'demo').executeTakeFirst()
   if (!entry || !client || String(client.metadata.redirect_uris) === String(entry.redirect_uris)) return
-  await applySetup(db, { ...setup, values: { clients: [entry] } }, { actor })
+  await applySetup(db, { ...setup, values: { clients: [entry] } }, options)
 }
 
 async function hasOrganization(db: Queryable): Promise<boolean> {

@@ -1,9 +1,11 @@
 import { canonicalGrants, type Grants } from '../authorization/grants.ts'
+import type { Encryption } from '../crypto/encryption.ts'
 import { newId } from '../crypto/ids.ts'
 import type { Team } from '../database/schema.ts'
 import { emailKey } from '../users/email-address.ts'
 import { changesOf, noteChange, type SetupPlan } from './changes.ts'
-import type { CurrentMember, CurrentOrganization, CurrentSetup } from './current-setup.ts'
+import { type CurrentMember, type CurrentOrganization, type CurrentSetup, connectionsOf } from './current-setup.ts'
+import { planConnections } from './plan-connections.ts'
 import type { MemberEntry, OrganizationEntry, SetupValues, TeamEntry } from './setup-file.ts'
 
 /** One organization while it is planned. */
@@ -19,7 +21,7 @@ export function planOrganizations(
   plan: SetupPlan,
   values: SetupValues,
   current: CurrentSetup,
-  userIds: ReadonlyMap<string, string>,
+  { userIds, encryption }: { userIds: ReadonlyMap<string, string>; encryption: Encryption },
 ): Map<string, string> {
   const ids = new Map([...current.organizations].map(([slug, organization]) => [slug, organization.id]))
   for (const entry of values.organizations ?? []) {
@@ -29,6 +31,12 @@ export function planOrganizations(
     planOrganization(scene, entry)
     const teams = planTeams(scene, entry.teams)
     if (entry.members) planMembers(scene, entry.members, teams, userIds)
+    if (entry.connections) {
+      const known = [...(scene.current?.teams.values() ?? []), ...teams.values()]
+      const teamNames = new Map(known.map((team) => [team.id, team.name]))
+      const connections = scene.current ? connectionsOf(current, id) : []
+      planConnections({ plan, encryption, organization: scene, connections, teams, teamNames }, entry.connections)
+    }
   }
   return ids
 }

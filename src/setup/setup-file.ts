@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { dataScope, grantedPermission, permissionName } from '../authorization/grants.ts'
 import { type ClientRegistration, clientProblems, clientSecret, clientShape } from '../clients/client.ts'
+import { connectionProblems, connectionShape, upstreamSecret } from '../connections/connection.ts'
 import { accentColor, displayName, emailDomain, logoUrl, organizationSlug } from '../organizations/organization.ts'
 import { isPasswordHash, passwordLength } from '../passwords/password.ts'
 import { emailAddress, emailKey } from '../users/email-address.ts'
@@ -70,25 +71,19 @@ const member = z.strictObject({
   active: z.boolean().optional(),
 })
 
-/** Checked here, applied by a later version: see `connectionWarnings`. */
-const connection = z
+const connectionEntry = z
   .strictObject({
-    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits or hyphens'),
-    type: z.enum(['oidc', 'google', 'github']),
-    issuer: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
-    client_id: z.string().min(1, 'must not be empty'),
-    client_secret: z.string().min(1, 'must not be empty').optional(),
+    ...connectionShape,
+    client_secret: upstreamSecret.optional(),
     client_secret_env: environmentName.optional(),
-    jit: z.boolean().optional(),
-    default_teams: z.array(displayName).optional(),
-    group_claim: z.string().min(1, 'must not be empty').optional(),
-    group_teams: z.record(z.string(), displayName).optional(),
-    required: z.boolean().optional(),
   })
   .superRefine(refuseTwoSecrets)
-  .superRefine((entry, context) => {
-    if (entry.type === 'oidc' && !entry.issuer) {
-      context.addIssue({ code: 'custom', path: ['issuer'], message: 'is required for type oidc' })
+
+const connectionOf = (owner: { hasOrganization: boolean }) =>
+  connectionEntry.superRefine((entry, context) => {
+    const hasSecret = entry.client_secret !== undefined || entry.client_secret_env !== undefined
+    for (const { path, message } of connectionProblems(entry, { ...owner, hasSecret })) {
+      context.addIssue({ code: 'custom', path, message })
     }
   })
 
@@ -100,7 +95,7 @@ const organization = z.strictObject({
   domains: z.array(emailDomain).optional(),
   teams: z.array(team).optional(),
   members: z.array(member).optional(),
-  connections: z.array(connection).optional(),
+  connections: z.array(connectionOf({ hasOrganization: true })).optional(),
 })
 
 /** design.md §3: the whole file. Absent and empty are not the same: an empty list empties what it names. */
@@ -110,7 +105,7 @@ const setupFile = z.strictObject({
   clients: z.array(client).optional(),
   users: z.array(user).optional(),
   organizations: z.array(organization).optional(),
-  connections: z.array(connection).optional(),
+  connections: z.array(connectionOf({ hasOrganization: false })).optional(),
 })
 
 export type SetupValues = z.infer<typeof setupFile>
@@ -119,13 +114,12 @@ export type UserEntry = NonNullable<SetupValues['users']>[number]
 export type OrganizationEntry = NonNullable<SetupValues['organizations']>[number]
 export type TeamEntry = z.infer<typeof team>
 export type MemberEntry = z.infer<typeof member>
+export type ConnectionEntry = z.infer<typeof connectionEntry>
 
 /** A file whose own contents are in order; what it refers to is looked up when it is planned. */
 export interface Setup {
   /** Secrets named by `…_env` stand in their places. */
   values: SetupValues
-  /** What the operator should know although the file is applied. */
-  warnings: SetupProblem[]
   problemAt: SetupDocument['problemAt']
 }
 
@@ -143,7 +137,26 @@ export function parseSetupFile(text: string, fileName: string, environment: Node
     ...resolveEnvironment(parsed.data, document, environment),
   ]
   if (problems.length > 0) throw new SetupError(problems)
-  return { values: parsed.data, warnings: connectionWarnings(parsed.data, document), problemAt: document.problemAt }
+  return { values: parsed.data, problemAt: document.problemAt }
+}
+
+/** Every connection of the file with its place and, if it has one, its organization. */
+export function listConnectionEntries(values: SetupValues) {
+  const ofOrganizations = (values.organizations ?? []).flatMap((organization, index) =>
+    (organization.connections ?? []).map((entry, position): PlacedConnection => {
+      return { entry, path: ['organizations', index, 'connections', position], organization }
+    }),
+  )
+  const ofDeployment = (values.connections ?? []).map((entry, index): PlacedConnection => {
+    return { entry, path: ['connections', index], organization: undefined }
+  })
+  return [...ofOrganizations, ...ofDeployment]
+}
+
+interface PlacedConnection {
+  entry: ConnectionEntry
+  path: Path
+  organization: OrganizationEntry | undefined
 }
 
 function checkClient(entry: z.infer<z.ZodObject<typeof clientEntryShape>>, context: z.RefinementCtx): void {
@@ -240,12 +253,8 @@ function repeatedEntries(values: SetupValues, document: SetupDocument): SetupPro
     for (const [position, { email }] of (entry.members ?? []).entries()) {
       members(emailKey(email), at('members', position, 'email'))
     }
-    for (const [position, { name }] of (entry.connections ?? []).entries()) {
-      connections(name, at('connections', position, 'name'))
-    }
   }
-  for (const [index, { name }] of (values.connections ?? []).entries())
-    connections(name, ['connections', index, 'name'])
+  for (const { entry, path } of listConnectionEntries(values)) connections(entry.name, [...path, 'name'])
   return problems
 }
 
@@ -281,18 +290,13 @@ function resolveEnvironment(
       entry.client_secret = look(entry.client_secret_env, clientSecret, [list, index, 'client_secret_env'])
     }
   }
+  for (const { entry, path } of listConnectionEntries(values)) {
+    if (entry.client_secret_env === undefined) continue
+    entry.client_secret = look(entry.client_secret_env, upstreamSecret, [...path, 'client_secret_env'])
+  }
   for (const [index, entry] of (values.users ?? []).entries()) {
     if (entry.password_env === undefined) continue
     entry.password = look(entry.password_env, password, ['users', index, 'password_env'])
   }
   return problems
-}
-
-/** This version has no connections yet; a file written for the next one is applied without them, and says so. */
-function connectionWarnings(values: SetupValues, document: SetupDocument): SetupProblem[] {
-  const paths: Path[] = (values.organizations ?? []).flatMap((entry, index) =>
-    entry.connections?.length ? [['organizations', index, 'connections']] : [],
-  )
-  if (values.connections?.length) paths.push(['connections'])
-  return paths.map((path) => document.problemAt(path, 'connections are not applied by this version'))
 }

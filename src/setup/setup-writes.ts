@@ -1,6 +1,8 @@
 import type { Grants } from '../authorization/grants.ts'
 import type { NewTeam, TeamEdit, TeamPlace } from '../authorization/save-team.ts'
 import type { NewClient } from '../clients/save-client.ts'
+import type { ConnectionEdit, NewConnection } from '../connections/save-connection.ts'
+import type { Connection } from '../database/schema.ts'
 import type { MembershipEdit, NewMembership } from '../organizations/save-membership.ts'
 import type { NewOrganization, OrganizationEdit } from '../organizations/save-organization.ts'
 import type { NewUser, UserEdit } from '../users/save-user.ts'
@@ -36,6 +38,10 @@ export interface SetupWrites {
   changedClients: NewClient[]
   /** Clients whose resource identifier changes. */
   releasedResources: string[]
+  /** Ids. */
+  removedConnections: string[]
+  connectionEdits: { edit: ConnectionEdit; before: Connection }[]
+  newConnections: NewConnection[]
 }
 
 export function noWrites(): SetupWrites {
@@ -58,5 +64,8 @@ export function noWrites(): SetupWrites {
     newClients: [],
     changedClients: [],
     releasedResources: [],
+    removedConnections: [],
+    connectionEdits: [],
+    newConnections: [],
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encryptionWith } from '../../src/crypto/encryption.ts'
 import { openDatabase } from '../../src/database/database.ts'
 import { applySetup } from '../../src/setup/apply-setup.ts'
 import { parseSetupFile } from '../../src/setup/setup-file.ts'
@@ -28,7 +29,9 @@ describe.each(availableDatabases())('a change of rights is in the very next answ
     }
     const { databaseUrl, dataDir } = gatehouse.config
     const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
-    apply = (text) => applySetup(database.db, parseSetupFile(text, 'change.yaml'), { actor: 'setup:apply' })
+    const encryption = encryptionWith(gatehouse.config.encryptionKeys)
+    const options = { actor: 'setup:apply', encryption, outboundAllowedHosts: [] }
+    apply = (text) => applySetup(database.db, parseSetupFile(text, 'change.yaml'), options)
     const other = await startAnotherNode(gatehouse)
     ports.push(other.port)
     stop = async () => {

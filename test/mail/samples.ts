@@ -22,6 +22,7 @@ export const samples: { [T in MailTemplate]: MailLocals<T> } = {
   'password-changed': { changedAt: at },
   'api-key-created-for-you': { ...key, createdBy: 'Grace Hopper', expiresAt: at },
   'api-key-revoked': { ...key, revokedBy: 'Grace Hopper' },
+  'api-key-leaked': key,
   'api-key-expiring': { ...key, expiresAt: at },
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encryptionWith } from '../../src/crypto/encryption.ts'
 import { newId } from '../../src/crypto/ids.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import type { Queryable } from '../../src/database/database.ts'
@@ -13,7 +14,9 @@ import { parseSetupFile } from '../../src/setup/setup-file.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase, postgresAvailable } from '../support/databases.ts'
 
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml')
-const apply = (db: Queryable, text: string, actor = 'setup:apply') => applySetup(db, setupOf(text), { actor })
+const parts = { encryption: encryptionWith([randomBytes(32)]), outboundAllowedHosts: ['idp.test:8080'] }
+const apply = (db: Queryable, text: string, actor = 'setup:apply') =>
+  applySetup(db, setupOf(text), { actor, ...parts })
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 
 /** A company with everything a file may hold, under names of its own: no test depends on another. */
@@ -65,7 +68,7 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
     const own = await openTestDatabase(kind)
     const text = companyNamed('acme')
     const empty = await contents(own.db)
-    const planned = await planSetup(own.db, setupOf(text))
+    const planned = await planSetup(own.db, setupOf(text), parts)
     expect(await contents(own.db)).toEqual(empty)
 
     const applied = await apply(own.db, text)
@@ -87,7 +90,7 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
     ])
 
     const before = await contents(own.db)
-    expect(await planSetup(own.db, setupOf(text))).toEqual([])
+    expect(await planSetup(own.db, setupOf(text), parts)).toEqual([])
     expect(await apply(own.db, text)).toEqual([])
     expect(await contents(own.db)).toEqual(before)
     await own.close()
@@ -449,8 +452,8 @@ resource_servers:
       ],
       [
         'a team of a connection',
-        'organizations:\n  - slug: acme\n    connections: [{ name: x, type: github, client_id: a, group_teams: { sre: nobody } }]',
-        '3:78 organizations[0].connections[0].group_teams.sre: organization acme has no team',
+        'organizations:\n  - slug: acme\n    connections: [{ name: x, type: google, client_id: a, client_secret: s, group_claim: hd, group_teams: { sre: nobody } }]',
+        '3:113 organizations[0].connections[0].group_teams.sre: organization acme has no team',
       ],
       [
         'a user',
@@ -466,7 +469,7 @@ resource_servers:
       const before = await contents(db)
       const withMore = `${text}\nusers: [{ email: new@acme.test }]\npermissions: [{ name: new:one }]\n`
       await expect(apply(db, withMore)).rejects.toThrow(`gatehouse.yaml:${message}`)
-      await expect(planSetup(db, setupOf(withMore))).rejects.toThrow(`gatehouse.yaml:${message}`)
+      await expect(planSetup(db, setupOf(withMore), parts)).rejects.toThrow(`gatehouse.yaml:${message}`)
       expect(await contents(db)).toEqual(before)
     })
   })

@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encryptionWith } from '../../src/crypto/encryption.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { verifyPassword } from '../../src/passwords/password.ts'
 import { type DemoAccount, loadDemo } from '../../src/setup/demo.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '../support/databases.ts'
 
 const issuer = 'http://localhost:3000'
+const encryption = encryptionWith([randomBytes(32)])
 const secretFor = (clientId: string) => `secret of ${clientId}`
 
 describe.each(availableDatabases())('the demo on %s', (kind) => {
@@ -12,7 +15,7 @@ describe.each(availableDatabases())('the demo on %s', (kind) => {
   let accounts: DemoAccount[]
   beforeAll(async () => {
     store = await openTestDatabase(kind)
-    accounts = await loadDemo(store.db, { issuer, secretFor })
+    accounts = await loadDemo(store.db, { issuer, secretFor, encryption })
   })
   afterAll(() => store.close())
 
@@ -53,10 +56,10 @@ describe.each(availableDatabases())('the demo on %s', (kind) => {
   })
 
   test('is loaded once, and only its relying party follows the server to another address', async () => {
-    expect(await loadDemo(store.db, { issuer, secretFor })).toEqual([])
+    expect(await loadDemo(store.db, { issuer, secretFor, encryption })).toEqual([])
     const log = () => store.db.selectFrom('auditLog').select('subject').orderBy('id').execute()
     const before = (await log()).length
-    expect(await loadDemo(store.db, { issuer: 'http://localhost:4000', secretFor })).toEqual([])
+    expect(await loadDemo(store.db, { issuer: 'http://localhost:4000', secretFor, encryption })).toEqual([])
     expect((await log()).slice(before)).toEqual([{ subject: 'client demo' }])
     const demo = await store.db.selectFrom('clients').selectAll().where('clientId', '=', 'demo').executeTakeFirst()
     expect(demo?.metadata.redirect_uris).toEqual(['http://localhost:4000/demo/callback'])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeProblem, SetupError } from '../../src/setup/setup-error.ts'
+import { SetupError } from '../../src/setup/setup-error.ts'
 import { parseSetupFile } from '../../src/setup/setup-file.ts'
 
 /** The lines in which a file is refused. */
@@ -63,13 +63,10 @@ connections:
   - { name: github, type: github, client_id: a, client_secret: b }
 `
 
-test('the whole sample of the documentation is accepted, with a word about connections', () => {
+test('the whole sample of the documentation is accepted', () => {
   const setup = parseSetupFile(sample, 'gatehouse.yaml')
   expect(setup.values.organizations?.[0]?.members?.[0]?.teams).toEqual(['readers', 'writers'])
-  expect(setup.warnings.map(describeProblem)).toEqual([
-    'gatehouse.yaml:43:7 organizations[0].connections: connections are not applied by this version',
-    'gatehouse.yaml:46:3 connections: connections are not applied by this version',
-  ])
+  expect(setup.values.organizations?.[0]?.connections?.[0]?.group_teams).toEqual({ sre: 'writers' })
 })
 
 test('an empty file, or only comments, names nothing', () => {
@@ -214,7 +211,52 @@ describe('values are refused where they stand', () => {
     [
       'OpenID Connect without issuer',
       'connections:\n  - { name: x, type: oidc, client_id: a }',
-      '2:5 connections[0].issuer: is required',
+      '2:5 connections[0].issuer: is required for type oidc',
+    ],
+    [
+      'an issuer of a provider that has its own',
+      'connections:\n  - { name: x, type: google, client_id: a, client_secret: b, issuer: https://idp.test }',
+      '2:70 connections[0].issuer: is for type oidc; type google knows its own',
+    ],
+    [
+      'an issuer with a query',
+      'connections:\n  - { name: x, type: oidc, client_id: a, issuer: "https://idp.test/?a=b" }',
+      '2:50 connections[0].issuer: must be without user, query and fragment',
+    ],
+    [
+      'GitHub without a secret',
+      'connections:\n  - { name: x, type: github, client_id: a }',
+      '2:5 connections[0].client_secret: is required for type github',
+    ],
+    [
+      'groups of GitHub',
+      'organizations:\n  - slug: acme\n    connections:\n      - { name: x, type: github, client_id: a, client_secret: b, group_claim: orgs }',
+      '4:79 organizations[0].connections[0].group_claim: groups are for type oidc and google',
+    ],
+    [
+      'groups of no claim',
+      'organizations:\n  - slug: acme\n    connections:\n      - { name: x, type: oidc, issuer: https://idp.test, client_id: a, group_teams: { sre: t } }',
+      '4:9 organizations[0].connections[0].group_claim: is required with group_teams',
+    ],
+    [
+      'a required connection for the whole deployment',
+      'connections:\n  - { name: x, type: github, client_id: a, client_secret: b, required: true }',
+      "2:72 connections[0].required: is for an organization's connection",
+    ],
+    [
+      'a team of the whole deployment',
+      'connections:\n  - { name: x, type: github, client_id: a, client_secret: b, default_teams: [t] }',
+      "2:77 connections[0].default_teams: is for an organization's connection",
+    ],
+    [
+      'two secrets of a connection',
+      'connections:\n  - { name: x, type: github, client_id: a, client_secret: hunter2, client_secret_env: SECRET }',
+      '2:87 connections[0].client_secret_env: client_secret and client_secret_env exclude each other',
+    ],
+    [
+      'a name that is no part of a URL',
+      'connections:\n  - { name: Acme/Okta, type: github, client_id: a, client_secret: b }',
+      '2:13 connections[0].name: must be 1 to 63 lower-case letters',
     ],
     [
       'the prototype',
@@ -259,7 +301,7 @@ describe('what is in the file twice is refused', () => {
     ],
     [
       'connection',
-      'connections:\n  - { name: x, type: github, client_id: a }\n  - { name: x, type: google, client_id: a }',
+      'connections:\n  - { name: x, type: github, client_id: a, client_secret: b }\n  - { name: x, type: google, client_id: a, client_secret: b }',
       '3:13 connections[1].name',
     ],
   ])('%s', (_name, text, message) => {
@@ -273,9 +315,16 @@ resource_servers:
   - { client_id: api, client_secret_env: API_SECRET }
 users:
   - { email: ada@acme.test, password_env: ADA_PASSWORD }
+connections:
+  - { name: github, type: github, client_id: a, client_secret_env: GITHUB_SECRET }
 `
   test('are taken', () => {
-    const setup = parseSetupFile(text, 'x.yaml', { API_SECRET: 'secret-of-api', ADA_PASSWORD: 'password-of-ada' })
+    const setup = parseSetupFile(text, 'x.yaml', {
+      API_SECRET: 'secret-of-api',
+      ADA_PASSWORD: 'password-of-ada',
+      GITHUB_SECRET: 'secret-of-github',
+    })
+    expect(setup.values.connections?.[0]?.client_secret).toBe('secret-of-github')
     expect(setup.values.resource_servers?.[0]?.client_secret).toBe('secret-of-api')
     expect(setup.values.users?.[0]?.password).toBe('password-of-ada')
   })
@@ -284,17 +333,18 @@ users:
     expect(refusal(text, { ADA_PASSWORD: '' })).toEqual([
       'gatehouse.yaml:3:42 resource_servers[0].client_secret_env: the environment variable API_SECRET is not set',
       'gatehouse.yaml:5:43 users[0].password_env: the environment variable ADA_PASSWORD is not set',
+      'gatehouse.yaml:7:68 connections[0].client_secret_env: the environment variable GITHUB_SECRET is not set',
     ])
   })
 
   test('obey the same rules, and are not quoted', () => {
-    expect(refusal(text, { API_SECRET: 'hunter2', ADA_PASSWORD: 'hunter2' })).toEqual([
+    expect(refusal(text, { API_SECRET: 'hunter2', ADA_PASSWORD: 'hunter2', GITHUB_SECRET: 'x' })).toEqual([
       expect.stringContaining(
         '3:42 resource_servers[0].client_secret_env: the environment variable API_SECRET must be at least 8',
       ),
       expect.stringContaining('5:43 users[0].password_env: the environment variable ADA_PASSWORD must be at least 8'),
     ])
-    expect(refusal(text, { API_SECRET: 'hunter2', ADA_PASSWORD: 'hunter2' }).join()).not.toContain('hunter2')
+    expect(refusal(text, { API_SECRET: 'hunter2', ADA_PASSWORD: 'hunter2', GITHUB_SECRET: 'x' }).join()).not.toContain('hunter2')
   })
 })
 

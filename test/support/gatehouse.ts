@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import type { Config } from '../../src/config.ts'
+import { encryptionWith } from '../../src/crypto/encryption.ts'
 import { startServer } from '../../src/server.ts'
 import { applySetup } from '../../src/setup/apply-setup.ts'
 import { parseSetupFile } from '../../src/setup/setup-file.ts'
@@ -90,7 +91,11 @@ export async function startGatehouse(
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) })
   const server = await startServer(config, { log, environment: {} })
   const apply = (text: string) =>
-    applySetup(server.database.db, parseSetupFile(text, 'test.yaml'), { actor: 'setup:test' })
+    applySetup(server.database.db, parseSetupFile(text, 'test.yaml'), {
+      actor: 'setup:test',
+      encryption: encryptionWith(config.encryptionKeys),
+      outboundAllowedHosts: config.outboundAllowedHosts,
+    })
   await apply(options.setup ?? setup)
   return {
     url: server.url,

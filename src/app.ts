@@ -5,7 +5,9 @@ import { accountPages } from './account/account-pages.ts'
 import { signedInUsers } from './account/signed-in-user.ts'
 import { adminPages } from './admin/admin-pages.ts'
 import { apiKeyApi } from './api-keys/api-key-api.ts'
+import { authenticationLogApi } from './authentication-log/authentication-log-api.ts'
 import type { Config } from './config.ts'
+import { connectionApi } from './connections/connection-api.ts'
 import type { CallerAuthentication } from './credentials/authenticate-caller.ts'
 import { callerRequirement } from './credentials/authenticated-caller.ts'
 import type { ReferenceTo } from './credentials/credential.ts'
@@ -24,6 +26,7 @@ import type { Csrf } from './http/csrf.ts'
 import { healthPages, type Readiness } from './http/health-pages.ts'
 import { hostGuard } from './http/host-guard.ts'
 import { openApi } from './http/openapi.ts'
+import type { Fetch } from './http/outbound-fetch.ts'
 import type { CreateRateLimit } from './http/rate-limit.ts'
 import type { Render } from './http/render.ts'
 import { requestLog } from './http/request-log.ts'
@@ -37,8 +40,10 @@ import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerRoutes } from './oidc/provider-routes.ts'
 import { discoverApi } from './organizations/discover-api.ts'
 import type { DiscoverOrganizations } from './organizations/discover-organizations.ts'
+import { domainApi } from './organizations/domain-api.ts'
 import { invitationPages } from './organizations/invitation-pages.ts'
 import { organizationPages } from './organizations/organization-pages.ts'
+import type { ResolveTxt } from './organizations/verify-domain.ts'
 import type { AuthenticateWithPassword } from './passwords/authenticate-with-password.ts'
 import { directAuthenticationApi } from './passwords/direct-authentication-api.ts'
 import { accountLifePages } from './users/account-life-pages.ts'
@@ -51,6 +56,9 @@ export interface AppParts {
   db: Queryable
   database: RequestDatabase
   encryption: Encryption
+  outboundFetch: Fetch
+  outboundAllowedHosts: readonly string[]
+  resolveTxt: ResolveTxt
   current: CurrentProvider
   resolve: ResolveCredential
   referenceTo: ReferenceTo
@@ -91,6 +99,9 @@ export function createListener(parts: AppParts) {
     ...directAuthenticationApi(parts),
     ...meApi(parts),
     ...discoverApi(parts),
+    ...connectionApi(parts),
+    ...domainApi(parts),
+    ...authenticationLogApi(parts),
     ...apiKeyApi({ ...parts, signAccessToken: parts.current.signAccessToken }),
   ]
 
@@ -99,7 +110,10 @@ export function createListener(parts: AppParts) {
   const app = new Koa()
   app.keys = parts.cookieKeys
   app.silent = true
-  app.on('error', (error) => log.error({ err: error }, 'answer failed'))
+  app.on('error', (error) => {
+    // Whoever asked is gone: nobody misses the rest of the answer.
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error({ err: error }, 'answer failed')
+  })
   fixOrigin(app, issuer)
   installInteractionCookies(app, issuer)
 
@@ -113,8 +127,8 @@ export function createListener(parts: AppParts) {
   app.use(openApi({ issuer, routes: [...api, verifyRoute] }))
   app.use(interactionPages({ ...parts, provider }))
   app.use(organizationPages({ ...parts, provider }))
-  app.use(accountPages({ ...parts, provider }))
-  app.use(adminPages({ ...parts, provider }))
+  app.use(accountPages({ ...parts, provider, signAccessToken: parts.current.signAccessToken }))
+  app.use(adminPages({ ...parts, provider, signAccessToken: parts.current.signAccessToken }))
   app.use(accountLifePages({ ...parts, requireSignedInUser: signedInUsers({ ...parts, provider }) }))
   app.use(invitationPages({ ...parts, provider }))
   if (parts.demo) app.use(parts.demo.middleware)

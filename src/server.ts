@@ -8,6 +8,7 @@ import { redisProtocolState } from '../adapters/redis-protocol-state.ts'
 import { sweepExpired } from '../adapters/sweep.ts'
 import { remindOfExpiringApiKeys } from './api-keys/remind-of-expiring-api-keys.ts'
 import { createListener } from './app.ts'
+import { countUses } from './authentication-log/count-uses.ts'
 import { maintainPartitions } from './authentication-log/partitions.ts'
 import { saveBuiltInClient } from './clients/built-in-client.ts'
 import type { Config } from './config.ts'
@@ -33,6 +34,7 @@ import { keepCurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerPages } from './oidc/provider-pages.ts'
 import { organizationDiscovery } from './organizations/discover-organizations.ts'
+import { dnsTxtResolver, type ResolveTxt } from './organizations/verify-domain.ts'
 import { passwordAuthentication } from './passwords/authenticate-with-password.ts'
 import { connectRedis, type RedisClient } from './redis/redis.ts'
 import { applySetupFile } from './setup/apply-setup.ts'
@@ -54,10 +56,15 @@ const sweepEveryMs = 60_000
 /**
  * The composition root: every part is made here and handed to those that need it.
  * @param options.environment where the setup file's `…_env` names are looked up
+ * @param options.resolveTxt by which domains are verified; this machine's name servers where it isn't given
  */
 export async function startServer(
   config: Config,
-  { log, environment }: { log: Logger; environment: NodeJS.ProcessEnv },
+  {
+    log,
+    environment,
+    resolveTxt = dnsTxtResolver(),
+  }: { log: Logger; environment: NodeJS.ProcessEnv; resolveTxt?: ResolveTxt },
 ): Promise<RunningServer> {
   const { issuer } = config
   const onError = (error: unknown) => log.error({ err: error }, 'background work failed')
@@ -104,9 +111,7 @@ export async function startServer(
     onError,
   })
   const referenceTo = credentialReferences({ verifyJwt: current.verifyJwt, apiKeyPrefix: config.apiKeyPrefix })
-  const demo = config.demo
-    ? await startDemo({ db: store.db, issuer, render, csrf, encryption })
-    : undefined
+  const demo = config.demo ? await startDemo({ db: store.db, issuer, render, csrf, encryption }) : undefined
 
   const createRateLimit = rateLimits({ pool: store.pool, redis })
   const outbox = createMailOutbox({ encryption, log })
@@ -118,6 +123,9 @@ export async function startServer(
     db: store.db,
     database,
     encryption,
+    outboundFetch,
+    outboundAllowedHosts,
+    resolveTxt,
     current,
     resolve,
     referenceTo,
@@ -215,6 +223,7 @@ function sweepNowAndThen({
   async function sweep() {
     try {
       await sweepExpired(store.db)
+      await countUses(store.db)
       await remindOfExpiringApiKeys({ db: store.db, outbox })
       if (Date.now() - lastMaintenance > 3_600_000) {
         await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })

@@ -46,9 +46,15 @@ const adminFamily: Family = {
 
 /**
  * Renders a page in the frame of its family: the organization with its switch, the sidebar, the avatar menu.
+ * @param view of the family's folder; `folder/view` for one that families share
  * @param locals.at path of the sidebar's entry that the page belongs to
+ * @param locals.formTargets where forms of the page may end up besides ourselves
  */
-export type Show = (view: string, locals: Record<string, unknown> & { at: string }, status?: number) => Promise<void>
+export type Show = (
+  view: string,
+  locals: Record<string, unknown> & { at: string; formTargets?: readonly string[] },
+  status?: number,
+) => Promise<void>
 
 interface FrameParts {
   db: Queryable
@@ -67,7 +73,7 @@ export const adminFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: Signed
   frameOf(adminFamily, parts, ctx, signedIn)
 
 function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show {
-  return async (view, { at, ...locals }, status = 200) => {
+  return async (view, { at, formTargets = [], ...locals }, status = 200) => {
     const { user, organization } = signedIn
     const [organizations, { isAdmin }] = await Promise.all([
       listOrganizationsOfUser(db, user.id),
@@ -87,7 +93,9 @@ function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, s
         .slice(0, mostInSwitch)
         .map((other) => ({ slug: other.slug, name: other.name, brand: brandOf(other) })),
     }
-    await render(ctx, `${family.folder}/${view}`, { ...locals, frame, brand: brandOf(organization) }, { status })
+    const path = view.includes('/') ? view : `${family.folder}/${view}`
+    const formAction = [...signedIn.signOutTargets, ...formTargets]
+    await render(ctx, path, { ...locals, frame, brand: brandOf(organization) }, { status, formAction })
   }
 }
 

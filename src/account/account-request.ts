@@ -7,6 +7,7 @@ import type { Form } from '../http/read-form.ts'
 import type { Render } from '../http/render.ts'
 import type { KnownBrowser } from '../interaction/known-browser.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
+import type { SignAccessToken } from '../oidc/current-provider.ts'
 import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
 import type { Show } from './account-frame.ts'
 import type { SignedInUser, SignedInUserParts } from './signed-in-user.ts'
@@ -21,6 +22,8 @@ export interface AccountParts extends SignedInUserParts {
   authenticateWithPassword: AuthenticateWithPassword
   knownBrowser: KnownBrowser
   clientAddress: ClientAddress
+  apiKeyPrefix: string
+  signAccessToken: SignAccessToken
 }
 
 /** One request of a signed-in person for a page of their own. */

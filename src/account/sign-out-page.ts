@@ -7,8 +7,7 @@ import { type AccountParts, seeOther } from './account-request.ts'
 /** Signs out at the first click: the form is ours, and its token says that the person sent it (S0-10). */
 export async function postSignOut(ctx: Koa.Context, parts: AccountParts): Promise<void> {
   parts.csrf.require(ctx, await formOf(ctx))
-  await endBrowserSession(ctx, { ...parts, provider: parts.provider() })
-  seeOther(ctx, '/account/signed-out')
+  seeOther(ctx, await endBrowserSession(ctx, { ...parts, provider: parts.provider() }, '/account/signed-out'))
 }
 
 export async function showSignedOut(ctx: Koa.Context, { render }: { render: Render }): Promise<void> {

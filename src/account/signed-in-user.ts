@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type Koa from 'koa'
 import type { Provider, Session } from 'oidc-provider'
 import { accountRedirectUri, builtInClientId } from '../clients/built-in-client.ts'
+import { lacksRequiredConnection } from '../connections/required-connections.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Organization, User } from '../database/schema.ts'
 import { findLiveGrant } from '../oidc/grant-queries.ts'
 import { cookieOptions, slidingSeconds } from '../oidc/provider.ts'
+import { usedConnections } from '../oidc/session-connections.ts'
+import { signOutTargets } from '../oidc/upstream-sign-out.ts'
 import { findOrganization } from '../organizations/organization-queries.ts'
 import { recordSessionUse } from '../users/sessions.ts'
 import { findActiveUser } from '../users/user-queries.ts'
@@ -16,6 +19,8 @@ export interface SignedInUser {
   organization: Organization
   sessionUid: string
   signedInAt: Date
+  /** Where the form that signs out may lead besides ourselves. */
+  signOutTargets: string[]
 }
 
 export interface SignedInUserParts {
@@ -110,7 +115,10 @@ export function safeReturnPath(state: unknown, issuer: string): string {
   return path
 }
 
-/** Undefined without a session, or before its person has chosen an organization to act in on these pages. */
+/**
+ * Undefined without a session, before its person has chosen an organization to act in on these pages, or since that one
+ * asks for a sign-in through its own identity provider.
+ */
 async function findSignedInUser(session: Session, db: Queryable): Promise<SignedInUser | undefined> {
   const { accountId, uid, loginTs } = session
   const grantId = session.grantIdFor(builtInClientId)
@@ -118,7 +126,10 @@ async function findSignedInUser(session: Session, db: Queryable): Promise<Signed
   const [user, grant] = await Promise.all([findActiveUser(db, accountId), findLiveGrant(db, grantId)])
   const organization = grant && (await findOrganization(db, grant.organizationId))
   if (!user || !organization) return undefined
-  return { user, organization, sessionUid: uid, signedInAt: new Date((loginTs ?? 0) * 1000) }
+  const used = usedConnections(session)
+  if (await lacksRequiredConnection(db, { user, organizationId: organization.id, used })) return undefined
+  const signedInAt = new Date((loginTs ?? 0) * 1000)
+  return { user, organization, sessionUid: uid, signedInAt, signOutTargets: signOutTargets(session) }
 }
 
 /** Asks the same person for their password again, and keeps the organization that they are in. */

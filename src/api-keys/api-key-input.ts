@@ -91,7 +91,7 @@ export function expiryOf(
   { now, createdAt }: { now: Date; createdAt: Date },
 ): ExpiryOutcome {
   const path = expires_at === undefined ? 'expires_in_days' : 'expires_at'
-  const latest = wholeSeconds(createdAt.getTime() + longestDays * dayMs)
+  const latest = latestExpiry(createdAt)
   let at: Date
   if (expires_in_days !== undefined) at = wholeSeconds(now.getTime() + expires_in_days * dayMs)
   else if (day.safeParse(expires_at).success) at = endOfDay(String(expires_at), latest)
@@ -102,6 +102,11 @@ export function expiryOf(
     return { outcome: 'refused', path, message }
   }
   return { outcome: 'set', expiresAt: at }
+}
+
+/** The last moment at which a key that was made then may expire, whatever happens to it meanwhile. */
+export function latestExpiry(createdAt: Date): Date {
+  return wholeSeconds(createdAt.getTime() + longestDays * dayMs)
 }
 
 function endOfDay(date: string, latest: Date): Date {

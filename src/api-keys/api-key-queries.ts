@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { lastUseOfApiKey } from '../authentication-log/log-queries.ts'
 import type { DataScope } from '../authorization/data-scope.ts'
 import { isStorable, type Queryable } from '../database/database.ts'
 import type { Revocation } from '../database/schema.ts'
@@ -74,6 +75,23 @@ export async function findApiKey(
   return row && toApiKey(row)
 }
 
+/** Whether somebody has a key of that name in an organization, in whichever case. */
+export async function hasKeyNamed(
+  db: Queryable,
+  { userId, organizationId }: { userId: string; organizationId: string },
+  name: string,
+): Promise<boolean> {
+  const key = await db
+    .selectFrom('credentials')
+    .select('id')
+    .where('kind', '=', 'api_key')
+    .where('organizationId', '=', organizationId)
+    .where('userId', '=', userId)
+    .where(sql`lower(name)`, '=', sql`lower(${name})`)
+    .executeTakeFirst()
+  return key !== undefined
+}
+
 /** How many keys somebody may still use in an organization, at the moment `now`. */
 export async function countLiveApiKeys(
   db: Queryable,
@@ -130,16 +148,7 @@ function selectApiKeys(db: Queryable) {
       'revoker.name as revokerName',
     ])
     .select(statusOfKey.as('status'))
-    .select((column) =>
-      column
-        .selectFrom('authenticationLog as l')
-        .select('l.occurredAt')
-        .whereRef('l.credentialId', '=', 'k.id')
-        .where('l.outcome', '=', 'accepted')
-        .orderBy('l.occurredAt', 'desc')
-        .limit(1)
-        .as('lastUsedAt'),
-    )
+    .select(lastUseOfApiKey(sql`k.id`).as('lastUsedAt'))
 }
 
 type Row = Awaited<ReturnType<ReturnType<typeof selectApiKeys>['execute']>>[number]

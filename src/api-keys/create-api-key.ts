@@ -54,9 +54,9 @@ export async function createApiKey(
     if (expiry.outcome === 'refused') throw invalid([{ path: expiry.path, message: expiry.message }])
     const grants = await requireKnownGrants(tx, input)
     await requireRoom(tx, { userId: owner.id, organizationId }, now)
-    const secret = await makeSecret(parts, tx, { owner, organizationId, now, expiresAt: expiry.expiresAt, input })
+    const { key, ...stored } = await makeSecret(parts, tx, { owner, organizationId, now, expiresAt: expiry.expiresAt, input })
     await insertApiKey(tx, {
-      ...secret,
+      ...stored,
       ...grants,
       name: input.name,
       description: input.description,
@@ -67,10 +67,10 @@ export async function createApiKey(
       expiresAt: expiry.expiresAt,
       createdBy: actor.user.id,
     })
-    const apiKey = await findApiKey(tx, { organizationId, userId: owner.id }, secret.id)
+    const apiKey = await findApiKey(tx, { organizationId, userId: owner.id }, stored.id)
     if (!apiKey) throw new Error('the key that was just made is missing')
     await recordCreation(tx, parts, actor, apiKey)
-    return { key: secret.key, apiKey }
+    return { key, apiKey }
   })
 }
 

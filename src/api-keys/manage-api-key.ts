@@ -91,12 +91,14 @@ export async function requireRoom(
   )
 }
 
-/**
- * A superadmin's key passes every check in every organization, so nobody else makes or prolongs one.
- * @throws GatehouseError permission_denied
- */
+/** A superadmin's key passes every check in every organization, so nobody else makes or prolongs one. */
+export function mayEmpower(actor: Actor, owner: { superadmin: boolean }): boolean {
+  return actor.user.superadmin || !owner.superadmin
+}
+
+/** @throws GatehouseError permission_denied */
 export function requireMayEmpower(actor: Actor, owner: { superadmin: boolean }): void {
-  if (owner.superadmin && !actor.user.superadmin) {
+  if (!mayEmpower(actor, owner)) {
     throw new GatehouseError('permission_denied', 'Only a superadmin may do this for a superadmin.')
   }
 }

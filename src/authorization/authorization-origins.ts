@@ -1,7 +1,7 @@
 import type { Queryable } from '../database/database.ts'
-import { coversScope, type DataScope, everything } from './data-scope.ts'
+import { coversScope, type DataScope, everything, unionOfDataScopes } from './data-scope.ts'
 import type { Grants } from './grants.ts'
-import { covers } from './permission.ts'
+import { covers, unionOfPermissions } from './permission.ts'
 
 /** Where a permission or a data scope comes from. */
 export type Origin = 'direct' | 'superadmin' | { team: { id: string; name: string } }
@@ -32,6 +32,15 @@ export function authorizationOrigins(held: Grants, sources: readonly GrantSource
       ...scope,
       from: from((source) => source.dataScopes.some((granted) => coversScope(granted, scope))),
     })),
+  }
+}
+
+/** The union of every place, as introspection answers it: a superadmin's is everything, whatever else there is. */
+export function heldFrom(sources: readonly GrantSource[]): Grants {
+  if (sources.some(({ origin }) => origin === 'superadmin')) return { permissions: ['*'], dataScopes: [everything] }
+  return {
+    permissions: unionOfPermissions(sources.map((source) => source.permissions)),
+    dataScopes: unionOfDataScopes(sources.map((source) => source.dataScopes)),
   }
 }
 

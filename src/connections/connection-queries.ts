@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { isStorable, type Queryable } from '../database/database.ts'
 import type { Connection } from '../database/schema.ts'
-import type { Position } from '../http/list.ts'
+import type { PageQuery } from '../http/list.ts'
 
 /** Whose connections are meant: an organization's own, or (null) those of the whole deployment. */
 export interface ConnectionOwner {
@@ -15,6 +15,11 @@ export interface ConnectionOwner {
 export async function findEnabledConnection(db: Queryable, name: string): Promise<Connection | undefined> {
   if (!isStorable(name)) return undefined
   return enabledConnections(db).where('c.name', '=', name).executeTakeFirst()
+}
+
+/** The same by id: of one that somebody has signed in through. */
+export function findEnabledConnectionById(db: Queryable, id: string): Promise<Connection | undefined> {
+  return enabledConnections(db).where('c.id', '=', id).executeTakeFirst()
 }
 
 /** The connections that a sign-in page may offer, in the order in which they were made. */
@@ -48,11 +53,11 @@ export async function findConnection(
 /** A moment as a cursor holds it: to the millisecond. */
 const createdAt = sql<Date>`date_trunc('milliseconds', created_at)`
 
-/** The connections of one owner, newest first, enabled or not. @param page `limit` rows from `cursor` on */
+/** The connections of one owner, newest first, enabled or not: one more than the page has. */
 export function listConnections(
   db: Queryable,
   { organizationId }: ConnectionOwner,
-  { limit, cursor }: { limit: number; cursor: Position | undefined },
+  { limit, cursor }: PageQuery,
 ): Promise<Connection[]> {
   let connections = db
     .selectFrom('connections')
@@ -60,7 +65,7 @@ export function listConnections(
     .where('organizationId', 'is not distinct from', organizationId)
     .orderBy(createdAt, 'desc')
     .orderBy('id', 'desc')
-    .limit(limit)
+    .limit(limit + 1)
   if (cursor) connections = connections.where(sql<boolean>`(${createdAt}, id) < (${cursor.at}, ${cursor.id})`)
   return connections.execute()
 }

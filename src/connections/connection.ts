@@ -2,11 +2,8 @@ import { z } from 'zod'
 import type { Connection } from '../database/schema.ts'
 import { displayName } from '../organizations/organization.ts'
 
-/** Google's issuer identifier; nobody needs to write it down. */
-const googleIssuer = 'https://accounts.google.com'
-
-/** GitHub is no OpenID provider: this stands where an identity names who vouches for it. */
-const gitHubIssuer = 'https://github.com'
+/** Nobody needs to write these down. GitHub is no OpenID provider: its address stands where an issuer is needed. */
+const knownIssuers = { google: 'https://accounts.google.com', github: 'https://github.com', oidc: '' }
 
 /** What Gatehouse proves itself with at the provider. Stored encrypted, never shown again. */
 export const upstreamSecret = z.string().min(1, 'must not be empty').max(4000, 'must be at most 4000 characters')
@@ -77,7 +74,7 @@ export function connectionProblems(
   const has = (name: 'default_teams' | 'group_teams') => Object.keys(connection[name] ?? {}).length > 0
 
   if (type === 'oidc' && connection.issuer == null) report('issuer', 'is required for type oidc')
-  if (type !== 'oidc' && connection.issuer != null) report('issuer', `is for type oidc; type ${type} knows its own`)
+  if (type === 'google' && connection.issuer != null) report('issuer', `is ${knownIssuers.google}: leave it out`)
   if (type !== 'oidc' && !hasSecret) report('client_secret', `is required for type ${type}`)
   if (type === 'github' && (connection.group_claim != null || has('group_teams'))) {
     report('group_claim', 'groups are for type oidc and google; GitHub tells none')
@@ -93,12 +90,13 @@ export function connectionProblems(
 }
 
 /**
- * Whether sign-ins may be entrusted to an issuer: over https, or at a host that the operator allows by name.
- * What its address is when it is called is for `createOutboundFetch` to judge.
+ * Whether sign-ins may be entrusted to what is at a URL: over https, or at a host that the operator allows by name.
+ * Where its name leads when it is called is for `createOutboundFetch` to judge.
  */
-export function isTrustworthyIssuer(issuer: string, outboundAllowedHosts: readonly string[]): boolean {
-  const { protocol, host, hostname } = new URL(issuer)
-  return protocol === 'https:' || outboundAllowedHosts.includes(host) || outboundAllowedHosts.includes(hostname)
+export function isTrustworthyUrl(value: unknown, outboundAllowedHosts: readonly string[]): boolean {
+  const url = typeof value === 'string' ? URL.parse(value) : null
+  if (url?.protocol !== 'http:') return url?.protocol === 'https:'
+  return outboundAllowedHosts.includes(url.host) || outboundAllowedHosts.includes(url.hostname)
 }
 
 /** The message of whoever refuses an issuer that isn't. */
@@ -154,8 +152,8 @@ export function describeConnection(content: ConnectionContent, teamNames: Readon
 }
 
 /** Whether passwords are refused in its organization because of this connection. */
-export function refusesPasswords(connection: Pick<Connection, 'required' | 'enabled'> | undefined): boolean {
-  return connection !== undefined && connection.required && connection.enabled
+export function refusesPasswords({ required, enabled }: Pick<Connection, 'required' | 'enabled'>): boolean {
+  return required && enabled
 }
 
 /** What its button says: its display name, else the provider's, else its own. */
@@ -164,10 +162,12 @@ export function connectionLabel(connection: Pick<Connection, 'displayName' | 'ty
   return connection.displayName ?? providers[connection.type]
 }
 
-/** Who vouches for the identities of a connection: the `issuer` of its rows in `identities`. */
-export function issuerOf(connection: Pick<Connection, 'type' | 'issuer'>): string {
-  if (connection.type === 'google') return googleIssuer
-  return connection.type === 'github' ? gitHubIssuer : (connection.issuer ?? '')
+/**
+ * Who vouches for the identities of a connection: the `issuer` of its rows in `identities`, without slash at the end for
+ * GitHub. A GitHub Enterprise Server is another than github.com, and its user 1 somebody else.
+ */
+export function issuerOf({ type, issuer }: Pick<Connection, 'type' | 'issuer'>): string {
+  return (type === 'github' ? issuer?.replace(/\/+$/, '') : issuer) ?? knownIssuers[type]
 }
 
 /** Where the provider sends the browser back to, and what has to be registered there. */

@@ -10,7 +10,7 @@ import {
   type ConnectionDescription,
   connectionProblems,
   describeConnection,
-  isTrustworthyIssuer,
+  isTrustworthyUrl,
   refusesPasswords,
   toConnectionContent,
   untrustworthyIssuer,
@@ -219,7 +219,7 @@ function checkedContent(
     ({ path: [path], message }): FieldProblem => ({ path, message }),
   )
   const { issuer } = description
-  if (issuer != null && !isTrustworthyIssuer(issuer, outboundAllowedHosts)) {
+  if (issuer != null && !isTrustworthyUrl(issuer, outboundAllowedHosts)) {
     problems.push({ path: 'issuer', message: untrustworthyIssuer })
   }
   const ids = new Map(place.teams.map((team) => [team.name.toLowerCase(), team.id]))

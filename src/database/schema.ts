@@ -11,6 +11,7 @@ export interface UsersTable {
   emailVerifiedAt: Date | null
   name: string
   passwordHash: string | null
+  passwordChangedAt: Date | null
   superadmin: Generated<boolean>
   deactivatedAt: Date | null
   createdAt: Generated<Date>
@@ -31,6 +32,7 @@ export interface OrganizationDomainsTable {
   domain: string
   organizationId: string
   verifiedAt: Date | null
+  createdAt: Generated<Date>
 }
 
 export interface MembershipsTable {
@@ -173,6 +175,19 @@ export interface AuthenticationLogTable {
   path: string | null
 }
 
+export interface AuthenticationLogDaysTable {
+  subject: string
+  day: string
+  kind: string
+  outcome: 'accepted' | 'refused'
+  uses: number
+}
+
+export interface AuthenticationLogCountedTable {
+  onlyRow: Generated<boolean>
+  until: Date
+}
+
 export interface AuditLogTable {
   id: Generated<number>
   occurredAt: Generated<Date>
@@ -281,6 +296,8 @@ export interface Tables {
   singleUses: SingleUsesTable
   signingKeys: SigningKeysTable
   authenticationLog: AuthenticationLogTable
+  authenticationLogDays: AuthenticationLogDaysTable
+  authenticationLogCounted: AuthenticationLogCountedTable
   auditLog: AuditLogTable
   mailOutbox: MailOutboxTable
   sessions: SessionsTable
@@ -292,6 +309,7 @@ export interface Tables {
 
 export type User = Selectable<UsersTable>
 export type Organization = Selectable<OrganizationsTable>
+export type OrganizationDomain = Selectable<OrganizationDomainsTable>
 export type Membership = Selectable<MembershipsTable>
 export type Team = Selectable<TeamsTable>
 export type Connection = Selectable<ConnectionsTable>

@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import { z } from 'zod'
 import type { AuthenticatedCaller, RequireCaller } from '../credentials/authenticated-caller.ts'
 import { type ErrorCode, GatehouseError } from '../errors.ts'
+import { sendDownload } from './download.ts'
 import { parse } from './parse.ts'
 import { parseForm } from './read-form.ts'
 import { readJson } from './read-json.ts'
@@ -30,6 +31,8 @@ export interface RouteDeclaration {
   body?: z.ZodType
   /** Whatever it does not name stays here. */
   answer?: z.ZodType
+  /** The answer as a file, for whoever accepts its media type rather than JSON. */
+  downloads?: Record<string, { description: string; filename: string }>
   /** Absent: 200 with an answer, 204 without. */
   status?: 200 | 201 | 202
   /** The refusals that are this route's own; those that follow from the declaration are added. */
@@ -46,7 +49,16 @@ export interface ApiRequest<Params, Query, Body, Caller> {
   userAgent: string | undefined
 }
 
+/** A file in place of a JSON answer, made while it is sent. */
+export interface Download<Request> {
+  description: string
+  filename: string
+  /** Refuses before the first chunk, by throwing a GatehouseError. */
+  stream(request: Request): Promise<AsyncIterable<string>>
+}
+
 export interface ApiRoute extends RouteDeclaration {
+  downloads?: Record<string, Download<ApiRequest<unknown, unknown, unknown, unknown>>>
   handle(request: ApiRequest<unknown, unknown, unknown, unknown>): Promise<unknown>
 }
 
@@ -56,10 +68,16 @@ interface TypedRoute<Credential extends 'required' | 'none', Params, Query, Body
   query?: z.ZodType<Query>
   body?: z.ZodType<Body>
   answer?: z.ZodType<unknown, Answer>
-  handle(
-    request: ApiRequest<Params, Query, Body, Credential extends 'required' ? AuthenticatedCaller : undefined>,
-  ): Promise<Answer>
+  downloads?: Record<string, Download<TypedRequest<Credential, Params, Query, Body>>>
+  handle(request: TypedRequest<Credential, Params, Query, Body>): Promise<Answer>
 }
+
+type TypedRequest<Credential, Params, Query, Body> = ApiRequest<
+  Params,
+  Query,
+  Body,
+  Credential extends 'required' ? AuthenticatedCaller : undefined
+>
 
 /**
  * One route of the JSON API, typed by its schemas. Each concept exports its routes as a table, and `app.ts` lists the
@@ -114,16 +132,30 @@ export function apiRoutes(routes: readonly ApiRoute[], parts: ApiParts): Koa.Mid
 async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiParts, ctx: RouterContext): Promise<void> {
   if (route.changesState) refuseToLookAhead(ctx)
   const caller = route.credential === 'required' ? await requireCaller(ctx) : undefined
-  const result = await route.handle({
+  const request = {
     caller,
     params: route.params ? parse(route.params, ctx.params) : ctx.params,
     query: parse(route.query ?? nothing, queryOf(ctx)),
     body: route.body && parse(route.body, await readJson(ctx.req)),
     ip: clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
-  })
+  }
+  const mediaType = preferredDownload(route, ctx)
+  const download = mediaType && route.downloads?.[mediaType]
+  if (download) {
+    sendDownload(ctx, { mediaType, filename: download.filename }, await download.stream(request))
+    return
+  }
+  const result = await route.handle(request)
   ctx.body = route.answer ? route.answer.parse(result) : ''
   ctx.status = route.status ?? (route.answer ? 200 : 204)
+}
+
+/** The media type that the caller would rather have than JSON; whoever accepts anything gets JSON. */
+function preferredDownload({ downloads }: ApiRoute, ctx: Koa.Context): string | undefined {
+  if (!downloads) return undefined
+  ctx.vary('Accept')
+  return ctx.accepts('application/json', ...Object.keys(downloads)) || undefined
 }
 
 type RouterContext = Koa.Context & { params: Record<string, string> }

@@ -21,13 +21,13 @@ export function formProblems<T>(
   return fieldErrors(async () => work(parse(fields, { ...form })))
 }
 
-/** Does something that may refuse its input. @returns what it found wrong; undefined when nothing is */
+/** Does something that may refuse a field of its input. @returns what it found wrong; undefined when nothing is */
 export async function fieldErrors(work: () => Promise<void>): Promise<FormProblems | undefined> {
   try {
     await work()
     return undefined
   } catch (error) {
-    if (!(error instanceof GatehouseError) || error.code !== 'validation_failed') throw error
+    if (!(error instanceof GatehouseError) || error.fields.length === 0) throw error
     const errors = Object.fromEntries(error.fields.map(({ path, message }) => [path, sentence(message)]))
     return { status: 422, errors }
   }
@@ -36,5 +36,5 @@ export async function fieldErrors(work: () => Promise<void>): Promise<FormProble
 /** Schemas say `must be at most 200 characters`; at a field that is said as a sentence. */
 function sentence(message: string): string {
   if (message === 'must not be empty') return 'Fill this in.'
-  return message.startsWith('must ') ? `This ${message}.` : message
+  return /^(must|is) /.test(message) ? `This ${message}.` : message
 }

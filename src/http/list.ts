@@ -7,9 +7,12 @@ export interface PageQuery {
   cursor?: Position | undefined
 }
 
-/** Of the last row of a page: when it was made and its id, which decides among rows of one moment. */
+/**
+ * Of the last row of a page: when it was made and its id, which decides among rows of one moment. The time is text where
+ * rows are ordered by more than the milliseconds of a Date; in a cursor that came in it always is.
+ */
 export interface Position {
-  at: Date
+  at: Date | string
   id: string
 }
 
@@ -19,7 +22,7 @@ export interface List<Item> {
   next_cursor: string | null
 }
 
-const position = z.tuple([z.iso.datetime(), z.string().regex(/^[\w-]{1,100}$/)])
+const position = z.tuple([z.iso.datetime().refine(isYearOfDatabase), z.string().regex(/^[\w-]{1,100}$/)])
 
 /** Holds nothing but a position: whoever makes one up sees no row that the list's own conditions don't show. */
 const cursor = z
@@ -27,7 +30,7 @@ const cursor = z
   .max(300)
   .transform((text, context): Position => {
     const parsed = position.safeParse(decoded(text))
-    if (parsed.success) return { at: new Date(parsed.data[0]), id: parsed.data[1] }
+    if (parsed.success) return { at: parsed.data[0], id: parsed.data[1] }
     context.addIssue({ code: 'custom', message: 'must be the next_cursor of an answer' })
     return z.NEVER
   })
@@ -62,7 +65,12 @@ export function pageOf<Row, Item>(
 }
 
 function cursorOf({ at, id }: Position): string {
-  return Buffer.from(JSON.stringify([at.toISOString(), id])).toString('base64url')
+  return Buffer.from(JSON.stringify([typeof at === 'string' ? at : at.toISOString(), id])).toString('base64url')
+}
+
+/** PostgreSQL knows no year 0. */
+function isYearOfDatabase(time: string): boolean {
+  return !time.startsWith('0000')
 }
 
 function decoded(text: string): unknown {

@@ -78,10 +78,19 @@ function operation(route: RouteDeclaration, schemas: Json): Json {
   }
 }
 
-function success({ answer, status }: RouteDeclaration, schemas: Json): Json {
+function success({ answer, status, downloads = {} }: RouteDeclaration, schemas: Json): Json {
   if (!answer) return { [status ?? 204]: { description: 'Done' } }
-  const schema = toSchema(answer, 'output', schemas)
-  return { [status ?? 200]: { description: answer.description ?? 'Done', content: { 'application/json': { schema } } } }
+  const content = { 'application/json': { schema: toSchema(answer, 'output', schemas) } }
+  const files = Object.entries(downloads).map(([type, { description }]) => [
+    type,
+    { schema: { type: 'string', description } },
+  ])
+  return {
+    [status ?? 200]: {
+      description: answer.description ?? 'Done',
+      content: { ...content, ...Object.fromEntries(files) },
+    },
+  }
 }
 
 function failures(route: RouteDeclaration): Json {
@@ -109,14 +118,14 @@ function pathParameters({ path, params }: RouteDeclaration, schemas: Json): Json
 
 function queryParameters({ query }: RouteDeclaration, schemas: Json): Json[] {
   if (!query) return []
-  // The output says what a coerced number is, the input what may be left out.
+  // The output says what a coerced number is, the input what may be left out and what is made into something else.
   const { properties = {} } = toSchema(query, 'output', schemas)
-  const { required = [] } = toSchema(query, 'input', schemas)
-  return Object.entries(properties as Json).map(([name, schema]) => ({
+  const { properties: inputs = {}, required = [] } = toSchema(query, 'input', schemas)
+  return Object.entries(properties as Record<string, Json>).map(([name, schema]) => ({
     name,
     in: 'query',
     required: (required as string[]).includes(name),
-    schema,
+    schema: Object.keys(schema).length > 0 ? schema : (inputs as Json)[name],
   }))
 }
 
@@ -125,7 +134,7 @@ function toSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Jso
     // An answer may have more fields some day: no generated client shall refuse them.
     if (io === 'output') delete jsonSchema.additionalProperties
   }
-  return hoisted(z.toJSONSchema(schema, { io, override }), schemas)
+  return hoisted(z.toJSONSchema(schema, { io, override, unrepresentable: 'any' }), schemas)
 }
 
 /** Moves what zod puts into `$defs` to the components, where every route shares it. */

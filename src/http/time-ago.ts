@@ -8,6 +8,13 @@ const units: [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'always' })
 const exactly = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' })
 
+const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' })
+
+/** The day of a moment ("12 Jan 2027"), with what `<time>` needs to say it exactly. */
+export function dayOf(at: Date): { text: string; exact: string; iso: string } {
+  return { text: day.format(at), exact: `${exactly.format(at)} UTC`, iso: at.toISOString() }
+}
+
 /** A moment as people say it ("2 minutes ago"), with what `<time>` needs to say it exactly. */
 export function timeAgo(at: Date, now = new Date()): { text: string; exact: string; iso: string } {
   const seconds = (at.getTime() - now.getTime()) / 1000

@@ -5,16 +5,19 @@ import type { RequestDatabase } from '../database/request-transaction.ts'
 import { endSession } from '../users/sessions.ts'
 import { revokeGrantsOfSession } from './grant-queries.ts'
 import { cookieOptions } from './provider.ts'
+import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
 /**
  * Signs a browser out for a form of ours that its person has sent: the session ends with every grant that it gave, in
  * all organizations, at once and on every node. Clients that want to be told are told afterwards, as after the library's
  * own confirmation (sign-out.ts).
+ * @returns where to send the browser next: `location`, or first to an identity provider that signs it out as well
  */
 export async function endBrowserSession(
   ctx: Koa.Context,
-  { provider, database, log }: { provider: Provider; database: RequestDatabase; log: Logger },
-): Promise<void> {
+  { provider, database, log, upstreamSignOut }: SignOutParts,
+  location: string,
+): Promise<string> {
   const session = await provider.Session.get(ctx as never)
   const { uid, accountId } = session
   if (accountId) {
@@ -25,7 +28,16 @@ export async function endBrowserSession(
     })
   }
   ctx.cookies.set(provider.cookieName('session'), null, cookieOptions)
-  if (accountId) await tellClients(provider, { accountId, authorizations: session.authorizations ?? {} }, log)
+  if (!accountId) return location
+  await tellClients(provider, { accountId, authorizations: session.authorizations ?? {} }, log)
+  return (await upstreamSignOut.begin(ctx, session, location)) ?? location
+}
+
+interface SignOutParts {
+  provider: Provider
+  database: RequestDatabase
+  log: Logger
+  upstreamSignOut: UpstreamSignOut
 }
 
 async function tellClients(

@@ -15,7 +15,8 @@ export function extendGrant(provider: Provider): void {
   extendPayload(provider.AccessToken, ['refreshTokenHash'])
 }
 
-function extendPayload(model: { IN_PAYLOAD: string[] }, members: string[]): void {
+/** Members that a model is stored with beside the library's own. */
+export function extendPayload(model: { IN_PAYLOAD: string[] }, members: string[]): void {
   const names = [...model.IN_PAYLOAD, ...members]
   Object.defineProperty(model, 'IN_PAYLOAD', { get: () => names })
 }

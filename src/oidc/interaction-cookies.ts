@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import Cookies from 'cookies'
 import type Koa from 'koa'
 
@@ -23,20 +24,20 @@ export function installInteractionCookies(app: Koa, issuer: string): void {
   const secure = issuer.startsWith('https:')
 
   class InteractionCookies extends Cookies {
-    readonly #uidOfPath: string
+    readonly #request: IncomingMessage
 
     constructor(ctx: Koa.Context) {
       super(ctx.req, ctx.res, { keys: app.keys as string[], secure })
-      this.#uidOfPath = uidOfPath(ctx.req.url ?? '')
+      this.#request = ctx.req
     }
 
     override get(name: string, options?: Cookies.GetOption) {
-      return super.get(perInteraction.has(name) ? `${name}-${this.#uidOfPath}` : name, options)
+      return super.get(perInteraction.has(name) ? `${name}-${uidOf(this.#request)}` : name, options)
     }
 
     override set(name: string, value?: string | null, options?: Cookies.SetOption) {
       if (!perInteraction.has(name)) return super.set(name, value, options)
-      return super.set(`${name}-${value || this.#uidOfPath}`, value, { ...options, path: '/' })
+      return super.set(`${name}-${value || uidOf(this.#request)}`, value, { ...options, path: '/' })
     }
   }
 
@@ -54,6 +55,20 @@ export function installInteractionCookies(app: Koa, issuer: string): void {
       jars.set(this, jar)
     },
   })
+}
+
+const named = new WeakMap<IncomingMessage, string>()
+
+/**
+ * Says which interaction a request is about whose path doesn't: somebody comes back from an identity provider. Only a
+ * browser that has the interaction's cookies can go on with it, as under its own address.
+ */
+export function nameInteraction(request: IncomingMessage, uid: string): void {
+  named.set(request, uid)
+}
+
+function uidOf(request: IncomingMessage): string {
+  return named.get(request) ?? uidOfPath(request.url ?? '')
 }
 
 /** `/interaction/:uid…`, `/oauth/authorize/:uid` and `/device/:uid` name the interaction they belong to. */

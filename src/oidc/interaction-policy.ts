@@ -1,6 +1,9 @@
-import { errors, interactionPolicy } from 'oidc-provider'
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { lacksRequiredConnection } from '../connections/required-connections.ts'
 import type { Queryable } from '../database/database.ts'
+import { findActiveUser } from '../users/user-queries.ts'
 import { organizationChoice } from './organization-choice.ts'
+import { usedConnections } from './session-connections.ts'
 
 const { Check, Prompt, base } = interactionPolicy
 
@@ -8,6 +11,7 @@ const { Check, Prompt, base } = interactionPolicy
 export function gatehouseInteractionPolicy(db: () => Queryable) {
   const policy = base()
   policy.get('login')?.checks.add(accountGone)
+  policy.get('login')?.checks.add(connectionRequired(db))
   policy.add(selectOrganization(db), policy.indexOf(policy.get('consent')!))
   askNativeClientsUnlessFirstParty(policy)
   return policy
@@ -20,6 +24,35 @@ const accountGone = new Check(
   'login_required',
   (ctx) => ctx.oidc.session?.accountId !== undefined && ctx.oidc.account === undefined,
 )
+
+/**
+ * An organization may ask for its own identity provider: whoever is signed in by another way signs in again through it
+ * before acting there. In other organizations the same session goes on as it is.
+ */
+function connectionRequired(db: () => Queryable) {
+  return new Check(
+    'connection_required',
+    'the organization asks for a sign-in through its own identity provider',
+    'login_required',
+    async (ctx) => (await organizationWantingConnection(ctx, db)) !== undefined,
+    async (ctx) => ({ connection_required: await organizationWantingConnection(ctx, db) }),
+  )
+}
+
+/** @returns the organization's id */
+async function organizationWantingConnection(
+  ctx: KoaContextWithOIDC,
+  db: () => Queryable,
+): Promise<string | undefined> {
+  const { session } = ctx.oidc
+  if (!session?.accountId) return undefined
+  const choice = await organizationChoice(ctx, db)
+  if (choice.outcome !== 'chosen') return undefined
+  const user = await findActiveUser(db(), session.accountId)
+  const organizationId = choice.organization.id
+  const lacks = user && (await lacksRequiredConnection(db(), { user, organizationId, used: usedConnections(session) }))
+  return lacks ? organizationId : undefined
+}
 
 function selectOrganization(db: () => Queryable) {
   return new Prompt(

@@ -2,6 +2,7 @@ import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import { formTargetOf } from '../http/form-target.ts'
 import type { Render } from '../http/render.ts'
 import type { ProviderPages } from './provider.ts'
+import { signOutTargets } from './upstream-sign-out.ts'
 
 /** The pages that oidc-provider asks us for: errors, sign-out and the device code. */
 export function providerPages({ render }: { render: Render }): ProviderPages {
@@ -27,7 +28,12 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
         ctx,
         'sign-out',
         { clientName: clientName(ctx), xsrf: state?.secret, action: ctx.oidc.urlFor('end_session_confirm') },
-        { formAction: state?.postLogoutRedirectUri ? [formTargetOf(state.postLogoutRedirectUri)] : [] },
+        {
+          formAction: [
+            ...(state?.postLogoutRedirectUri ? [formTargetOf(state.postLogoutRedirectUri)] : []),
+            ...signOutTargets(ctx.oidc.session),
+          ],
+        },
       )
     },
     signedOut: (ctx) => render(ctx, 'signed-out', { clientName: clientName(ctx), clientUri: clientOf(ctx)?.clientUri }),

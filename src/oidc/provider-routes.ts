@@ -12,16 +12,18 @@ import { routes } from './provider.ts'
 import { acceptJwtForRevocation } from './revoke-jwt.ts'
 import { revokeGrantsOnSignOut } from './sign-out.ts'
 import { tokenRequest } from './token-request.ts'
+import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
 interface ProviderRoutes {
   current: CurrentProvider
   database: RequestDatabase
   encryption: Encryption
   log: Logger
+  upstreamSignOut: UpstreamSignOut
 }
 
 /** oidc-provider mounted last, with what its endpoints need around them. */
-export function providerRoutes({ current, database, encryption, log }: ProviderRoutes): Koa.Middleware {
+export function providerRoutes({ current, database, encryption, log, upstreamSignOut }: ProviderRoutes): Koa.Middleware {
   const around: Record<string, Koa.Middleware[]> = {
     'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ database, encryption })],
     'POST /oauth/revoke': [
@@ -29,7 +31,7 @@ export function providerRoutes({ current, database, encryption, log }: ProviderR
       acceptJwtForRevocation(() => current.verifyJwt),
       (_ctx, next) => database.inTransaction(() => next()),
     ],
-    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database, log)],
+    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database, log, upstreamSignOut)],
   }
   /** Where scopes are asked for, a permission that was added a moment ago must be known. */
   const asksForScopes = new Set(['/oauth/authorize', '/oauth/par', '/oauth/device_authorization'])

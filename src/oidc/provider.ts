@@ -21,6 +21,8 @@ import { extendGrant, loadGrant } from './grant.ts'
 import { cookieNames } from './interaction-cookies.ts'
 import { gatehouseInteractionPolicy } from './interaction-policy.ts'
 import { noticeReuseFirst } from './refresh-token-reuse.ts'
+import { dropOutdatedLogins } from './outdated-logins.ts'
+import { rememberConnections } from './session-connections.ts'
 import { sendLogoutTokensLast } from './sign-out.ts'
 import { signingAlgorithms } from './signing-keys.ts'
 
@@ -75,6 +77,8 @@ export interface ProviderPages {
 export function createProvider(parts: ProviderParts): Provider {
   const provider = new Provider(parts.issuer, configuration(parts))
   extendGrant(provider)
+  rememberConnections(provider)
+  dropOutdatedLogins(provider, parts.db)
   compareSecretsByHash(provider)
   detectReplaysByInsert(provider, parts.db)
   noticeReuseFirst(provider, parts.db)
@@ -105,7 +109,7 @@ function configuration(parts: ProviderParts): Configuration {
     pkce: { required: () => true },
     /** RFC 6749 §4.1.3: a code is redeemed with the redirect_uri that it was asked for with. */
     allowOmittingSingleRegisteredRedirectUri: false,
-    extraParams: ['organization'],
+    extraParams: ['organization', 'connection'],
     extraClientMetadata: { properties: ['first_party', 'organization_id'] },
     clientBasedCORS,
     cookies: {

@@ -4,28 +4,44 @@ import type { Logger } from 'pino'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import { endSession } from '../users/sessions.ts'
 import { revokeGrantsOfSession } from './grant-queries.ts'
+import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
 type SendLogoutToken = () => Promise<void>
 
 /**
  * Around `POST /oauth/logout/confirm`: signing out ends every grant that the session gave, in all organizations, in the
  * transaction that ends the session. The library itself knows only the latest grant of each client. Clients are told
- * afterwards: one that asks us back finds its tokens dead, and a slow one holds no transaction open.
+ * afterwards: one that asks us back finds its tokens dead, and a slow one holds no transaction open. Then the browser is
+ * sent to the identity provider that it signed in at, where that is wanted, and from there to where it was going.
  */
-export function revokeGrantsOnSignOut(database: RequestDatabase, log: Logger): Koa.Middleware {
+export function revokeGrantsOnSignOut(
+  database: RequestDatabase,
+  log: Logger,
+  upstreamSignOut: UpstreamSignOut,
+): Koa.Middleware {
   return async (ctx, next) => {
     const logoutTokens: SendLogoutToken[] = []
     ctx.state.logoutTokens = logoutTokens
-    await database.inTransaction(async (tx) => {
+    const ended = await database.inTransaction(async (tx) => {
       await next()
       const session = (ctx as KoaContextWithOIDC).oidc.session as (Session & { destroyed?: boolean }) | undefined
-      if (!session?.uid || !session.destroyed) return
+      if (!session?.uid || !session.destroyed) return undefined
       await revokeGrantsOfSession(tx, session.uid)
       if (session.accountId) await endSession(tx, session.accountId, session.uid)
+      return session
     })
     const failed = (error: unknown) => log.warn({ err: error }, 'back-channel logout failed')
     await Promise.all(logoutTokens.map((send) => send().catch(failed)))
+    if (ended) await signOutUpstream(ctx, ended, upstreamSignOut)
   }
+}
+
+/** Whoever makes room for another person, who has just signed in there, must not sign that one out. */
+async function signOutUpstream(ctx: Koa.Context, session: Session, upstreamSignOut: UpstreamSignOut): Promise<void> {
+  const location = ctx.response.get('location')
+  const goesOnSigningIn = new URL(location, ctx.origin).pathname.startsWith('/oauth/authorize/')
+  const target = goesOnSigningIn ? undefined : await upstreamSignOut.begin(ctx, session, location)
+  if (target) ctx.redirect(target)
 }
 
 /** The library would tell the clients while their tokens are still alive: what it sends is kept for the end instead. */

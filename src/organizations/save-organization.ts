@@ -15,6 +15,7 @@ export interface OrganizationEdit {
   name?: string
   logoUrl?: string | null
   accentColor?: string | null
+  allowsKeysInQuery?: boolean
   active?: boolean
 }
 
@@ -46,8 +47,8 @@ export async function updateOrganization(
 }
 
 /**
- * Records domains as the organization's own and verified. A claim on them that nobody verified, this organization's or
- * another's, gives way. @throws on `organization_domains_pkey` when another organization has verified one of them
+ * Records domains as the organization's own and verified, whether it has claimed them or not. Others may go on claiming
+ * them, which counts for nothing. @throws on `organization_domains_verified` when another organization has verified one
  */
 export async function addVerifiedDomains(
   tx: Queryable,
@@ -55,10 +56,10 @@ export async function addVerifiedDomains(
   domains: readonly string[],
 ): Promise<void> {
   if (domains.length === 0) return
-  await tx.deleteFrom('organizationDomains').where('domain', 'in', domains).where('verifiedAt', 'is', null).execute()
   await tx
     .insertInto('organizationDomains')
     .values(domains.map((domain) => ({ domain, organizationId, verifiedAt: new Date() })))
+    .onConflict((conflict) => conflict.columns(['domain', 'organizationId']).doUpdateSet({ verifiedAt: new Date() }))
     .execute()
 }
 

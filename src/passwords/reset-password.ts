@@ -1,3 +1,4 @@
+import { removeUnprovenIdentities } from '../connections/unproven-credentials.ts'
 import type { Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
@@ -62,6 +63,8 @@ export async function resetPassword(
     const user = await lockActiveUser(tx, owner.id)
     const link = await consumeMailLink(tx, 'reset_password', token)
     if (!user || !isOwnMailbox(link, user)) return undefined
+    // Whoever linked a provider of theirs to an address that nobody had proven is not its owner by that.
+    if (user.emailVerifiedAt === null) await removeUnprovenIdentities(tx, user, undefined)
     await markEmailVerified(tx, user.id)
     await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_reset' })
     return user

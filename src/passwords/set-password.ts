@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { recordAuditEvent } from '../audit/record-audit-event.ts'
 import type { Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
@@ -21,7 +22,8 @@ export async function hashNewPassword(password: string, email: string): Promise<
 
 /**
  * Stores a new password and ends whatever the old one, or a thief of it, may have left open: other sessions with all
- * that they gave, and links that would change password or address. The person is told by mail.
+ * that they gave, sign-ins that are not finished yet (`oidc/outdated-logins.ts`), and links that would change password or
+ * address. The person is told by mail.
  */
 export async function setPassword(
   tx: Queryable,
@@ -35,7 +37,11 @@ export async function setPassword(
   },
 ): Promise<void> {
   const { user, passwordHash, action, exceptSessionUid } = change
-  await tx.updateTable('users').set({ passwordHash }).where('id', '=', user.id).execute()
+  await tx
+    .updateTable('users')
+    .set({ passwordHash, passwordChangedAt: sql<Date>`now()` })
+    .where('id', '=', user.id)
+    .execute()
   await endOtherSessions(tx, user.id, exceptSessionUid)
   await endLinksOfUser(tx, user.id)
   await recordAuditEvent(tx, { actor: user.id, action, subject: `user ${user.email}` })

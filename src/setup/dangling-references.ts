@@ -1,5 +1,5 @@
 import { isInCatalogue } from '../authorization/grants.ts'
-import { isTrustworthyIssuer, untrustworthyIssuer } from '../connections/connection.ts'
+import { isTrustworthyUrl, untrustworthyIssuer } from '../connections/connection.ts'
 import { emailKey } from '../users/email-address.ts'
 import type { CurrentSetup } from './current-setup.ts'
 import type { Path } from './setup-document.ts'
@@ -96,7 +96,7 @@ function checkConnections(
   report: Report,
 ): void {
   for (const { entry, path, organization } of listConnectionEntries(values)) {
-    if (entry.issuer && !isTrustworthyIssuer(entry.issuer, outboundAllowedHosts)) {
+    if (entry.issuer && !isTrustworthyUrl(entry.issuer, outboundAllowedHosts)) {
       report([...path, 'issuer'], untrustworthyIssuer)
     }
     const holder = current.connections.get(entry.name)

@@ -1,12 +1,10 @@
 import type { AccountRequest } from '../account/account-request.ts'
 import { seeOther } from '../account/account-request.ts'
 import { recordAuditEvent } from '../audit/record-audit-event.ts'
-import { authorizationOrigins, type GrantSource, listGrantSources } from '../authorization/authorization-origins.ts'
-import { everything, unionOfDataScopes } from '../authorization/data-scope.ts'
+import { authorizationOrigins, heldFrom, listGrantSources } from '../authorization/authorization-origins.ts'
+import { readCatalogue } from '../authorization/authorization-queries.ts'
 import { describeDataScope, describeOrigin, describePermission } from '../authorization/describe-authorization.ts'
-import type { Grants } from '../authorization/grants.ts'
-import { covers, unionOfPermissions } from '../authorization/permission.ts'
-import type { Queryable } from '../database/database.ts'
+import { covers } from '../authorization/permission.ts'
 import { listAdminNames } from '../organizations/membership-queries.ts'
 import { displayName } from '../organizations/organization.ts'
 import { listOrganizationsOfUser } from '../organizations/organization-queries.ts'
@@ -90,20 +88,6 @@ async function renderProfile(
     },
     status,
   )
-}
-
-/** The union of every place, as introspection answers it: a superadmin's is everything, whatever else there is. */
-function heldFrom(sources: readonly GrantSource[]): Grants {
-  if (sources.some(({ origin }) => origin === 'superadmin')) return { permissions: ['*'], dataScopes: [everything] }
-  return {
-    permissions: unionOfPermissions(sources.map((source) => source.permissions)),
-    dataScopes: unionOfDataScopes(sources.map((source) => source.dataScopes)),
-  }
-}
-
-async function readCatalogue(db: Queryable): Promise<Map<string, string>> {
-  const permissions = await db.selectFrom('permissions').selectAll().orderBy('name').execute()
-  return new Map(permissions.map(({ name, description }) => [name, description]))
 }
 
 /** `Ada or Grace` */

@@ -2,6 +2,8 @@ import { type Answer, type Deployment, deploy, type Request, type Stores, send }
 import { availableDatabases } from '../support/databases.ts'
 import { type Gatehouse, password } from '../support/gatehouse.ts'
 
+export type { Answer }
+
 /** For `describe.each`: each database, with two nodes where it can serve two. */
 export const databases = availableDatabases()
 
@@ -9,7 +11,7 @@ export function deployOn(database: Stores['database'], options?: Parameters<type
   return deploy({ name: database, database, redis: false }, options)
 }
 
-interface Call {
+export interface Call {
   method?: string
   headers?: Record<string, string>
   port?: number

@@ -15,8 +15,7 @@ import { availableDatabases, type OpenTestDatabase, openTestDatabase, postgresAv
 
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml')
 const parts = { encryption: encryptionWith([randomBytes(32)]), outboundAllowedHosts: ['idp.test:8080'] }
-const apply = (db: Queryable, text: string, actor = 'setup:apply') =>
-  applySetup(db, setupOf(text), { actor, ...parts })
+const apply = (db: Queryable, text: string, actor = 'setup:apply') => applySetup(db, setupOf(text), { actor, ...parts })
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 
 /** A company with everything a file may hold, under names of its own: no test depends on another. */
@@ -387,20 +386,24 @@ organizations: [{ slug: keys, members: [${members}] }]
     expect(owner?.slug).toBe('there')
   })
 
-  test('a claim on a domain that nobody verified gives way', async () => {
+  test('a claim on a domain that nobody verified stops nobody, and becomes the own when the file says so', async () => {
     await apply(db, 'organizations: [{ slug: claimant }]')
     const { id } = await organizationOf(db, 'claimant')
     await db
       .insertInto('organizationDomains')
       .values({ domain: 'claimed.test', organizationId: id, verifiedAt: null })
       .execute()
+    const verified = () =>
+      db
+        .selectFrom('organizationDomains')
+        .select('organizationId')
+        .where('domain', '=', 'claimed.test')
+        .where('verifiedAt', 'is not', null)
+        .execute()
     await apply(db, 'organizations: [{ slug: owner, domains: [claimed.test] }]')
-    const claimed = await db
-      .selectFrom('organizationDomains')
-      .selectAll()
-      .where('domain', '=', 'claimed.test')
-      .execute()
-    expect(claimed).toEqual([expect.objectContaining({ organizationId: (await organizationOf(db, 'owner')).id })])
+    expect(await verified()).toEqual([{ organizationId: (await organizationOf(db, 'owner')).id }])
+    await apply(db, 'organizations: [{ slug: owner, domains: [] }, { slug: claimant, domains: [claimed.test] }]')
+    expect(await verified()).toEqual([{ organizationId: id }])
   })
 
   test('two resource servers may exchange their identifiers', async () => {

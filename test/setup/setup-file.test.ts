@@ -216,7 +216,7 @@ describe('values are refused where they stand', () => {
     [
       'an issuer of a provider that has its own',
       'connections:\n  - { name: x, type: google, client_id: a, client_secret: b, issuer: https://idp.test }',
-      '2:70 connections[0].issuer: is for type oidc; type google knows its own',
+      '2:70 connections[0].issuer: is https://accounts.google.com: leave it out',
     ],
     [
       'an issuer with a query',
@@ -344,7 +344,9 @@ connections:
       ),
       expect.stringContaining('5:43 users[0].password_env: the environment variable ADA_PASSWORD must be at least 8'),
     ])
-    expect(refusal(text, { API_SECRET: 'hunter2', ADA_PASSWORD: 'hunter2', GITHUB_SECRET: 'x' }).join()).not.toContain('hunter2')
+    expect(refusal(text, { API_SECRET: 'hunter2', ADA_PASSWORD: 'hunter2', GITHUB_SECRET: 'x' }).join()).not.toContain(
+      'hunter2',
+    )
   })
 })
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import type { Config } from '../../src/config.ts'
 import { encryptionWith } from '../../src/crypto/encryption.ts'
+import type { ResolveTxt } from '../../src/organizations/verify-domain.ts'
 import { startServer } from '../../src/server.ts'
 import { applySetup } from '../../src/setup/apply-setup.ts'
 import { parseSetupFile } from '../../src/setup/setup-file.ts'
@@ -82,14 +83,20 @@ export type Gatehouse = Awaited<ReturnType<typeof startGatehouse>>
 
 /** Starts the real server in this process. `logLines` is what it logged. */
 export async function startGatehouse(
-  options: { database?: DatabaseKind; redisUrl?: string; setup?: string; config?: Partial<Config> } = {},
+  options: {
+    database?: DatabaseKind
+    redisUrl?: string
+    setup?: string
+    config?: Partial<Config>
+    resolveTxt?: ResolveTxt
+  } = {},
 ) {
   const testDatabase = await createTestDatabase(options.database)
   const port = await freePort()
   const config = testConfig({ ...options.config, port, ...testDatabase, redisUrl: options.redisUrl })
   const logLines: string[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) })
-  const server = await startServer(config, { log, environment: {} })
+  const server = await startServer(config, { log, environment: {}, resolveTxt: options.resolveTxt })
   const apply = (text: string) =>
     applySetup(server.database.db, parseSetupFile(text, 'test.yaml'), {
       actor: 'setup:test',

@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import type Koa from 'koa'
+import { ownApiKeyPages } from '../api-keys/api-key-pages.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
 import { postName, showProfile } from '../users/profile-pages.ts'
@@ -56,6 +57,8 @@ export function accountPages(parts: AccountParts): Koa.Middleware {
   page('/account/security', showSecurity)
   page('/account/security/confirm', confirmIdentity, freshSignIn)
   form('/account/security/password', postPassword, { ...freshSignIn, returnTo: '/account/security' })
+
+  ownApiKeyPages({ page, form })
 
   return router.routes() as unknown as Koa.Middleware
 }

@@ -4,7 +4,17 @@ import { type FormProblems, fieldErrors } from '../http/form-problems.ts'
 import { parse } from '../http/parse.ts'
 import { statusOfCode } from '../http/problem-details.ts'
 import type { Form } from '../http/read-form.ts'
-import { type ApiKeyEdit, apiKeyEdit, type ExpiryInput, type NewApiKeyInput, newApiKeyInput } from './api-key-input.ts'
+import { dayOf } from '../http/time-ago.ts'
+import {
+  type ApiKeyEdit,
+  apiKeyEdit,
+  type ExpiryInput,
+  expiryOf,
+  latestExpiry,
+  type NewApiKeyInput,
+  newApiKeyInput,
+  offeredDays,
+} from './api-key-input.ts'
 
 /*
  * The forms of the key pages, said as the API's input and checked by its schemas. No field of a form is given twice, so a
@@ -46,6 +56,19 @@ export function readNewKey(form: Form): NewApiKeyInput {
 /** @throws GatehouseError validation_failed */
 export function readKeyEdit(form: Form): ApiKeyEdit {
   return parse(apiKeyEdit, { name: form.name ?? '', description: form.description ?? '', ...expiryIn(form) })
+}
+
+/** What is offered to choose an expiry from. @param createdAt of the key, or now for one that is to be made */
+export function expiryChoices(createdAt: Date, now = new Date()) {
+  const periods = offeredDays.flatMap((days) => {
+    const expiry = expiryOf({ expires_in_days: days }, { now, createdAt })
+    return expiry.outcome === 'set' ? [{ days, on: dayOf(expiry.expiresAt) }] : []
+  })
+  return { periods, firstDate: dateOf(now), lastDate: dateOf(latestExpiry(createdAt)) }
+}
+
+function dateOf(at: Date): string {
+  return at.toISOString().slice(0, 10)
 }
 
 /** What a form about keys says of a key, without what belongs to the request itself. */

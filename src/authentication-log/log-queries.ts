@@ -82,11 +82,20 @@ export function listLogEntries(
       return sql`(select ${columns} from authentication_log where ${conditions} ${newestFirst} limit ${limit})`
     }),
   )
+  return readAlongIndexes(
+    db,
+    sql<LogRow>`select * from (${sql.join(walks, sql` union all `)}) as walks ${newestFirst} limit ${limit}`,
+  )
+}
+
+/**
+ * Where the planner's estimates are out of date, as they are of whatever became busy a moment ago, it would rather collect
+ * a million entries and sort them, or read a whole month.
+ */
+export function readAlongIndexes<Row>(db: Queryable, query: RawBuilder<Row>): Promise<Row[]> {
   return db.transaction().execute(async (tx) => {
-    // With an estimate that is out of date the planner would rather collect a busy key's million entries and sort them.
-    await sql`set local enable_bitmapscan = off`.execute(tx)
-    const { rows } = await sql<LogRow>`${sql.join(walks, sql` union all `)} ${newestFirst} limit ${limit}`.execute(tx)
-    return rows
+    await sql`select ${onlyIndexes}`.execute(tx)
+    return (await query.execute(tx)).rows
   })
 }
 
@@ -157,6 +166,12 @@ const nameColumns: Record<Subject['of'], RawBuilder<string>> = {
   person: sql`user_id || coalesce(organization_id, '')`,
   'api key': sql`credential_id`,
 }
+
+const onlyIndexes = sql.join(
+  ['enable_bitmapscan', 'enable_seqscan', 'enable_sort', 'jit'].map(
+    (setting) => sql`set_config(${sql.lit(setting)}, 'off', true)`,
+  ),
+)
 
 const columns = sql`id, occurred_at, to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
   outcome, reason, credential_id, credential_kind, credential_name, via, user_id, user_email, organization_id, client_id,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/database.ts'
-import { countedFromLog, type Subject, subjectName } from './log-queries.ts'
+import { countedFromLog, readAlongIndexes, type Subject, subjectName } from './log-queries.ts'
 
 /** How often a credential was used on one day. */
 export interface DayOfUses {
@@ -85,13 +85,14 @@ async function countsOf(db: Queryable, subjects: readonly Subject[], days: numbe
   if (subjects.length === 0) return []
   const [firstDay] = lastDays(days)
   const since = sql`(select until from authentication_log_counted)`
-  const { rows } = await sql<Count>`
-    select subject, day::text as day, kind, outcome, sum(uses)::bigint as uses from (
+  return readAlongIndexes(
+    db,
+    sql<Count>`select subject, day::text as day, kind, outcome, sum(uses)::bigint as uses from (
       select subject, day, kind, outcome, uses from authentication_log_days
       where subject in (${sql.join(subjects.map(subjectName))}) and day >= ${firstDay}::date
       union all (${countedFromLog(subjects, since)})
-    ) as counts group by 1, 2, 3, 4`.execute(db)
-  return rows
+    ) as counts group by 1, 2, 3, 4`,
+  )
 }
 
 function sum(counts: readonly Count[], isMeant: (count: Count) => boolean): number {

@@ -7,9 +7,11 @@ export function signedOutUrl(issuer: string, name: string): string {
 }
 
 /**
- * The origin at which a connection's sign-in begins, as far as can be told without asking the provider: what a page's
- * `form-action` must allow for its button.
+ * What the `form-action` of a page must allow whose form leads to one of these connections. Browsers hold every redirect
+ * that follows a form to it, and identity providers send people on among hosts of their own that nobody can list: so
+ * any https origin, besides those that are known (docs/adr/0010).
  */
-export function signInOrigin(connection: Pick<Connection, 'type' | 'issuer'>): string {
-  return new URL(connection.issuer ?? issuerOf(connection)).origin
+export function upstreamTargets(connections: readonly Pick<Connection, 'type' | 'issuer'>[]): string[] {
+  if (connections.length === 0) return []
+  return ['https:', ...connections.map((connection) => new URL(connection.issuer ?? issuerOf(connection)).origin)]
 }

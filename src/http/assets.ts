@@ -26,7 +26,7 @@ const forever = 'public, max-age=31536000, immutable'
 const stylesheet = 'text/css; charset=utf-8'
 const { resolve } = createRequire(import.meta.url)
 
-/** Styles, fonts and the mark, read and compressed once at the start and served under names with a hash. */
+/** Styles, fonts, the mark and scripts, read and compressed once at the start and served under names with a hash. */
 export async function createAssets(): Promise<Assets> {
   const files = new Map<string, Asset>()
   const urls = new Map<string, string>()
@@ -42,6 +42,7 @@ export async function createAssets(): Promise<Assets> {
   const regular = await add('inter-400.woff2', 'font/woff2', font(400))
   const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
   await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
+  await add('copy.js', 'text/javascript; charset=utf-8', view('scripts/copy.js'))
   const style = view('styles/gatehouse.css').toString().replace('{inter-400}', regular).replace('{inter-600}', semibold)
   const base = readFileSync(resolve('modern-normalize'), 'utf8')
   await add('gatehouse.css', stylesheet, Buffer.from(squeezed(base + style)))

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import { errors, type Provider } from 'oidc-provider'
 import { GatehouseError } from '../errors.ts'
 import { formTargetOf } from '../http/form-target.ts'
+import type { SessionConnection } from '../oidc/session-connections.ts'
 
 /** What every page of an authorization request knows. */
 export interface Interaction {
@@ -15,11 +16,22 @@ export interface Interaction {
   promptDetails: Record<string, unknown>
   /** Id of the organization that the person picked in an earlier step. */
   pickedOrganizationId: string | undefined
+  /** Sealed: who came back from an identity provider, and must prove an account first. */
+  pendingIdentity: string | undefined
 }
 
 /** What a finished step tells oidc-provider. */
 export interface InteractionResult {
-  login?: { accountId: string; amr: string[]; remember: boolean }
+  login?: {
+    accountId: string
+    amr?: string[]
+    remember: boolean
+    /** When the person proved who they are, where that wasn't just now: seconds since the epoch. */
+    ts?: number
+    /** See `oidc/outdated-logins.ts`. */
+    passwordVersion: string | null
+    connection?: SessionConnection
+  }
   select_organization?: { organizationId: string }
   consent?: { grantId: string }
   error?: string
@@ -31,9 +43,13 @@ export interface InteractionResult {
  * cookie, and the address must name the same.
  * @throws GatehouseError not_found when it has ended, or another browser began it
  */
-export async function requireInteraction(ctx: Koa.Context, provider: Provider): Promise<Interaction> {
+export async function requireInteraction(
+  ctx: Koa.Context,
+  provider: Provider,
+  uid: string = ctx.params.uid,
+): Promise<Interaction> {
   const details = await interactionDetails(ctx, provider)
-  if (details.uid !== ctx.params.uid) throw interactionEnded()
+  if (details.uid !== uid) throw interactionEnded()
   const { params, prompt, session, grantId, lastSubmission } = details
   const client = await provider.Client.find(String(params.client_id))
   if (!client) throw interactionEnded()
@@ -52,7 +68,18 @@ export async function requireInteraction(ctx: Koa.Context, provider: Provider): 
     grantId,
     promptDetails: prompt.details,
     pickedOrganizationId: picked?.organizationId,
+    pendingIdentity: (details.result as PendingResult | undefined)?.pending_identity,
   }
+}
+
+interface PendingResult {
+  pending_identity?: string
+}
+
+/** Keeps who came back from an identity provider with the interaction, until they have proven the account. */
+export async function keepPendingIdentity(ctx: Koa.Context, provider: Provider, sealed: string): Promise<void> {
+  const result: PendingResult = { pending_identity: sealed }
+  await provider.interactionResult(ctx.req, ctx.res, { ...result })
 }
 
 /**

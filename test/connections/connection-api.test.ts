@@ -78,7 +78,7 @@ describe.each(databases)('connections over the API on %s', (database) => {
 
   test('each change is in the audit log, with who, before and after', async () => {
     await create()
-    await send('PATCH', `${ofAcme}/acme-okta`, { display_name: 'Okta', client_secret: 'another', required: true }, root)
+    await send('PATCH', `${ofAcme}/acme-okta`, { display_name: 'Okta', client_secret: 'another', sign_out: true }, root)
     await send('DELETE', `${ofAcme}/acme-okta`, undefined, root)
     const { db } = gatehouse.database
     const users = await db.selectFrom('users').select(['id', 'email']).execute()
@@ -105,13 +105,13 @@ describe.each(databases)('connections over the API on %s', (database) => {
       {
         who: 'root@example.test',
         action: 'connection.updated',
-        before: expect.objectContaining({ display_name: null, required: false, client_secret: 'set' }),
-        after: expect.objectContaining({ display_name: 'Okta', required: true, client_secret: 'replaced' }),
+        before: expect.objectContaining({ display_name: null, sign_out: false, client_secret: 'set' }),
+        after: expect.objectContaining({ display_name: 'Okta', sign_out: true, client_secret: 'replaced' }),
       },
       {
         who: 'root@example.test',
         action: 'connection.deleted',
-        before: expect.objectContaining({ display_name: 'Okta', required: true }),
+        before: expect.objectContaining({ display_name: 'Okta', sign_out: true }),
         after: null,
       },
     ])
@@ -259,7 +259,8 @@ organizations: [{ slug: acme, members: [{ email: ada@acme.test, admin: true, tea
     })
 
     test('no token of a client that is not first-party, and no service account', async () => {
-      await create()
+      // Else the way to Ada's sign-in would lead through it.
+      await create({ enabled: false })
       const { tokens } = await signIn(gatehouse.url, { ...confidentialClient, email: 'ada@acme.test', pick: 'acme' })
       expect(await statuses(tokens.access_token)).toEqual(all(403))
       expect(await statuses(await clientToken(gatehouse.url))).toEqual(all(403))

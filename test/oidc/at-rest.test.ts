@@ -109,6 +109,26 @@ async function issueOneOfEach(gatehouse: Deployment['gatehouse']): Promise<Recor
   await aside.get(`${gatehouse.url}/oauth/authorize?client_id=console&request_uri=${pushed.json.request_uri}`)
   keep('interaction uid of the pushed request', uidOf(aside.page.url))
 
+  // API keys, used in every place, one of them found by somebody
+  for (const format of ['opaque', 'jwt']) {
+    const made = await fetch(`${gatehouse.url}/v1/api-keys`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${refreshed.access_token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: `key ${format}`, expires_in_days: 7, format }),
+    })
+    const { key } = (await made.json()) as { key: string }
+    keep(`API key, ${format}`, key)
+    await gatehouse.introspect(key, { path: `/items?ApiKey=${key}` })
+    await fetch(`${gatehouse.url}/v1/me?ApiKey=${key}`)
+    await fetch(`${gatehouse.url}/v1/me/${key}`, { headers: { 'x-api-key': `${key}x` } })
+    await fetch(`${gatehouse.url}/v1/auth/verify`, { headers: { 'x-original-uri': `/items?ApiKey=${key}` } })
+    await fetch(`${gatehouse.url}/v1/api-keys/revoke-leaked`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ key }),
+    })
+  }
+
   const { json: device } = await postForm(gatehouse, '/oauth/device_authorization', {
     client_id: 'tv',
     scope: 'openid',

@@ -12,15 +12,20 @@ import type { LoadJob, LoadResult } from './load.ts'
 import { resourceServer, type Seed, seed, serviceAccount } from './seed.ts'
 
 /**
- * `npm run bench`: introspection on PostgreSQL and embedded, the refresh grant and client credentials, each interleaved
- * with the yardstick in the same run, as ratios to it. The token endpoint is compared with bare oidc-provider besides.
+ * `npm run bench`: introspection of access tokens and API keys on PostgreSQL and embedded, of a thousand keys and a million,
+ * with one team and fifty; the refresh grant and client credentials; each interleaved with the yardstick in the same run, as
+ * ratios to it. The token endpoint is compared with bare oidc-provider besides.
  */
 const { values: options } = parseArgs({
   options: {
     connections: { type: 'string', default: '64' },
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '3' },
-    credentials: { type: 'string', default: '1000' },
+    tokens: { type: 'string', default: '1000' },
+    keys: { type: 'string', default: '1000' },
+    'many-keys': { type: 'string', default: '1000000' },
+    teams: { type: 'string', default: '1' },
+    'many-teams': { type: 'string', default: '50' },
     only: { type: 'string', default: '' },
     postgres: { type: 'string', default: process.env.BENCH_DATABASE_URL ?? 'postgres://127.0.0.1:5432/postgres' },
     profile: { type: 'string' },
@@ -36,7 +41,7 @@ interface Target {
   requests: string[]
   chained?: boolean
   /** What its ratio is to. */
-  to: 'yardstick' | 'bare refresh' | 'bare client credentials'
+  to: 'yardstick' | 'API keys, postgres' | 'bare refresh' | 'bare client credentials'
 }
 
 interface Measured extends LoadResult {
@@ -72,8 +77,21 @@ async function startTargets(): Promise<Target[]> {
   const asked = (...names: string[]) => names.some((name) => name.includes(options.only))
   if (asked('bare', 'refresh', 'client credentials')) targets.push(...(await startBareProvider()))
   for (const kind of ['postgres', 'embedded'] as const) {
-    if (!asked(`introspection, ${kind}`, `refresh, ${kind}`, `client credentials, ${kind}`)) continue
+    if (!asked(`introspection, ${kind}`, `API keys, ${kind}`, `refresh, ${kind}`, `client credentials, ${kind}`))
+      continue
     targets.push(...(await startGatehouse(kind)))
+  }
+  // Embedded the database is the process's own: a million keys are for PostgreSQL.
+  const { keys, teams, 'many-keys': manyKeys, 'many-teams': manyTeams } = options
+  const variants = [
+    { name: `API keys, postgres, ${manyKeys} keys`, keys: manyKeys, teams },
+    { name: `API keys, postgres, ${manyTeams} teams`, keys, teams: manyTeams },
+  ]
+  for (const { name, ...size } of variants) {
+    if (!asked(name)) continue
+    const started = await startGatehouse('postgres', size)
+    const target = started.find(({ name }) => name.startsWith('API keys'))
+    if (target) targets.push({ ...target, name, to: 'API keys, postgres' })
   }
   return targets
 }
@@ -93,14 +111,22 @@ async function startBareProvider(): Promise<Target[]> {
   ]
 }
 
-async function startGatehouse(kind: 'postgres' | 'embedded'): Promise<Target[]> {
+async function startGatehouse(
+  kind: 'postgres' | 'embedded',
+  { keys, teams }: { keys: string; teams: string } = options,
+): Promise<Target[]> {
   const dataDir = mkdtempSync(join(tmpdir(), 'gatehouse-bench-'))
   cleanUps.push(() => rmSync(dataDir, { recursive: true, force: true }))
   const databaseUrl = kind === 'postgres' ? await createDatabase() : undefined
   if (kind === 'postgres' && !databaseUrl) return []
   const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
   await migrate(database.db)
-  const seeded: Seed = await seed(database, { credentials: Number(options.credentials), connections })
+  const seeded: Seed = await seed(database, {
+    tokens: Number(options.tokens),
+    keys: Number(keys),
+    teams: Number(teams),
+    connections,
+  })
   await database.close()
   const server = await start('src/main.ts', {
     DATA_DIR: dataDir,
@@ -111,6 +137,7 @@ async function startGatehouse(kind: 'postgres' | 'embedded'): Promise<Target[]> 
   const on = { port: server.port, process: server.process }
   return [
     { name: `introspection, ${kind}`, ...on, requests: seeded.tokens.map(introspection(server.port)), to: 'yardstick' },
+    { name: `API keys, ${kind}`, ...on, requests: seeded.keys.map(introspection(server.port)), to: 'yardstick' },
     {
       name: `refresh, ${kind}`,
       ...on,
@@ -201,7 +228,7 @@ function print(targets: Target[], results: Map<string, Measured[]>): void {
     return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
   }
   const yardstickCpu = median('yardstick', 'cpu')
-  console.log(`${connections} connections, ${options.credentials} access tokens, median of ${options.rounds} rounds`)
+  console.log(`${connections} connections, ${options.tokens} access tokens, median of ${options.rounds} rounds`)
   console.table(
     targets.map(({ name, to }) => ({
       what: name,

@@ -14,6 +14,8 @@ import type { ReferenceTo } from './credentials/credential.ts'
 import { introspectionApi } from './credentials/introspection-api.ts'
 import type { ResolveCredential } from './credentials/resolve-credentials.ts'
 import { isVerifyPath, verifyApi, verifyRoute } from './credentials/verify-api.ts'
+import type { UpstreamTransactions } from './connections/upstream-transactions.ts'
+import type { Upstreams } from './connections/upstreams.ts'
 import type { Encryption } from './crypto/encryption.ts'
 import type { Queryable } from './database/database.ts'
 import type { RequestDatabase } from './database/request-transaction.ts'
@@ -32,12 +34,14 @@ import type { Render } from './http/render.ts'
 import { requestLog } from './http/request-log.ts'
 import { respondToErrors } from './http/respond-to-errors.ts'
 import { securityHeaders } from './http/security-headers.ts'
+import { connectionCallbackPages } from './interaction/connection-callback.ts'
 import { interactionPages } from './interaction/interaction-pages.ts'
 import type { KnownBrowser } from './interaction/known-browser.ts'
 import type { MailOutbox } from './mail/outbox.ts'
 import type { CurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerRoutes } from './oidc/provider-routes.ts'
+import type { UpstreamSignOut } from './oidc/upstream-sign-out.ts'
 import { discoverApi } from './organizations/discover-api.ts'
 import type { DiscoverOrganizations } from './organizations/discover-organizations.ts'
 import { domainApi } from './organizations/domain-api.ts'
@@ -58,6 +62,9 @@ export interface AppParts {
   encryption: Encryption
   outboundFetch: Fetch
   outboundAllowedHosts: readonly string[]
+  upstreams: Upstreams
+  upstreamTransactions: UpstreamTransactions
+  upstreamSignOut: UpstreamSignOut
   resolveTxt: ResolveTxt
   current: CurrentProvider
   resolve: ResolveCredential
@@ -126,6 +133,7 @@ export function createListener(parts: AppParts) {
   app.use(apiRoutes(api, { requireCaller: callerRequirement({ resolve, referenceTo, clientAddress }), clientAddress }))
   app.use(openApi({ issuer, routes: [...api, verifyRoute] }))
   app.use(interactionPages({ ...parts, provider }))
+  app.use(connectionCallbackPages({ ...parts, provider }))
   app.use(organizationPages({ ...parts, provider }))
   app.use(accountPages({ ...parts, provider, signAccessToken: parts.current.signAccessToken }))
   app.use(adminPages({ ...parts, provider, signAccessToken: parts.current.signAccessToken }))

@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'invalid_request'
   | 'authentication_required'
   | 'permission_denied'
+  | 'sso_required'
   | 'not_found'
   | 'validation_failed'
   | 'conflict'

@@ -12,6 +12,8 @@ import { countUses } from './authentication-log/count-uses.ts'
 import { maintainPartitions } from './authentication-log/partitions.ts'
 import { saveBuiltInClient } from './clients/built-in-client.ts'
 import type { Config } from './config.ts'
+import { UpstreamTransactions } from './connections/upstream-transactions.ts'
+import { createUpstreams } from './connections/upstreams.ts'
 import { callerAuthentication } from './credentials/authenticate-caller.ts'
 import { credentialReferences } from './credentials/credential.ts'
 import { credentialResolver } from './credentials/resolve-credentials.ts'
@@ -33,6 +35,7 @@ import { createMailOutbox, type MailOutbox } from './mail/outbox.ts'
 import { keepCurrentProvider } from './oidc/current-provider.ts'
 import { installInteractionCookies } from './oidc/interaction-cookies.ts'
 import { providerPages } from './oidc/provider-pages.ts'
+import { UpstreamSignOut } from './oidc/upstream-sign-out.ts'
 import { organizationDiscovery } from './organizations/discover-organizations.ts'
 import { dnsTxtResolver, type ResolveTxt } from './organizations/verify-domain.ts'
 import { passwordAuthentication } from './passwords/authenticate-with-password.ts'
@@ -81,6 +84,7 @@ export async function startServer(
   }
 
   const outboundFetch = createOutboundFetch(outboundAllowedHosts)
+  const upstreams = createUpstreams({ fetch: outboundFetch, encryption })
   const database = requestDatabase(store.db)
   const cookieKeys = encryption.derivedKeys('cookies')
   const csrf = createCsrf({ issuer, keys: encryption.derivedKeys('csrf') })
@@ -125,6 +129,9 @@ export async function startServer(
     encryption,
     outboundFetch,
     outboundAllowedHosts,
+    upstreams,
+    upstreamTransactions: new UpstreamTransactions({ issuer, db: store.db, encryption, upstreams }),
+    upstreamSignOut: new UpstreamSignOut({ issuer, db: store.db, encryption, upstreams }),
     resolveTxt,
     current,
     resolve,

@@ -73,7 +73,7 @@ export const adminFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: Signed
   frameOf(adminFamily, parts, ctx, signedIn)
 
 function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show {
-  return async (view, { at, formTargets = [], ...locals }, status = 200) => {
+  return async (view, { formTargets = [], ...locals }, status = 200) => {
     const { user, organization } = signedIn
     const [organizations, { isAdmin }] = await Promise.all([
       listOrganizationsOfUser(db, user.id),
@@ -83,7 +83,7 @@ function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, s
       label: family.label,
       isAdmin,
       isAdminPage: family === adminFamily,
-      entries: family.entries.map((entry) => ({ ...entry, current: entry.href === at })),
+      entries: family.entries.map((entry) => ({ ...entry, current: entry.href === locals.at })),
       menu: accountFamily.entries,
       userName: user.name,
       email: user.email,

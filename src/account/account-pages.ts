@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type Koa from 'koa'
 import { ownApiKeyPages } from '../api-keys/api-key-pages.ts'
+import { postLink, postUnlink } from '../connections/identity-pages.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
 import { postName, showProfile } from '../users/profile-pages.ts'
@@ -57,6 +58,8 @@ export function accountPages(parts: AccountParts): Koa.Middleware {
   page('/account/security', showSecurity)
   page('/account/security/confirm', confirmIdentity, freshSignIn)
   form('/account/security/password', postPassword, { ...freshSignIn, returnTo: '/account/security' })
+  form('/account/security/link', postLink, { ...freshSignIn, returnTo: '/account/security' })
+  form('/account/security/unlink', postUnlink, { ...freshSignIn, returnTo: '/account/security' })
 
   ownApiKeyPages({ page, form })
 

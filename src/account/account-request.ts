@@ -1,5 +1,6 @@
 import type Koa from 'koa'
 import type { Logger } from 'pino'
+import type { UpstreamTransactions } from '../connections/upstream-transactions.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import type { ClientAddress } from '../http/client-address.ts'
 import type { Csrf } from '../http/csrf.ts'
@@ -8,6 +9,7 @@ import type { Render } from '../http/render.ts'
 import type { KnownBrowser } from '../interaction/known-browser.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
 import type { SignAccessToken } from '../oidc/current-provider.ts'
+import type { UpstreamSignOut } from '../oidc/upstream-sign-out.ts'
 import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
 import type { Show } from './account-frame.ts'
 import type { SignedInUser, SignedInUserParts } from './signed-in-user.ts'
@@ -24,6 +26,8 @@ export interface AccountParts extends SignedInUserParts {
   clientAddress: ClientAddress
   apiKeyPrefix: string
   signAccessToken: SignAccessToken
+  upstreamTransactions: UpstreamTransactions
+  upstreamSignOut: UpstreamSignOut
 }
 
 /** One request of a signed-in person for a page of their own. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type Koa from 'koa'
 import type { Provider, Session } from 'oidc-provider'
 import { accountRedirectUri, builtInClientId } from '../clients/built-in-client.ts'
+import { findEnabledConnectionById } from '../connections/connection-queries.ts'
 import { lacksRequiredConnection } from '../connections/required-connections.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Organization, User } from '../database/schema.ts'
@@ -61,7 +62,8 @@ export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
     const signedIn = await findSignedInUser(session, parts.db)
     if (!signedIn) return seeOther(ctx, authorizationRequest(parts.issuer, returnTo))
     if (signedInWithinSeconds !== undefined && !isSignInFresh(signedIn, { signedInWithinSeconds })) {
-      return seeOther(ctx, confirmationRequest(parts.issuer, returnTo, { signedIn, signedInWithinSeconds }))
+      const connection = await connectionToConfirmBy(parts.db, session, signedIn.user)
+      return seeOther(ctx, confirmationRequest(parts.issuer, returnTo, { signedIn, signedInWithinSeconds, connection }))
     }
     await keepAlive(ctx, session, parts)
     return signedIn
@@ -132,17 +134,31 @@ async function findSignedInUser(session: Session, db: Queryable): Promise<Signed
   return { user, organization, sessionUid: uid, signedInAt, signOutTargets: signOutTargets(session) }
 }
 
-/** Asks the same person for their password again, and keeps the organization that they are in. */
+/** Asks the same person to sign in again, and keeps the organization that they are in. */
 function confirmationRequest(
   issuer: string,
   returnTo: string,
-  { signedIn, signedInWithinSeconds }: { signedIn: SignedInUser; signedInWithinSeconds: number },
+  { signedIn, signedInWithinSeconds, connection }: Confirmation,
 ): string {
   return authorizationRequest(issuer, returnTo, {
     max_age: String(signedInWithinSeconds),
     login_hint: signedIn.user.email,
     organization: signedIn.organization.slug,
+    ...(connection && { connection }),
   })
+}
+
+interface Confirmation {
+  signedIn: SignedInUser
+  signedInWithinSeconds: number
+  connection: string | undefined
+}
+
+/** Who has no password goes the way that they came. */
+async function connectionToConfirmBy(db: Queryable, session: Session, user: User): Promise<string | undefined> {
+  const id = usedConnections(session).at(-1)
+  if (user.passwordHash !== null || id === undefined) return undefined
+  return (await findEnabledConnectionById(db, id))?.name
 }
 
 /** A session slides while it is in use, and its owner sees when and from where that was. */

@@ -74,7 +74,9 @@ function dateOf(at: Date): string {
 /** What a form about keys says of a key, without what belongs to the request itself. */
 export function keyFieldsOf(form: Form): [name: string, value: string][] {
   const known = /^(name|description|user|expires|date|format|may|sees|(may|sees):.*)$/s
-  return Object.entries(form).flatMap(([name, value]) => (value !== undefined && known.test(name) ? [[name, value]] : []))
+  return Object.entries(form).flatMap(([name, value]) =>
+    value !== undefined && known.test(name) ? [[name, value]] : [],
+  )
 }
 
 /**
@@ -86,7 +88,8 @@ export async function keyFormProblems(form: Form, work: () => Promise<void>): Pr
     const problems = await fieldErrors(work)
     return problems && { ...problems, errors: byFormField(form, problems.errors) }
   } catch (error) {
-    if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached')) throw error
+    if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached'))
+      throw error
     return { status: statusOfCode[error.code], errors: { form: error.message } }
   }
 }

@@ -65,7 +65,10 @@ function addPages<Request extends AccountRequest>(
 ): void {
   const on = (handler: Handler<ApiKeyRequest>) => (request: Request) => handler(toKeyRequest(request))
   const creating = { ...freshSignIn, returnTo: `${at}/new` }
-  page(at, on((request) => showList(request)))
+  page(
+    at,
+    on((request) => showList(request)),
+  )
   page(`${at}/new`, on(showNewApiKey), freshSignIn)
   form(`${at}/new`, on(postNewApiKey), creating)
   form(at, on(postApiKey), creating)
@@ -73,7 +76,11 @@ function addPages<Request extends AccountRequest>(
   form(`${at}/:id/edit`, on(postEdit), { returnTo: at })
   page(`${at}/:id/revoke`, on(showRevoke))
   form(`${at}/:id/revoke`, on(postRevoke), { returnTo: at })
-  form(`${at}/:id/reactivate`, on((request) => postReactivate(request, showList)), { returnTo: at })
+  form(
+    `${at}/:id/reactivate`,
+    on((request) => postReactivate(request, showList)),
+    { returnTo: at },
+  )
   page(`${at}/:id/delete`, on(showDelete))
   form(`${at}/:id/delete`, on(postDelete), { returnTo: at })
 }
@@ -174,7 +181,13 @@ async function renderEdit(request: ApiKeyRequest, key: ApiKey, values: Form, { s
   const { actor, at, show } = request
   await show(
     'api-keys/edit',
-    { at, key: rowOf(actor, key), values, errors, ...(key.expiresAt > new Date() && { expiry: expiryChoices(key.createdAt) }) },
+    {
+      at,
+      key: rowOf(actor, key),
+      values,
+      errors,
+      ...(key.expiresAt > new Date() && { expiry: expiryChoices(key.createdAt) }),
+    },
     status,
   )
 }
@@ -199,7 +212,8 @@ async function postReactivate(request: ApiKeyRequest, showList: ShowList): Promi
     await reactivateApiKey(request, actor, ctx.params.id ?? '')
     seeOther(ctx, `${at}?done=reactivated`)
   } catch (error) {
-    if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached')) throw error
+    if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached'))
+      throw error
     await showList(request, error)
   }
 }

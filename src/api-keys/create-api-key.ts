@@ -54,7 +54,13 @@ export async function createApiKey(
     if (expiry.outcome === 'refused') throw invalid([{ path: expiry.path, message: expiry.message }])
     const grants = await requireKnownGrants(tx, input)
     await requireRoom(tx, { userId: owner.id, organizationId }, now)
-    const { key, ...stored } = await makeSecret(parts, tx, { owner, organizationId, now, expiresAt: expiry.expiresAt, input })
+    const { key, ...stored } = await makeSecret(parts, tx, {
+      owner,
+      organizationId,
+      now,
+      expiresAt: expiry.expiresAt,
+      input,
+    })
     await insertApiKey(tx, {
       ...stored,
       ...grants,

@@ -47,7 +47,16 @@ export async function postApiKey(request: ApiKeyRequest): Promise<void> {
     const { key, apiKey } = await createApiKey(request, actor, { ...input, user: owner.id })
     const { name, format, expiresAt, user } = apiKey
     const isOwn = user.id === actor.user.id
-    await show('api-keys/created', { at, key, name, format, user, isOwn, expires: dayOf(expiresAt), url: `${issuer}/v1/me` })
+    await show('api-keys/created', {
+      at,
+      key,
+      name,
+      format,
+      user,
+      isOwn,
+      expires: dayOf(expiresAt),
+      url: `${issuer}/v1/me`,
+    })
   })
   if (problems) await renderForm(request, form, problems)
 }
@@ -118,7 +127,9 @@ async function renderForm(request: ApiKeyRequest, values: Form, { status, errors
     readCatalogue(db),
     isAdmin ? listPossibleOwners(request) : undefined,
   ])
-  const permissions = [...catalogue.keys()].filter((name) => offered.permissions.some((granted) => covers(granted, name)))
+  const permissions = [...catalogue.keys()].filter((name) =>
+    offered.permissions.some((granted) => covers(granted, name)),
+  )
   await show(
     'api-keys/new',
     {

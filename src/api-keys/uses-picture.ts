@@ -18,7 +18,9 @@ const count = new Intl.NumberFormat('en')
  */
 export function usesPictures(uses: ReadonlyMap<string, DayOfUses[]>): Map<string, UsesPicture> {
   const most = Math.max(9, ...[...uses.values()].flat().map(totalOf))
-  return new Map([...uses].map(([id, days]) => [id, { bars: days.map((day, n) => barOf(day, n, most)), text: textOf(days) }]))
+  return new Map(
+    [...uses].map(([id, days]) => [id, { bars: days.map((day, n) => barOf(day, n, most)), text: textOf(days) }]),
+  )
 }
 
 function barOf(day: DayOfUses, n: number, most: number): UsesPicture['bars'][number] {
@@ -39,7 +41,8 @@ function textOf(days: readonly DayOfUses[]): string {
   const refused = days.reduce((sum, day) => sum + day.refused, 0)
   const busiest = days.reduce((one, other) => (totalOf(other) > totalOf(one) ? other : one))
   const times = total === 1 ? 'Used once' : `Used ${count.format(total)} times`
-  const most = total === 1 ? `on ${dayText(busiest)}` : `most on ${dayText(busiest)} (${count.format(totalOf(busiest))})`
+  const most =
+    total === 1 ? `on ${dayText(busiest)}` : `most on ${dayText(busiest)} (${count.format(totalOf(busiest))})`
   return `${times} in ${days.length} days, ${most}${refused > 0 ? `; ${count.format(refused)} refused` : ''}`
 }
 

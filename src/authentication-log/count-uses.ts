@@ -17,11 +17,11 @@ export async function countUses(
   while (await countNextHour(db, settledAfterSeconds));
 }
 
-/** At most an hour at a time: after a long rest no transaction is long. @returns whether there may be more */
+/** At most an hour at a time: after a long rest no transaction is long. @returns whether there is more to be counted */
 function countNextHour(db: Queryable, settledAfterSeconds: number): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
     const window = await nextWindow(tx, settledAfterSeconds)
-    if (!window?.open) return false
+    if (!window?.isOpen) return false
     // A statement of its own, after the look at running transactions: whatever they had committed by then it sees.
     await sql`insert into authentication_log_days (subject, day, kind, outcome, uses)
       select subject, day, credential_kind, outcome, sum(uses) from (
@@ -37,14 +37,14 @@ function countNextHour(db: Queryable, settledAfterSeconds: number): Promise<bool
       tx,
     )
     await sql`update authentication_log_counted set until = ${window.end}::timestamptz`.execute(tx)
-    return true
+    return window.isWholeHour
   })
 }
 
 /** Times as text, which keeps their microseconds. Undefined: another node is counting. */
 async function nextWindow(tx: Queryable, settledAfterSeconds: number) {
-  const { rows } = await sql<{ start: string; end: string; open: boolean }>`
-    select until::text as start, next::text as end, next > until as open
+  const { rows } = await sql<{ start: string; end: string; isOpen: boolean; isWholeHour: boolean }>`
+    select until::text as start, next::text as end, next > until as is_open, next = until + interval '1 hour' as is_whole_hour
     from authentication_log_counted,
       lateral (select least(until + interval '1 hour', now() - make_interval(secs => ${settledAfterSeconds}),
         (select min(xact_start) from pg_stat_activity

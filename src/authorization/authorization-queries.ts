@@ -11,7 +11,7 @@ export async function readCatalogue(db: Queryable): Promise<Map<string, string>>
 /** What anybody in an organization sees, the first few; the scope of everything says nothing about what there is. */
 export async function listDataScopesInUse(db: Queryable, organizationId: string, limit: number): Promise<DataScope[]> {
   const { rows } = await sql<{ scope: DataScope }>`
-    select distinct scope from memberships, jsonb_array_elements(effective_data_scopes) as scope
+    select distinct scope from memberships, jsonb_array_elements(effective_data_scopes::jsonb) as scope
     where organization_id = ${organizationId} and scope ->> 'source' is not null
     order by scope limit ${limit}`.execute(db)
   return rows.map(({ scope }) => scope)

@@ -42,6 +42,24 @@ export async function insertIdentity(
   return id
 }
 
+/** The connections by which a person may sign in: the deployment's, and those of their organizations. */
+export function listConnectionsForUser(db: Queryable, userId: string): Promise<Connection[]> {
+  return db
+    .selectFrom('connections as c')
+    .leftJoin('organizations as o', 'o.id', 'c.organizationId')
+    .leftJoin('memberships as m', (join) =>
+      join.onRef('m.organizationId', '=', 'c.organizationId').on('m.userId', '=', userId).on('m.deactivatedAt', 'is', null),
+    )
+    .selectAll('c')
+    .where('c.enabled', '=', true)
+    .where('o.suspendedAt', 'is', null)
+    .where((where) => where.or([where('c.organizationId', 'is', null), where('m.id', 'is not', null)]))
+    .orderBy('c.createdAt')
+    .orderBy('c.name')
+    .limit(100)
+    .execute()
+}
+
 /** A way to sign in, as its owner sees it. */
 export interface LinkedIdentity extends Pick<Identity, 'id' | 'email' | 'createdAt' | 'lastUsedAt'> {
   connection: Pick<Connection, 'id' | 'name' | 'type' | 'displayName' | 'enabled'>

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { recordAuditEvent } from '../audit/record-audit-event.ts'
 import type { Encryption } from '../crypto/encryption.ts'
 import { newId } from '../crypto/ids.ts'
@@ -100,9 +101,7 @@ export interface ConnectionManagement {
 
 type WithSecret<T> = T & { client_secret?: string | null }
 
-/**
- * @throws GatehouseError validation_failed naming the fields, conflict when the name is taken
- */
+/** @throws GatehouseError validation_failed naming the fields, conflict when the name is taken in the deployment */
 export async function createConnection(
   db: Queryable,
   parts: ConnectionParts,
@@ -154,24 +153,25 @@ export async function editConnection(
     const current = await requireConnection(tx, organizationId, name, 'locked')
     const teams = await listTeams(tx, organizationId)
     const before = describeConnection(current, namesOf(teams))
-    const description = { name, ...before, ...edit }
+    const otherType = edit.type !== undefined && edit.type !== before.type
+    const description = { name, ...before, ...(otherType && { issuer: null }), ...edit }
     const hadSecret = current.clientSecret !== null
-    const elsewhere = description.type !== before.type || (description.issuer ?? null) !== before.issuer
+    const elsewhere = otherType || (description.issuer ?? null) !== before.issuer
     if (elsewhere && hadSecret && clientSecret === undefined) {
-      throw refusal([{ path: 'client_secret', message: 'is needed again when type or issuer changes' }])
+      throw refusal([{ path: 'client_secret', message: 'is required again: type or issuer is another' }])
     }
     const hasSecret = clientSecret === undefined ? hadSecret : clientSecret !== null
     const content = checkedContent(parts, description, { hasSecret, organizationId, teams })
     await updateConnection(tx, parts.encryption, { id: current.id, organizationId, ...content, clientSecret }, current)
     const secretAfter = clientSecret && hadSecret ? 'replaced' : hasSecret ? 'set' : 'none'
-    await recordAuditEvent(tx, {
-      actor,
-      action: 'connection.updated',
-      subject: connectionSubject(organization?.slug, name),
-      organizationId,
-      before: { ...before, client_secret: hadSecret ? 'set' : 'none' },
-      after: { ...describeConnection(content, namesOf(teams)), client_secret: secretAfter },
-    })
+    const changed = differing(
+      { ...before, client_secret: hadSecret ? 'set' : 'none' },
+      { ...describeConnection(content, namesOf(teams)), client_secret: secretAfter },
+    )
+    if (changed) {
+      const subject = connectionSubject(organization?.slug, name)
+      await recordAuditEvent(tx, { actor, action: 'connection.updated', subject, organizationId, ...changed })
+    }
     return requireConnection(tx, organizationId, name)
   })
 }
@@ -232,6 +232,13 @@ function checkedContent(
   }
   if (problems.length > 0) throw refusal(problems)
   return toConnectionContent(description, { hasOrganization, teamIdOf: (name) => ids.get(name.toLowerCase())! })
+}
+
+/** The members that are not the same; undefined when all are. */
+function differing<T extends Record<string, unknown>>(before: T, after: T) {
+  const names = Object.keys(after).filter((name) => !isDeepStrictEqual(before[name], after[name]))
+  const pick = (from: T) => Object.fromEntries(names.map((name) => [name, from[name]]))
+  return names.length > 0 ? { before: pick(before), after: pick(after) } : undefined
 }
 
 function refusal(fields: FieldProblem[]): GatehouseError {

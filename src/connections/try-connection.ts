@@ -242,7 +242,7 @@ function reasonOf(error: unknown): string {
   const { reason } = failure
   if (failure.failure === 'too_slow') return 'did not come within 5 seconds.'
   if (reason === 'redirect') return 'is a redirect, which is not followed.'
-  if (reason === 'answer_too_large') return 'is larger than 1 MB.'
+  if (reason === 'answer_too_large' || reason === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'is larger than 1 MB.'
   if (reason.startsWith('status_')) return `has the status ${reason.slice('status_'.length)}.`
   // One sentence for all, so that nobody learns by it which names and ports exist inside.
   return 'could not be asked for: there is no public https address, or the connection failed. A private host has to be named in OUTBOUND_ALLOWED_HOSTS.'

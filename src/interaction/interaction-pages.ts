@@ -2,9 +2,11 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
+import { postConnection, postSso, showSso } from './connection-page.ts'
 import { postConsent, showConsent } from './consent-page.ts'
 import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
 import { postLogin, showLogin } from './login-page.ts'
+import { postProof, showProof } from './prove-account-page.ts'
 import { postOrganization, showOrganizations } from './select-organization-page.ts'
 import type { InteractionParts, Step, StepHandler } from './step.ts'
 
@@ -14,17 +16,23 @@ const pages: Record<Interaction['prompt'], StepHandler> = {
   consent: showConsent,
 }
 
-/** The pages of one authorization request: sign in, pick an organization, consent. */
+/** The pages of one authorization request: sign in here or elsewhere, pick an organization, consent. */
 export function interactionPages(parts: InteractionParts): Koa.Middleware {
   const router = new Router()
 
   /** "Not you?" shows the sign-in page at any step: `?prompt=login`. */
   router.get('/interaction/:uid', async (ctx) => {
     const step = await stepOf(parts, ctx, {})
-    const page = ctx.query.prompt === 'login' ? showLogin : pages[step.interaction.prompt]
+    const startsAnew = ctx.query.prompt === 'login' || ctx.query.way === 'password'
+    const page = startsAnew ? showLogin : pages[step.interaction.prompt]
     await page(step)
   })
   router.post('/interaction/:uid/login', (ctx) => submit(parts, ctx, postLogin))
+  router.post('/interaction/:uid/connection', (ctx) => submit(parts, ctx, postConnection))
+  router.get('/interaction/:uid/sso', async (ctx) => showSso(await stepOf(parts, ctx, {})))
+  router.post('/interaction/:uid/sso', (ctx) => submit(parts, ctx, postSso))
+  router.get('/interaction/:uid/prove', async (ctx) => showProof(await stepOf(parts, ctx, {})))
+  router.post('/interaction/:uid/prove', (ctx) => submit(parts, ctx, postProof))
   router.post('/interaction/:uid/organization', (ctx) => submit(parts, ctx, postOrganization, 'select_organization'))
   router.post('/interaction/:uid/consent', (ctx) => submit(parts, ctx, postConsent, 'consent'))
   router.post('/interaction/:uid/abort', (ctx) =>

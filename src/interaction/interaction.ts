@@ -79,7 +79,8 @@ interface PendingResult {
 /** Keeps who came back from an identity provider with the interaction, until they have proven the account. */
 export async function keepPendingIdentity(ctx: Koa.Context, provider: Provider, sealed: string): Promise<void> {
   const result: PendingResult = { pending_identity: sealed }
-  await provider.interactionResult(ctx.req, ctx.res, { ...result })
+  // Without what was submitted before, in which somebody may have been signed in already.
+  await provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission: false })
 }
 
 /**

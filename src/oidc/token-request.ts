@@ -4,6 +4,7 @@ import type { Encryption } from '../crypto/encryption.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import { type Form, parseForm, readBody } from '../http/read-form.ts'
 import { findKeptAnswer, keepAnswer } from './kept-answers.ts'
+import { logTokenRequest } from './log-token-use.ts'
 
 /**
  * Around `/oauth/token`: one request is one transaction, in which the spending, the new tokens and the answer kept for a
@@ -12,13 +13,14 @@ import { findKeptAnswer, keepAnswer } from './kept-answers.ts'
  *
  * The identical refresh request within 10 s (a retry, a proxy's replay, a double click) gets the identical answer; any
  * other use of a spent token revokes the whole grant (refresh-token-reuse.ts). Refusals commit too: that revocation must
- * not be undone. Only a server error rolls back.
+ * not be undone. Only a server error rolls back. The authentication log's entry commits with it all.
  */
 export function tokenRequest({ database, encryption }: { database: RequestDatabase; encryption: Encryption }) {
   const middleware: Koa.Middleware = async (ctx, next) => {
     const body = await readBody(ctx.req)
     Object.assign(ctx.req, { body })
-    const { refresh_token: refreshToken, client_assertion: assertion } = parseFormLeniently(body)
+    const form = parseFormLeniently(body)
+    const { refresh_token: refreshToken, client_assertion: assertion } = form
     try {
       await database.inTransaction(async (tx) => {
         const request = refreshToken === undefined ? undefined : requestHash(ctx, body)
@@ -27,7 +29,9 @@ export function tokenRequest({ database, encryption }: { database: RequestDataba
         if (request && assertion) ctx.state.keptAnswer = await findKeptAnswer(tx, request)
         if (!ctx.state.keptAnswer) await next()
         const kept = ctx.state.keptAnswer as Buffer | undefined
-        if (kept) return repeat(ctx, encryption.decrypt(kept))
+        if (kept) repeat(ctx, encryption.decrypt(kept))
+        if (ctx.status < 500) await logTokenRequest(tx, ctx, form)
+        if (kept) return
         if (request && ctx.status === 200) await keepAnswer(tx, request, encryption.encrypt(answerOf(ctx)))
         if (ctx.status >= 500) throw new RolledBack()
       })

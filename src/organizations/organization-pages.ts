@@ -1,20 +1,22 @@
 import Router from '@koa/router'
 import type Koa from 'koa'
-import { sql } from 'kysely'
 import type { Provider } from 'oidc-provider'
 import { authorizationRequest, findUserOfBrowser } from '../account/signed-in-user.ts'
+import { connectionLabel } from '../connections/connection.ts'
+import { upstreamTargets } from '../connections/connection-addresses.ts'
 import { isStorable, type Queryable } from '../database/database.ts'
 import { GatehouseError } from '../errors.ts'
 import type { ClientAddress } from '../http/client-address.ts'
 import type { Csrf } from '../http/csrf.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Render } from '../http/render.ts'
+import { waysInto } from '../connections/home-realm.ts'
 import { emailAddress, emailKey } from '../users/email-address.ts'
 import type { DiscoverOrganizations } from './discover-organizations.ts'
 import { slugOf } from './found-organization.ts'
 import { organizationSlug } from './organization.ts'
 import { brandOfAsked } from './organization-brand.ts'
-import { findOrganization } from './organization-queries.ts'
+import { findOrganization, findOrganizationByName } from './organization-queries.ts'
 
 export interface OrganizationPageParts {
   issuer: string
@@ -50,7 +52,7 @@ export function organizationPages(parts: OrganizationPageParts): Koa.Middleware 
   router.post('/o/:slug', async (ctx) => {
     const form = await posted(ctx)
     const slug = requireSlug(ctx)
-    if (slug) await signIn(ctx, parts, { slug, email: form.email })
+    if (slug) await signIn(ctx, parts, { slug, email: form.email, connection: form.connection })
   })
   return router.routes() as unknown as Koa.Middleware
 }
@@ -69,20 +71,11 @@ async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPa
   seeOther(ctx, `/o/${await slugForName(db, name)}`)
 }
 
-/** People type what they remember: the slug, or the name that they see in the corner. */
+/** A name that nobody has leads on as the slug that it would be. */
 async function slugForName(db: Queryable, name: string): Promise<string> {
+  const found = await findOrganizationByName(db, name)
   const lower = name.toLowerCase()
-  const found = await db
-    .selectFrom('organizations')
-    .select('slug')
-    .where((where) => where.or([where('slug', '=', lower), where(sql`lower(name)`, '=', lower)]))
-    .where('suspendedAt', 'is', null)
-    .limit(3)
-    .execute()
-  if (found.some(({ slug }) => slug === lower)) return lower
-  // Two of one name: none of them is meant for certain.
-  if (found.length === 1) return found[0]!.slug
-  return organizationSlug.safeParse(lower).success ? lower : slugOf(name)
+  return found?.slug ?? (organizationSlug.safeParse(lower).success ? lower : slugOf(name))
 }
 
 async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts, typed: string): Promise<void> {
@@ -119,6 +112,7 @@ async function showLogin(
   const { db, render } = parts
   const user = await findUserOfBrowser(ctx, parts)
   const organization = await findOrganization(db, slug)
+  const { connections, required } = await waysInto(db, organization)
   await render(
     ctx,
     'organizations/login',
@@ -126,10 +120,12 @@ async function showLogin(
       email,
       error,
       action: `/o/${slug}`,
+      connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+      passwordAllowed: !required,
       signedIn: user && { name: user.name, email: user.email },
       brand: brandOfAsked(slug, organization),
     },
-    { status: status ?? 200 },
+    { status: status ?? 200, formAction: upstreamTargets(connections) },
   )
 }
 
@@ -137,14 +133,19 @@ async function showLogin(
 async function signIn(
   ctx: Koa.Context,
   parts: OrganizationPageParts,
-  { slug, email = '' }: { slug: string; email: string | undefined },
+  { slug, email = '', connection }: { slug: string; email: string | undefined; connection: string | undefined },
 ): Promise<void> {
+  const user = await findUserOfBrowser(ctx, parts)
+  if (connection !== undefined) {
+    // Whoever is signed in and presses another button wants to go that way.
+    const more = { organization: slug, connection: connection.slice(0, 100), ...(user && { prompt: 'login' }) }
+    return seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
+  }
   const address = emailAddress.safeParse(email)
   if (!address.success) {
     const error = 'Enter your e-mail address, such as ada@example.com.'
     return showLogin(ctx, parts, { slug, email, error }, 422)
   }
-  const user = await findUserOfBrowser(ctx, parts)
   // Whoever is signed in and names somebody else wants to sign in as that person.
   const somebodyElse = user !== undefined && emailKey(user.email) !== emailKey(address.data)
   const more = { organization: slug, login_hint: address.data, ...(somebodyElse && { prompt: 'login' }) }

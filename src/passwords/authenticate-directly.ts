@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { builtInClientId } from '../clients/built-in-client.ts'
+import { lacksRequiredConnection } from '../connections/required-connections.ts'
 import type { Encryption } from '../crypto/encryption.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { Queryable } from '../database/database.ts'
@@ -41,7 +42,7 @@ export interface DirectAuthenticationParts {
  *
  * The identical attempt by the same program within 10 s, which may be a retry after a lost answer, gets the tokens that
  * it was given, unless they have been renewed or ended since.
- * @throws GatehouseError authentication_required, permission_denied, organization_required, too_many_requests
+ * @throws GatehouseError authentication_required, permission_denied, sso_required, organization_required, too_many_requests
  */
 export async function authenticateDirectly(
   parts: DirectAuthenticationParts,
@@ -98,6 +99,7 @@ async function requireOrganization(db: Queryable, user: User, requested: string 
   const choice = await chooseOrganization(db, { userId: user.id, requested, picked: undefined })
   switch (choice.outcome) {
     case 'chosen':
+      await requirePasswordAllowed(db, user, choice.organization)
       return choice.organization
     case 'ambiguous':
       throw organizationRequired(choice.organizations)
@@ -105,6 +107,14 @@ async function requireOrganization(db: Queryable, user: User, requested: string 
       throw new GatehouseError('permission_denied', 'You belong to no organization. Ask for an invitation to one.')
     case 'refused':
       throw new GatehouseError('permission_denied', 'You do not belong to an organization of that name.')
+  }
+}
+
+/** Asked only after the password was right: else it would tell who is a member of what. */
+async function requirePasswordAllowed(db: Queryable, user: User, organization: Organization): Promise<void> {
+  if (await lacksRequiredConnection(db, { user, organizationId: organization.id, used: [] })) {
+    const message = 'This organization signs in through its own identity provider. Use an API key, or sign in by browser.'
+    throw new GatehouseError('sso_required', message)
   }
 }
 

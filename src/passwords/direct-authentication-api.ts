@@ -32,7 +32,13 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
       credential: 'none',
       body: credentials,
       answer: tokens,
-      errors: ['authentication_required', 'permission_denied', 'organization_required', 'too_many_requests'],
+      errors: [
+        'authentication_required',
+        'permission_denied',
+        'sso_required',
+        'organization_required',
+        'too_many_requests',
+      ],
       handle: async ({ body, ip, userAgent }) => toJson(await authenticateDirectly(parts, { ...body, ip, userAgent })),
     }),
     apiRoute({

@@ -1,17 +1,23 @@
 import { type AccountRequest, seeOther } from '../account/account-request.ts'
 import { freshSignIn, isSignInFresh } from '../account/signed-in-user.ts'
 import { builtInClientId } from '../clients/built-in-client.ts'
+import { connectionLabel } from '../connections/connection.ts'
+import { upstreamTargets } from '../connections/connection-addresses.ts'
+import { listConnectionsForUser, listIdentitiesOfUser } from '../connections/identity-queries.ts'
 import { changePassword } from '../passwords/change-password.ts'
 import { passwordLength } from '../passwords/password.ts'
 import { passwordProblem } from '../passwords/password-rules.ts'
 
 const at = '/account/security'
+/** What the page can say has happened. */
+const changes = ['password', 'short', 'linked', 'taken', 'unlinked']
 /** Without a second factor, length is what makes a password hard to guess. */
 const recommendedLength = 15
 
 interface Mistakes {
   currentError?: string
   newError?: string
+  identityError?: string
 }
 
 /** How one signs in. The form shows once the sign-in is fresh; before that, a button that asks for the password. */
@@ -68,9 +74,13 @@ async function checkCurrentPassword(
   return { message: 'Too many tries. Wait a few minutes and try again.', status: 429 }
 }
 
-async function renderSecurity(request: AccountRequest, mistakes: Mistakes, status?: number): Promise<void> {
-  const { ctx, signedIn, show } = request
+export async function renderSecurity(request: AccountRequest, mistakes: Mistakes, status?: number): Promise<void> {
+  const { ctx, db, signedIn, show } = request
   const { changed } = ctx.query
+  const [identities, connections] = await Promise.all([
+    listIdentitiesOfUser(db, signedIn.user.id),
+    listConnectionsForUser(db, signedIn.user.id),
+  ])
   await show(
     'security',
     {
@@ -80,7 +90,10 @@ async function renderSecurity(request: AccountRequest, mistakes: Mistakes, statu
       hasPassword: signedIn.user.passwordHash !== null,
       isFresh: isSignInFresh(signedIn, freshSignIn),
       signedInAt: signedIn.signedInAt,
-      changed: changed === 'password' || changed === 'short' ? changed : undefined,
+      changed: changes.find((known) => known === changed),
+      identities: identities.map(({ connection, ...identity }) => ({ ...identity, label: connectionLabel(connection) })),
+      connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+      formTargets: upstreamTargets(connections),
       recommendedLength,
       lengths: passwordLength,
     },

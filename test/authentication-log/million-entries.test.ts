@@ -14,7 +14,7 @@ import type { Tables } from '../../src/database/schema.ts'
 import { type OpenTestDatabase, openTestDatabase, postgresAvailable } from '../support/databases.ts'
 
 const entries = 1_000_000
-const months = 13
+const months = 14
 const limit = 51
 const busy = { organizationId: 'org_1', userId: 'usr_1', apiKeyId: 'key_1' }
 
@@ -26,6 +26,7 @@ interface Statement {
 /** What PostgreSQL did for a statement, node by node. */
 interface PlanNode {
   'Node Type': string
+  'Relation Name'?: string
   'Actual Rows': number
   'Actual Loops': number
   'Rows Removed by Filter'?: number
@@ -42,10 +43,12 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
     database = await openTestDatabase('postgres')
     ;({ recording, recorded } = recordingDatabase(database))
     await fill(database.db)
+    await sql`update authentication_log_counted set until = ${daysAgo(31)}::timestamptz`.execute(database.db)
+    await countUses(database.db)
   }, 120_000)
   afterAll(() => database.close())
 
-  const middle = '2026-05-15T00:00:00Z'
+  const middle = daysAgo(200)
   const organization = { of: 'organization', organizationId: busy.organizationId } as const
   const person = { of: 'person', userId: busy.userId, organizationId: busy.organizationId } as const
   const own = [person, { ...person, organizationId: null }]
@@ -61,8 +64,8 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
   const ranges: [name: string, range: Partial<LogFilter>][] = [
     ['all', {}],
     ['rare refusals', { outcome: 'refused' }],
-    ['a range in the middle', { from: '2026-05-01T00:00:00Z', to: middle }],
-    ['rare refusals of a range', { outcome: 'refused', from: '2026-02-01T00:00:00Z', to: middle }],
+    ['a range in the middle', { from: daysAgo(214), to: middle }],
+    ['rare refusals of a range', { outcome: 'refused', from: daysAgo(300), to: middle }],
   ]
   const cases = filters.flatMap(([whose, filter]) =>
     ranges.map(([which, range]) => [`${whose}, ${which}`, { ...filter, ...range }] as const),
@@ -76,11 +79,12 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
     expect(selects.length).toBeGreaterThan(0)
     for (const statement of selects) {
       const nodes = nodesOf(await explain(database.db, settings, statement))
-      const scans = nodes.filter((node) => /Scan/.test(node['Node Type']) && node['Node Type'] !== 'Subquery Scan')
+      const scans = nodes.filter(
+        (node) => /Scan/.test(node['Node Type']) && /^authentication_log_(\d|d)/.test(node['Relation Name'] ?? ''),
+      )
       const touched = scans.reduce((sum, node) => sum + rowsTouched(node), 0)
       const types = [...new Set(scans.map((node) => node['Node Type']))]
-      console.log(types.join(), touched)
-      expect(types.filter((type) => !/^(Index|Bitmap|Values|CTE|Function|Tid)/.test(type))).toEqual([])
+      expect(types.filter((type) => !/^(Index|Bitmap Heap) /.test(type))).toEqual([])
       expect(touched).toBeLessThanOrEqual(mostRows)
     }
   }
@@ -124,6 +128,10 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
   })
 })
 
+function daysAgo(days: number): string {
+  return new Date(Date.now() - days * 86_400_000).toISOString()
+}
+
 /** The test's database, and what is asked of it. */
 function recordingDatabase({ pool }: OpenTestDatabase) {
   const recorded: Statement[] = []
@@ -149,13 +157,13 @@ function recordingDatabase({ pool }: OpenTestDatabase) {
 
 /** Thirteen months' entries of 20 organizations, 200 people and 500 keys; half of them are of one busy key. */
 async function fill(db: Queryable): Promise<void> {
-  for (let month = 0; month < months; month += 3) {
-    await maintainPartitions(db, { retentionDays: 3650, now: new Date(Date.UTC(2025, 10 + month, 15)) })
+  for (let days = 395; days > 0; days -= 30) {
+    await maintainPartitions(db, { retentionDays: 3650, now: new Date(daysAgo(days)) })
   }
   await sql`
     insert into authentication_log (occurred_at, outcome, reason, credential_id, credential_kind, credential_name, via,
       user_id, user_email, organization_id, client_id, resource_server, ip, user_agent, method, path)
-    select timestamptz '2025-11-01T00:00:00Z' + n / ${entries}::float8 * interval '395 days',
+    select now() - (1 - n / ${entries}::float8) * interval '395 days',
       case when n % 50000 = 1 then 'refused' else 'accepted' end, case when n % 50000 = 1 then 'revoked' end,
       'key_' || who, 'api_key', 'Nightly export', 'introspection', 'usr_' || who % 200, 'somebody@example.test',
       'org_' || case when n % 40000 = 0 then 2 else who % 20 end, null, 'inventory-api', '203.0.113.9', 'curl/8', 'GET', '/items'

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { findEnabledConnection, listEnabledConnections } from '../../src/connections/connection-queries.ts'
 import { encryptionWith } from '../../src/crypto/encryption.ts'
 import { bearer, call, databases, newTokens } from '../api/requests.ts'
 import { clientToken } from '../credentials/requests.ts'
@@ -79,6 +80,7 @@ describe.each(databases)('connections over the API on %s', (database) => {
   test('each change is in the audit log, with who, before and after', async () => {
     await create()
     await send('PATCH', `${ofAcme}/acme-okta`, { display_name: 'Okta', client_secret: 'another', sign_out: true }, root)
+    await send('PATCH', `${ofAcme}/acme-okta`, { sign_out: true })
     await send('DELETE', `${ofAcme}/acme-okta`, undefined, root)
     const { db } = gatehouse.database
     const users = await db.selectFrom('users').select(['id', 'email']).execute()
@@ -105,8 +107,8 @@ describe.each(databases)('connections over the API on %s', (database) => {
       {
         who: 'root@example.test',
         action: 'connection.updated',
-        before: expect.objectContaining({ display_name: null, sign_out: false, client_secret: 'set' }),
-        after: expect.objectContaining({ display_name: 'Okta', sign_out: true, client_secret: 'replaced' }),
+        before: { display_name: null, sign_out: false, client_secret: 'set' },
+        after: { display_name: 'Okta', sign_out: true, client_secret: 'replaced' },
       },
       {
         who: 'root@example.test',
@@ -142,6 +144,9 @@ describe.each(databases)('connections over the API on %s', (database) => {
     expect((await send('PATCH', path, { issuer: 'https://idp.example', jit: false })).status).toBe(200)
     const moved = await send('PATCH', path, { issuer: 'https://other.example', client_secret: 'of the other' })
     expect(moved.json.issuer).toBe('https://other.example')
+    // The issuer was the old type's.
+    const changed = await send('PATCH', path, { type: 'google', client_secret: 'of Google' })
+    expect(changed.json).toMatchObject({ type: 'google', issuer: 'https://accounts.google.com' })
   })
 
   test.each([
@@ -277,11 +282,42 @@ organizations: [{ slug: acme, members: [{ email: ada@acme.test, admin: true, tea
       expect(created.json).toMatchObject({ label: 'GitHub', issuer: null, default_teams: [], required: false })
       expect((await send('GET', `${ofAcme}/github`)).status).toBe(404)
       expect((await send('GET', '/v1/connections', undefined, root)).json.items).toHaveLength(1)
+      const { tokens } = await signIn(gatehouse.url, {
+        ...confidentialClient,
+        email: 'root@example.test',
+        parameters: { organization: 'acme' },
+      })
+      expect(await statuses(tokens.access_token, '/v1/connections')).toEqual(all(403))
       for (const fields of [{ required: true }, { default_teams: ['readers'] }, { group_claim: 'groups' }]) {
         const refused = await create({ name: 'other', ...fields }, '/v1/connections', root)
         expect([refused.status, fieldsOf(refused)]).toEqual([422, Object.keys(fields)])
       }
     })
+  })
+
+  test('only what is enabled, of an organization that is not suspended, is there to sign in through', async () => {
+    const { db } = gatehouse.database
+    const { id: organizationId } = await db
+      .insertInto('organizations')
+      .values({ id: 'org_brief', slug: 'brief', name: 'Brief', logoUrl: null, accentColor: null, suspendedAt: null })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+    const path = '/v1/organizations/brief/connections'
+    await create({ name: 'on' }, path, root)
+    await create({ name: 'off', enabled: false }, path, root)
+    await create({ name: 'for-all' }, '/v1/connections', root)
+    const offered = async (of: string | null) =>
+      (await listEnabledConnections(db, { organizationId: of })).map(({ name }) => name)
+    const found = (name: string) => findEnabledConnection(db, name)
+    expect(await offered(organizationId)).toEqual(['on'])
+    expect(await offered(null)).toEqual(['for-all'])
+    expect([(await found('on'))?.organizationId, await found('off')]).toEqual([organizationId, undefined])
+
+    await db.updateTable('organizations').set({ suspendedAt: new Date() }).where('id', '=', organizationId).execute()
+    expect(await offered(organizationId)).toEqual([])
+    expect(await found('on')).toBeUndefined()
+    expect(await found('for-all')).toBeDefined()
+    expect((await send('GET', path, undefined, root)).status).toBe(404)
   })
 
   test('switching required on ends password sign-ins of its organization at once, and nothing else', async () => {
@@ -306,6 +342,13 @@ organizations: [{ slug: acme, members: [{ email: ada@acme.test, admin: true, tea
 
     await send('DELETE', `${ofAcme}/acme-okta`, undefined, root)
     ada = (await newTokens(gatehouse, { email: 'ada@acme.test', org: 'acme' })).access
+  })
+
+  test('a connection that is required from the start ends them as well', async () => {
+    const { access } = await newTokens(gatehouse)
+    const fields = { name: 'globex-okta', required: true }
+    expect((await create(fields, '/v1/organizations/globex/connections', root)).status).toBe(201)
+    expect((await gatehouse.introspect(access)).json).toEqual({ active: false })
   })
 
   test('a team that is deleted is no longer named', async () => {

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { decodeJwt } from 'jose'
 import { sql } from 'kysely'
@@ -24,12 +26,14 @@ test.each(availableStores())('nothing that opens anything can be read in a dump 
     const dumps = {
       database: await dumpTables(deployment),
       redis: redis ? await dumpRedis(redis.keyPrefix) : '',
+      'data directory': readFolder(gatehouse.config.dataDir),
       log: gatehouse.logLines.join(''),
     }
     // the dumps show what they should: ids, addresses, hashes
     expect(dumps.database).toContain('ada@acme.test')
     expect(dumps.database).toContain('$argon2id$')
     expect(dumps.log).toContain('"path":"/oauth/token"')
+    if (store.database === 'embedded') expect(dumps['data directory']).toContain('ada@acme.test')
     if (redis) expect(dumps.redis).toContain('Session:')
     for (const [dump, text] of Object.entries(dumps)) {
       const found = Object.entries(secrets).filter(([, secret]) => text.includes(secret))
@@ -164,6 +168,14 @@ async function dumpTables({ gatehouse }: Deployment): Promise<string> {
     }
   }
   return dump.join('\n')
+}
+
+/** The bytes of every file: an embedded database's tables and its write-ahead log, keys, mails. */
+function readFolder(folder: string): string {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+    .join('\n')
 }
 
 async function dumpRedis(keyPrefix: string): Promise<string> {

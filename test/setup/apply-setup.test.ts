@@ -515,6 +515,7 @@ const tables: (keyof Tables)[] = [
   'permissions',
   'clients',
   'credentials',
+  'connections',
   'auditLog',
 ]
 

@@ -1,5 +1,5 @@
-import { listEnabledConnections } from '../connections/connection-queries.ts'
-import { domainOf } from '../connections/vouching.ts'
+import { listEnabledConnections } from './connection-queries.ts'
+import { domainOf } from './vouching.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Connection, Organization } from '../database/schema.ts'
 import { findOrganization, findOrganizationOfDomain } from '../organizations/organization-queries.ts'

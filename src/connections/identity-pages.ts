@@ -1,0 +1,36 @@
+import { type AccountRequest, seeOther } from '../account/account-request.ts'
+import { GatehouseError } from '../errors.ts'
+import { showUpstreamError } from '../interaction/upstream-error-page.ts'
+import { renderSecurity } from '../users/security-pages.ts'
+import { listConnectionsForUser } from './identity-queries.ts'
+import { unlinkIdentity } from './link-identity.ts'
+
+const at = '/account/security'
+
+/** To the identity provider that somebody wants to sign in by from now on; it brings them back to `Security`. */
+export async function postLink(request: AccountRequest): Promise<void> {
+  const { ctx, db, form, signedIn, upstreamTransactions } = request
+  const { user, sessionUid } = signedIn
+  const connections = await listConnectionsForUser(db, user.id)
+  const connection = connections.find(({ name }) => name === form.connection)
+  if (!connection) throw new GatehouseError('not_found', 'That way to sign in is not available any more.')
+  const purpose = { kind: 'link', userId: user.id, sessionUid } as const
+  try {
+    const wishes = { loginHint: undefined, fresh: false }
+    seeOther(ctx, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
+  } catch (error) {
+    await showUpstreamError(request, ctx, { error, connection, back: { label: 'Back to Security', href: at } })
+  }
+}
+
+/** Takes a way to sign in away; the last one stays. */
+export async function postUnlink(request: AccountRequest): Promise<void> {
+  const { ctx, db, form, signedIn } = request
+  try {
+    await unlinkIdentity(db, { userId: signedIn.user.id, identityId: form.identity ?? '' })
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || error.code !== 'conflict') throw error
+    return renderSecurity(request, { identityError: error.message }, 409)
+  }
+  seeOther(ctx, `${at}?changed=unlinked`)
+}

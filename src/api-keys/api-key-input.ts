@@ -83,8 +83,8 @@ export type ApiKeyEdit = z.infer<typeof apiKeyEdit>
 export type ExpiryOutcome = { outcome: 'set'; expiresAt: Date } | { outcome: 'refused'; path: string; message: string }
 
 /**
- * The moment that an input means, in whole seconds like a JWT's `exp`: in the future, and at most 366 days after the key
- * was made. A date means the end of that day; where that is a few hours too late, the latest moment allowed.
+ * The moment that an input means: in the future, and at most 366 days after the key was made. A date means the end of
+ * that day; where that is a few hours too late, the latest moment allowed.
  */
 export function expiryOf(
   { expires_at, expires_in_days }: ExpiryInput,
@@ -93,9 +93,9 @@ export function expiryOf(
   const path = expires_at === undefined ? 'expires_in_days' : 'expires_at'
   const latest = latestExpiry(createdAt)
   let at: Date
-  if (expires_in_days !== undefined) at = wholeSeconds(now.getTime() + expires_in_days * dayMs)
+  if (expires_in_days !== undefined) at = new Date(now.getTime() + expires_in_days * dayMs)
   else if (day.safeParse(expires_at).success) at = endOfDay(String(expires_at), latest)
-  else at = wholeSeconds(Date.parse(String(expires_at)))
+  else at = new Date(String(expires_at))
   if (at <= now) return { outcome: 'refused', path, message: 'must be in the future' }
   if (at > latest) {
     const message = `must be at most ${longestDays} days after the key was made: ${latest.toISOString()}`
@@ -106,14 +106,10 @@ export function expiryOf(
 
 /** The last moment at which a key that was made then may expire, whatever happens to it meanwhile. */
 export function latestExpiry(createdAt: Date): Date {
-  return wholeSeconds(createdAt.getTime() + longestDays * dayMs)
+  return new Date(createdAt.getTime() + longestDays * dayMs)
 }
 
 function endOfDay(date: string, latest: Date): Date {
   const end = new Date(Date.parse(`${date}T23:59:59Z`))
   return end > latest && date === latest.toISOString().slice(0, 10) ? latest : end
-}
-
-function wholeSeconds(ms: number): Date {
-  return new Date(Math.floor(ms / 1000) * 1000)
 }

@@ -85,8 +85,8 @@ function addPages<Request extends AccountRequest>(
   form(`${at}/:id/delete`, on(postDelete), { returnTo: at })
 }
 
-/** A row with its picture is some two kilobytes, and a page stays below sixty. */
-const pageSize = 20
+/** A row with its picture is some two and a half kilobytes, and a page stays below sixty. */
+const pageSize = 15
 const mostMembersListed = 100
 
 const listQuery = z.object({

@@ -136,7 +136,7 @@ async function makeSecret(
     aud: await audienceOf(tx, issuer),
     client_id: builtInClientId,
     iat: Math.floor(made.now.getTime() / 1000),
-    exp: made.expiresAt.getTime() / 1000,
+    exp: Math.floor(made.expiresAt.getTime() / 1000),
     jti: id,
     org_id: made.organizationId,
   })

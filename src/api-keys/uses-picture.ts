@@ -9,7 +9,7 @@ export interface UsesPicture {
 }
 
 const height = 24
-const step = 3.5
+const step = 4
 const count = new Intl.NumberFormat('en')
 
 /**
@@ -25,12 +25,12 @@ export function usesPictures(uses: ReadonlyMap<string, DayOfUses[]>): Map<string
 
 function barOf(day: DayOfUses, n: number, most: number): UsesPicture['bars'][number] {
   const total = totalOf(day)
-  const length = total === 0 ? 1.5 : 3 + (height - 3) * (Math.log1p(total) / Math.log1p(most))
+  const length = total === 0 ? 1 : 3 + (height - 3) * (Math.log1p(total) / Math.log1p(most))
   const refused = total === 0 ? 0 : (length * day.refused) / total
   return {
     x: n * step + step / 2,
-    top: round(height - length + refused),
-    ...(refused > 0 && { refusedTop: round(height - length) }),
+    top: Math.round(height - length + refused),
+    ...(refused > 0 && { refusedTop: Math.round(height - length) }),
     isQuiet: total === 0,
   }
 }
@@ -52,8 +52,4 @@ function dayText({ day }: DayOfUses): string {
 
 function totalOf({ accepted, refused }: DayOfUses): number {
   return accepted + refused
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10
 }

@@ -37,7 +37,7 @@ export async function recordTokenUse(tx: Queryable, use: TokenUse): Promise<void
   await sql`
     insert into authentication_log (outcome, reason, credential_id, credential_kind, credential_name, via, user_id,
       user_email, organization_id, client_id, ip, user_agent, method, path)
-    select ${error === null ? 'accepted' : 'refused'}, ${reasonOf(error, clientId)}, p.id, coalesce(p.kind, 'unknown'),
+    select ${error === null ? 'accepted' : 'refused'}, ${reasonOf(error, presented.kind, clientId)}, p.id, coalesce(p.kind, 'unknown'),
       p.name, ${via}, p.user_id, u.email, p.organization_id, coalesce(p.client_id, ${clientId}), ${ip}, ${userAgent},
       ${method}, ${path}
     from (select) as one left join (${recordOf(presented)}) as p on true
@@ -48,12 +48,14 @@ export async function recordTokenUse(tx: Queryable, use: TokenUse): Promise<void
 }
 
 /** The order in which `credentials/resolve-credentials.ts` tells them, after what only these endpoints refuse. */
-function reasonOf(error: string | null, clientId: string | null): RawBuilder<unknown> {
+function reasonOf(error: string | null, kind: string, clientId: string | null): RawBuilder<unknown> {
   if (error === null) return sql`null`
-  if (error === 'invalid_client') return sql`case when p.kind is null then 'unknown' else 'client_not_authenticated' end`
+  if (error === 'invalid_client')
+    return sql`case when p.kind is null then 'unknown' else 'client_not_authenticated' end`
   if (error !== 'invalid_grant' && error !== 'invalid_token') return sql`${error}`
   return sql`case
     when p.kind is null then 'unknown'
+    when p.kind <> ${kind} then 'wrong_kind'
     when p.client_id <> ${clientId}::text then 'foreign_client'
     when p.spent then 'reused'
     when p.revoked_at is not null or g.revoked_at is not null then 'revoked'
@@ -72,7 +74,7 @@ function recordOf(presented: PresentedToken): RawBuilder<unknown> {
     case 'access_token':
       return sql`select id, kind, name, user_id, organization_id, client_id, grant_id, audience, expires_at, revoked_at,
           spent_at is not null as spent
-        from credentials where hash = ${presented.hash} and kind = ${presented.kind}`
+        from credentials where hash = ${presented.hash}`
     case 'client_secret':
       return sql`select client_id as id, 'client_secret' as kind, client_name as name, null as user_id, organization_id,
           client_id, null as grant_id, null as audience, null::timestamptz as expires_at, null::timestamptz as revoked_at,

@@ -1,8 +1,8 @@
-import { listEnabledConnections } from './connection-queries.ts'
-import { domainOf } from './vouching.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Connection, Organization } from '../database/schema.ts'
 import { findOrganization, findOrganizationOfDomain } from '../organizations/organization-queries.ts'
+import { listEnabledConnections } from './connection-queries.ts'
+import { domainOf } from './vouching.ts'
 
 /** By which identity providers somebody may sign in, and whether a password will do. */
 export interface SignInWays {

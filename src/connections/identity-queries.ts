@@ -48,7 +48,10 @@ export function listConnectionsForUser(db: Queryable, userId: string): Promise<C
     .selectFrom('connections as c')
     .leftJoin('organizations as o', 'o.id', 'c.organizationId')
     .leftJoin('memberships as m', (join) =>
-      join.onRef('m.organizationId', '=', 'c.organizationId').on('m.userId', '=', userId).on('m.deactivatedAt', 'is', null),
+      join
+        .onRef('m.organizationId', '=', 'c.organizationId')
+        .on('m.userId', '=', userId)
+        .on('m.deactivatedAt', 'is', null),
     )
     .selectAll('c')
     .where('c.enabled', '=', true)

@@ -153,7 +153,8 @@ with asked as (
   from asked a
   left join lateral (
     select c.id, c.kind, c.name, c.client_id, c.scope, c.audience, c.user_id, c.organization_id,
-      floor(extract(epoch from c.issued_at))::int8 as issued_at, extract(epoch from c.expires_at)::int8 as expires_at,
+      floor(extract(epoch from c.issued_at))::int8 as issued_at,
+      floor(extract(epoch from c.expires_at))::int8 as expires_at,
       u.email, coalesce(u.superadmin, false) as superadmin, o.slug, coalesce(o.allows_keys_in_query, true) as allows_keys_in_query,
       coalesce(cl.first_party, true) as first_party,
       case when u.superadmin then '["*"]'

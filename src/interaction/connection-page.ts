@@ -1,12 +1,12 @@
 import { connectionLabel } from '../connections/connection.ts'
 import { upstreamTargets } from '../connections/connection-addresses.ts'
 import { findEnabledConnection, listConnectionsOfOrganizations } from '../connections/connection-queries.ts'
+import { waysInto } from '../connections/home-realm.ts'
 import { isStorable, type Queryable } from '../database/database.ts'
 import type { Connection, Organization } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
 import { findOrganization, findOrganizationByName } from '../organizations/organization-queries.ts'
-import { waysInto } from '../connections/home-realm.ts'
 import { formTargets, type Interaction } from './interaction.ts'
 import type { Step } from './step.ts'
 import { showUpstreamError } from './upstream-error-page.ts'
@@ -57,7 +57,11 @@ export function backToSignIn({ uid }: Pick<Interaction, 'uid'>): { label: string
 
 /** The application wants to be sure of who sits there now (OpenID Connect Core §3.1.2.1), so the provider is to ask. */
 function asksForFreshSignIn({ params }: Interaction): boolean {
-  return String(params.prompt ?? '').split(' ').includes('login') || params.max_age !== undefined
+  return (
+    String(params.prompt ?? '')
+      .split(' ')
+      .includes('login') || params.max_age !== undefined
+  )
 }
 
 /** "Sign in with SSO": asks which organization it is for, so that its identity provider can be used (S2-10). */

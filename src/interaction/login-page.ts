@@ -1,6 +1,7 @@
 import { builtInClientId } from '../clients/built-in-client.ts'
 import { upstreamTargets } from '../connections/connection-addresses.ts'
 import { listConnectionsOfOrganizations } from '../connections/connection-queries.ts'
+import { type SignInWays, waysFor, waysInto } from '../connections/home-realm.ts'
 import { listRequiredConnections } from '../connections/required-connections.ts'
 import type { Connection } from '../database/schema.ts'
 import { passwordVersion } from '../oidc/outdated-logins.ts'
@@ -14,7 +15,6 @@ import {
   namedOrganization,
   renderConnections,
 } from './connection-page.ts'
-import { type SignInWays, waysFor, waysInto } from '../connections/home-realm.ts'
 import { finishStep, formTargets } from './interaction.ts'
 import type { Step } from './step.ts'
 
@@ -87,6 +87,7 @@ async function signIn(step: Step, email: string, password: string): Promise<void
     ip: step.clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
     clientId: interaction.client.clientId,
+    organization: namedOrganization(interaction),
     knownBrowser: knownBrowser.nameFor(ctx, email),
   })
   switch (attempt.outcome) {

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { spentMark } from '../../adapters/protocol-state.ts'
 import { type PresentedToken, recordTokenUse } from '../authentication-log/record-token-use.ts'
+import type { ReferenceTo } from '../credentials/credential.ts'
 import { logText } from '../credentials/resolve-credentials.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import type { Queryable } from '../database/database.ts'
@@ -24,14 +25,17 @@ export async function logTokenRequest(tx: Queryable, ctx: Koa.Context, form: For
 }
 
 /** Around `/oauth/userinfo`, which is asked with an access token. */
-export function userinfoLog(db: Queryable, referenceTo: (token: string) => Promise<Buffer | undefined>): Koa.Middleware {
+export function userinfoLog({ db, referenceTo }: { db: Queryable; referenceTo: ReferenceTo }): Koa.Middleware {
   return async (ctx, next) => {
     await next()
     const token = /^bearer +(\S+)$/i.exec(ctx.get('authorization'))?.[1]
     if (!token || ctx.status >= 500) return
-    const hash = (await referenceTo(token)) ?? sha256(token)
+    const reference = await referenceTo(token)
+    const hash = typeof reference === 'object' ? Buffer.from(reference.hash, 'base64') : sha256(token)
     const error = ctx.status === 200 ? undefined : errorOf(ctx)
-    await recordTokenUse(db, { presented: { kind: 'access_token', hash }, error, via: 'bearer', ...circumstances(ctx) })
+    // Nobody authenticates here but the token's bearer, whichever client that is.
+    const use = { presented: { kind: 'access_token', hash }, error, via: 'bearer', ...circumstances(ctx) } as const
+    await recordTokenUse(db, { ...use, clientId: undefined })
   }
 }
 
@@ -73,7 +77,8 @@ async function presentedCode(
 ): Promise<PresentedToken> {
   const { entities, provider } = ctx.oidc
   // The library names a code only once it has accepted it.
-  const record = entities[model] ?? (await provider[model].find(code, { ignoreExpiration: true }))
+  const codes = provider[model] as typeof provider.AuthorizationCode
+  const record = entities[model] ?? (await codes.find(code, { ignoreExpiration: true }))
   return {
     kind: model === 'AuthorizationCode' ? 'authorization_code' : 'device_code',
     found: record !== undefined,

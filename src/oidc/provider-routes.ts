@@ -2,12 +2,15 @@ import type Koa from 'koa'
 import mount from 'koa-mount'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Logger } from 'pino'
+import type { ReferenceTo } from '../credentials/credential.ts'
 import type { Encryption } from '../crypto/encryption.ts'
+import type { Queryable } from '../database/database.ts'
 import type { RequestDatabase } from '../database/request-transaction.ts'
 import { GatehouseError } from '../errors.ts'
 import { formTargetOf } from '../http/form-target.ts'
 import { allowFormTargets } from '../http/security-headers.ts'
 import type { CurrentProvider } from './current-provider.ts'
+import { userinfoLog } from './log-token-use.ts'
 import { routes } from './provider.ts'
 import { acceptJwtForRevocation } from './revoke-jwt.ts'
 import { revokeGrantsOnSignOut } from './sign-out.ts'
@@ -15,6 +18,8 @@ import { tokenRequest } from './token-request.ts'
 import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
 interface ProviderRoutes {
+  db: Queryable
+  referenceTo: ReferenceTo
   current: CurrentProvider
   database: RequestDatabase
   encryption: Encryption
@@ -23,9 +28,12 @@ interface ProviderRoutes {
 }
 
 /** oidc-provider mounted last, with what its endpoints need around them. */
-export function providerRoutes({ current, database, encryption, log, upstreamSignOut }: ProviderRoutes): Koa.Middleware {
+export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
+  const { current, database, encryption, log, upstreamSignOut } = parts
   const around: Record<string, Koa.Middleware[]> = {
     'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ database, encryption })],
+    'GET /oauth/userinfo': [userinfoLog(parts)],
+    'POST /oauth/userinfo': [userinfoLog(parts)],
     'POST /oauth/revoke': [
       inWordsOfOAuth,
       acceptJwtForRevocation(() => current.verifyJwt),

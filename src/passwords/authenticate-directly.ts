@@ -66,7 +66,7 @@ export async function authenticateDirectly(
 }
 
 async function requireUser(parts: DirectAuthenticationParts, attempt: DirectAttempt): Promise<User> {
-  const { email, password, ip, userAgent } = attempt
+  const { email, password, organization, ip, userAgent } = attempt
   if (password.length > passwordLength.max) {
     const message = `A password has at most ${passwordLength.max} characters.`
     throw new GatehouseError('invalid_request', message, { fields: [{ path: 'password', message }] })
@@ -77,6 +77,7 @@ async function requireUser(parts: DirectAuthenticationParts, attempt: DirectAtte
     ip,
     userAgent,
     clientId: builtInClientId,
+    organization,
     knownBrowser: undefined,
   })
   switch (outcome.outcome) {
@@ -113,7 +114,8 @@ async function requireOrganization(db: Queryable, user: User, requested: string 
 /** Asked only after the password was right: else it would tell who is a member of what. */
 async function requirePasswordAllowed(db: Queryable, user: User, organization: Organization): Promise<void> {
   if (await lacksRequiredConnection(db, { user, organizationId: organization.id, used: [] })) {
-    const message = 'This organization signs in through its own identity provider. Use an API key, or sign in by browser.'
+    const message =
+      'This organization signs in through its own identity provider. Use an API key, or sign in by browser.'
     throw new GatehouseError('sso_required', message)
   }
 }

@@ -19,6 +19,8 @@ export interface PasswordAttempt {
   ip: string
   userAgent: string | undefined
   clientId: string | undefined
+  /** Slug or id of the organization that the request names: whose log the entry goes to, if the person is a member. */
+  organization?: string | undefined
   /** Names a browser in which this person has signed in before: a stranger's failures don't lock it out. */
   knownBrowser: string | undefined
 }
@@ -45,7 +47,8 @@ export function passwordAuthentication({
     const account = accountKey(attempt)
     const retryAfterSeconds = (await ofAccount.take(account)) || (await ofAddress.take(networkOf(attempt.ip)))
     if (retryAfterSeconds > 0) {
-      await record(db, attempt, { outcome: 'refused', reason: 'limited', user: undefined })
+      const user = await findUserByEmail(db, attempt.email)
+      await record(db, attempt, { outcome: 'refused', reason: 'limited', user })
       return { outcome: 'limited', retryAfterSeconds }
     }
     const user = await findUserByEmail(db, attempt.email)
@@ -67,8 +70,8 @@ function reasonOf(user: User | undefined, matches: boolean): SignInUse['reason']
 }
 
 function record(db: Queryable, attempt: PasswordAttempt, use: Pick<SignInUse, 'outcome' | 'reason' | 'user'>) {
-  const { clientId, ip, userAgent } = attempt
-  return recordSignIn(db, { ...use, clientId, ip, userAgent })
+  const { clientId, organization, ip, userAgent } = attempt
+  return recordSignIn(db, { ...use, clientId, organization, ip, userAgent })
 }
 
 /** The address itself is no counter's name: counters may be read by whoever operates Redis. */

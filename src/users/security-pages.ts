@@ -66,6 +66,7 @@ async function checkCurrentPassword(
     ip: clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
     clientId: builtInClientId,
+    organization: signedIn.organization.slug,
     knownBrowser: knownBrowser.nameFor(ctx, email),
   })
   if (attempt.outcome === 'authenticated') return undefined

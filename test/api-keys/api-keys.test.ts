@@ -112,7 +112,7 @@ describe.each(databases)("a person's own API keys on %s", (database) => {
     // S0-18 S2-22
     const longest = await createKey(gatehouse, ada, { expires_in_days: 366 })
     const { created_at, expires_at } = longest.json as { created_at: string; expires_at: string }
-    expect(Date.parse(expires_at)).toBe(Math.floor(Date.parse(created_at) / 1000) * 1000 + 366 * dayMs)
+    expect(Date.parse(expires_at)).toBe(Date.parse(created_at) + 366 * dayMs)
     const day = new Date(Date.now() + 10 * dayMs).toISOString().slice(0, 10)
     const dated = await createKey(gatehouse, ada, { expires_in_days: undefined, expires_at: day })
     expect(dated.json.expires_at).toBe(`${day}T23:59:59.000Z`)
@@ -146,7 +146,6 @@ describe.each(databases)("a person's own API keys on %s", (database) => {
     // S2-23 S2-27 S2-34
     const { id, json } = await createKey(gatehouse, ada)
     const expiresAt = new Date(Date.now() + 100 * dayMs)
-    expiresAt.setMilliseconds(0)
     const edit = { name: 'new name', description: 'new text', expires_at: expiresAt.toISOString() }
     const { key: _, ...record } = json
     const edited = await act(gatehouse, ada, 'PATCH', id, '', { json: edit })

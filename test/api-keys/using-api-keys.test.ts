@@ -42,7 +42,7 @@ describe.each(databases)('using API keys on %s', (database) => {
         token_kind: 'api_key',
         scope: '',
         iat: Math.floor(Date.parse(String(json.created_at)) / 1000),
-        exp: Date.parse(String(json.expires_at)) / 1000,
+        exp: Math.floor(Date.parse(String(json.expires_at)) / 1000),
         jti: id,
         org_id: (json.organization as { id: string }).id,
         org_slug: 'acme',
@@ -279,7 +279,7 @@ describe.each(databases)('using API keys on %s', (database) => {
           aud: [gatehouse.url, 'https://inventory.example', 'https://reports.example'],
           client_id: 'gatehouse',
           iat: Math.floor(Date.parse(String(json.created_at)) / 1000),
-          exp: Date.parse(String(json.expires_at)) / 1000,
+          exp: Math.floor(Date.parse(String(json.expires_at)) / 1000),
           jti: id,
           org_id: (json.organization as { id: string }).id,
         })

@@ -61,20 +61,22 @@ describe.each(databases)('connections over the API on %s', (database) => {
   })
 
   test('the secret is stored encrypted, and is in no answer, log or audit event', async () => {
+    const opened = async () =>
+      encryptionWith(gatehouse.config.encryptionKeys).decrypt((await stored('acme-okta')).clientSecret!)
+    const created = await create()
+    expect(await opened()).toBe(secret)
     const answers = [
-      await create(),
+      created,
       await send('PATCH', `${ofAcme}/acme-okta`, { client_secret: `${secret} two` }),
       await send('GET', ofAcme),
       await send('PATCH', `${ofAcme}/acme-okta`, { client_secret: secret, surprise: secret }),
       await create(),
     ]
     expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 422, 409])
-    const { clientSecret } = await stored('acme-okta')
-    expect(encryptionWith(gatehouse.config.encryptionKeys).decrypt(clientSecret!)).toBe(`${secret} two`)
+    expect(await opened()).toBe(`${secret} two`)
     const audit = await gatehouse.database.db.selectFrom('auditLog').selectAll().execute()
     const everything = JSON.stringify([answers.map(({ text }) => text), audit, gatehouse.logLines])
     expect(everything).not.toContain(secret)
-    expect(clientSecret!.toString('latin1')).not.toContain(secret)
   })
 
   test('each change is in the audit log, with who, before and after', async () => {

@@ -276,7 +276,7 @@ organizations:
           .where('email', '=', 'root@example.test'),
       )
       .execute()
-    await gatehouse.apply(text(true))
+    await gatehouse.apply(text(true).replace('name: acme-okta', 'name: acme-okta, display_name: Okta'))
     expect(await active(superadmin.access)).toBe(true)
     await gatehouse.stop()
   })

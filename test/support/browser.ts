@@ -122,14 +122,26 @@ export class Browser {
       ([, attributes = '', content = '']) => ({
         action: attribute(attributes, 'action') ?? this.page.url,
         method: attribute(attributes, 'method') ?? 'get',
-        fields: Object.fromEntries(
-          [...content.matchAll(/<input([^>]*)>/g)]
-            .map(([, input = '']) => [attribute(input, 'name') ?? '', attribute(input, 'value') ?? ''])
-            .filter(([name]) => name),
-        ),
+        fields: Object.fromEntries(fieldsIn(content)),
       }),
     )
   }
+}
+
+/** What a form sends unless somebody changes it: of boxes and radio buttons the ticked ones, of a list the chosen entry. */
+function fieldsIn(form: string): [name: string, value: string][] {
+  const inputs = [...form.matchAll(/<input([^>]*)>/g)]
+    .map(([, input = '']) => input)
+    .filter((input) => !/type="(?:checkbox|radio)"/.test(input) || /\bchecked\b/.test(input))
+    .map((input): [string, string] => [attribute(input, 'name') ?? '', attribute(input, 'value') ?? ''])
+  const lists = [...form.matchAll(/<select([^>]*)>([\s\S]*?)<\/select>/g)].map(
+    ([, list = '', options = '']): [string, string] => {
+      const entries = [...options.matchAll(/<option([^>]*)>/g)].map(([, option = '']) => option)
+      const chosen = entries.find((option) => /\bselected\b/.test(option)) ?? entries[0] ?? ''
+      return [attribute(list, 'name') ?? '', attribute(chosen, 'value') ?? '']
+    },
+  )
+  return [...inputs, ...lists].filter(([name]) => name)
 }
 
 function attribute(text: string, name: string): string | undefined {

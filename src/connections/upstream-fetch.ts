@@ -42,7 +42,8 @@ async function readBounded(response: Response): Promise<Blob> {
 
 /** undici hides what happened in a chain of causes. */
 function networkError(error: unknown): UpstreamError {
-  const codes = chainOf(error).map((cause) => String((cause as { code?: unknown }).code ?? cause.name))
+  // A DOMException has its name in words and its code as a number.
+  const codes = chainOf(error).flatMap((cause) => [cause.name, String((cause as { code?: unknown }).code)])
   if (codes.some((code) => /TIMEOUT|Timeout/.test(code))) return new UpstreamError('too_slow', 'timeout')
   const code = codes.find((one) => /^(E[A-Z]+|UND_ERR_[A-Z_]+|[A-Z]+_[A-Z_]+)$/.test(one))
   return new UpstreamError('unreachable', code ?? 'not_called')

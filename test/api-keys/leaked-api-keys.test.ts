@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { apiKeyPattern, isApiKey, newApiKey } from '../../src/api-keys/api-key.ts'
 import { mailsTo } from '../account-life/mails.ts'
-import { call, databases, deployOn, newTokens } from '../api/requests.ts'
+import { call, databases, deployOn, forgetTries, newTokens } from '../api/requests.ts'
 import type { Deployment } from '../oidc/wire.ts'
 import { freePort } from '../support/free-port.ts'
 import { act, createKey, deleteAllKeys, isLive, type SignedIn, signInTo } from './keys.ts'
@@ -23,7 +23,7 @@ describe.each(databases)('a key that somebody has found, on %s,', (database) => 
   beforeEach(async () => {
     await deleteAllKeys(gatehouse)
     await gatehouse.database.db.deleteFrom('mailOutbox').execute()
-    await gatehouse.database.db.deleteFrom('rateLimits').execute()
+    await forgetTries(gatehouse)
   })
   afterAll(() => deployment.stop())
 

@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type Koa from 'koa'
 import { ownApiKeyPages } from '../api-keys/api-key-pages.ts'
+import { ownAuthenticationLogPages } from '../authentication-log/authentication-log-pages.ts'
 import { postLink, postUnlink } from '../connections/identity-pages.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
@@ -62,6 +63,7 @@ export function accountPages(parts: AccountParts): Koa.Middleware {
   form('/account/security/unlink', postUnlink, { ...freshSignIn, returnTo: '/account/security' })
 
   ownApiKeyPages({ page, form })
+  ownAuthenticationLogPages({ page })
 
   return router.routes() as unknown as Koa.Middleware
 }

@@ -4,6 +4,7 @@ import { adminFrame } from '../account/account-frame.ts'
 import { type AccountParts, type AccountRequest, seeOther } from '../account/account-request.ts'
 import { type SignInDemand, signedInUsers } from '../account/signed-in-user.ts'
 import { organizationApiKeyPages } from '../api-keys/api-key-pages.ts'
+import { organizationAuthenticationLogPages } from '../authentication-log/authentication-log-pages.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
 import { type Actor, findActor, requireAdmin } from '../organizations/actor.ts'
@@ -46,6 +47,7 @@ export function adminPages(parts: AccountParts): Koa.Middleware {
   router.get('/admin', (ctx) => seeOther(ctx, '/admin/api-keys'))
 
   organizationApiKeyPages({ page, form })
+  organizationAuthenticationLogPages({ page })
 
   return router.routes() as unknown as Koa.Middleware
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '../database/database.ts'
+import { onlyIndexes } from './log-queries.ts'
 
 const settledSeconds = 60
 
@@ -20,7 +21,9 @@ export async function countUses(
 /** At most an hour at a time: after a long rest no transaction is long. @returns whether there is more to be counted */
 function countNextHour(db: Queryable, settledAfterSeconds: number): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
+    await sql`select ${onlyIndexes}`.execute(tx)
     const window = await nextWindow(tx, settledAfterSeconds)
+    // Undefined: another node is counting.
     if (!window?.isOpen) return false
     // A statement of its own, after the look at running transactions: whatever they had committed by then it sees.
     await sql`insert into authentication_log_days (subject, day, kind, outcome, uses)
@@ -37,18 +40,20 @@ function countNextHour(db: Queryable, settledAfterSeconds: number): Promise<bool
       tx,
     )
     await sql`update authentication_log_counted set until = ${window.end}::timestamptz`.execute(tx)
-    return window.isWholeHour
+    return window.hasMore
   })
 }
 
-/** Times as text, which keeps their microseconds. Undefined: another node is counting. */
+/** From the last counting on, an hour's worth of entries. Times as text, which keeps their microseconds. */
 async function nextWindow(tx: Queryable, settledAfterSeconds: number) {
-  const { rows } = await sql<{ start: string; end: string; isOpen: boolean; isWholeHour: boolean }>`
-    select until::text as start, next::text as end, next > until as is_open, next = until + interval '1 hour' as is_whole_hour
+  const { rows } = await sql<{ start: string; end: string; isOpen: boolean; hasMore: boolean }>`
+    select until::text as start, next::text as end, next > until as is_open, next < settled as has_more
     from authentication_log_counted,
-      lateral (select least(until + interval '1 hour', now() - make_interval(secs => ${settledAfterSeconds}),
-        (select min(xact_start) from pg_stat_activity
-          where datname = current_database() and application_name = current_setting('application_name'))) as next) as window_
+      lateral (select least(now() - make_interval(secs => ${settledAfterSeconds}), (select min(xact_start)
+        from pg_stat_activity
+        where datname = current_database() and application_name = current_setting('application_name'))) as settled) as log,
+      lateral (select least(settled, (select min(occurred_at) + interval '1 hour' from authentication_log
+        where occurred_at >= until)) as next) as window_
     for update of authentication_log_counted skip locked`.execute(tx)
   return rows[0]
 }

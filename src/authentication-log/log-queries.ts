@@ -88,10 +88,7 @@ export function listLogEntries(
   )
 }
 
-/**
- * Where the planner's estimates are out of date, as they are of whatever became busy a moment ago, it would rather collect
- * a million entries and sort them, or read a whole month.
- */
+/** Reads as `onlyIndexes` says, in one snapshot. */
 export function readAlongIndexes<Row>(db: Queryable, query: RawBuilder<Row>): Promise<Row[]> {
   return db.transaction().execute(async (tx) => {
     await sql`select ${onlyIndexes}`.execute(tx)
@@ -167,7 +164,11 @@ const nameColumns: Record<Subject['of'], RawBuilder<string>> = {
   'api key': sql`credential_id`,
 }
 
-const onlyIndexes = sql.join(
+/**
+ * For `select` at the start of a transaction. Where the planner's estimates are out of date, as they are of whatever became
+ * busy a moment ago, it would rather collect a million entries and sort them, or read a whole month.
+ */
+export const onlyIndexes = sql.join(
   ['enable_bitmapscan', 'enable_seqscan', 'enable_sort', 'jit'].map(
     (setting) => sql`set_config(${sql.lit(setting)}, 'off', true)`,
   ),

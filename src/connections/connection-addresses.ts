@@ -13,5 +13,5 @@ export function signedOutUrl(issuer: string, name: string): string {
  */
 export function upstreamTargets(connections: readonly Pick<Connection, 'type' | 'issuer'>[]): string[] {
   if (connections.length === 0) return []
-  return ['https:', ...connections.map((connection) => new URL(connection.issuer ?? issuerOf(connection)).origin)]
+  return ['https:', ...connections.map((connection) => new URL(issuerOf(connection)).origin)]
 }

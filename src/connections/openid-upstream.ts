@@ -1,6 +1,7 @@
 import * as client from 'openid-client'
 import type { Connection } from '../database/schema.ts'
 import type { Fetch } from '../http/outbound-fetch.ts'
+import { issuerOf } from './connection.ts'
 import { UpstreamError } from './upstream-error.ts'
 import { identityOf, type UpstreamIdentity } from './upstream-identity.ts'
 
@@ -96,7 +97,7 @@ export class OpenidUpstream {
 
   /** Discovery (OpenID Connect Discovery §4), remembered for ten minutes; a failure isn't remembered. */
   metadataOf(connection: Pick<Connection, 'type' | 'issuer'>): Promise<client.ServerMetadata> {
-    const issuer = discoveryIssuerOf(connection)
+    const issuer = issuerOf(connection)
     const known = this.#discovered.get(issuer)
     if (known && known.until > Date.now()) return known.metadata
     const metadata = this.#discover(issuer)
@@ -110,7 +111,7 @@ export class OpenidUpstream {
 
   /** The provider may have moved: the next sign-in looks again. */
   forget(connection: Pick<Connection, 'type' | 'issuer'>): void {
-    this.#discovered.delete(discoveryIssuerOf(connection))
+    this.#discovered.delete(issuerOf(connection))
   }
 
   #forget(issuer: string, metadata: Promise<client.ServerMetadata>): void {
@@ -140,7 +141,7 @@ export class OpenidUpstream {
     const configuration = new client.Configuration(metadata, clientId, expected, authentication)
     configuration[client.customFetch] = this.#fetch
     configuration.timeout = requestSeconds
-    if (mayDoWithoutHttps(discoveryIssuerOf(connection))) client.allowInsecureRequests(configuration)
+    if (mayDoWithoutHttps(issuerOf(connection))) client.allowInsecureRequests(configuration)
     client.enableNonRepudiationChecks(configuration)
     return configuration
   }
@@ -170,11 +171,6 @@ export class OpenidUpstream {
     }
     throw new UpstreamError('refused', 'client_authentication')
   }
-}
-
-/** The issuer may be one for tests where it is set; Google's own otherwise. */
-function discoveryIssuerOf({ type, issuer }: Pick<Connection, 'type' | 'issuer'>): string {
-  return issuer ?? (type === 'google' ? 'https://accounts.google.com' : '')
 }
 
 /** Which hosts that may be, the outbound fetch decides. */

@@ -26,13 +26,18 @@ export async function mayLinkByEmail(
  */
 export async function vouchesForEmail(
   db: Queryable,
-  connection: Pick<Connection, 'type' | 'organizationId'>,
+  connection: Pick<Connection, 'type' | 'issuer' | 'organizationId'>,
   identity: Told & Pick<UpstreamIdentity, 'hostedByProvider'>,
 ): Promise<boolean> {
   if (identity.email === undefined || !identity.emailVerified) return false
-  if (connection.type === 'github') return true
-  if (connection.type === 'google' && identity.hostedByProvider) return true
+  const knowsOwner = connection.type === 'github' || (connection.type === 'google' && identity.hostedByProvider)
+  if (knowsOwner && isWhatItIsCalled(connection)) return true
   return mayLinkByEmail(db, connection, identity)
+}
+
+/** A "GitHub" at an address that an organization has chosen may be anybody; the operator's own is the operator's word. */
+function isWhatItIsCalled({ issuer, organizationId }: Pick<Connection, 'issuer' | 'organizationId'>): boolean {
+  return issuer === null || organizationId === null
 }
 
 /** Whether an organization has verified the domain of an address. */

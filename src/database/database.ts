@@ -98,6 +98,8 @@ function connectPool({
   })
   // An idle connection that breaks is replaced; without a listener the process would end.
   pool.on('error', onError)
+  // One that breaks under a transaction is told to whoever runs that; it would end the process all the same.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool as unknown as SqlPool
 }
 

@@ -110,6 +110,7 @@ export async function renderConnections(
       ...connectionButtons(interaction, connections),
       email,
       anotherWayUrl: `/interaction/${interaction.uid}?way=password`,
+      notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
     },
     { formAction: [...formTargets(interaction), ...upstreamTargets(connections)] },
   )

@@ -8,6 +8,7 @@ import { passwordVersion } from '../oidc/outdated-logins.ts'
 import { brandOfAsked } from '../organizations/organization-brand.ts'
 import { findOrganization } from '../organizations/organization-queries.ts'
 import { passwordLength } from '../passwords/password.ts'
+import { findActiveUser } from '../users/user-queries.ts'
 import {
   connectionButtons,
   findUsableConnection,
@@ -75,8 +76,12 @@ async function showWaysOf(step: Step, email: string): Promise<void> {
 async function showRequiredConnections(step: Step): Promise<void> {
   const { db, interaction } = step
   const id = String(interaction.promptDetails.connection_required)
-  const [organization, connections] = await Promise.all([findOrganization(db, id), listRequiredConnections(db, id)])
-  await renderConnections(step, { organization, connections })
+  const [organization, connections, user] = await Promise.all([
+    findOrganization(db, id),
+    listRequiredConnections(db, id),
+    findActiveUser(db, interaction.userId ?? ''),
+  ])
+  await renderConnections(step, { organization, connections }, user?.email)
 }
 
 async function signIn(step: Step, email: string, password: string): Promise<void> {

@@ -92,8 +92,13 @@ export async function renderSecurity(request: AccountRequest, mistakes: Mistakes
       isFresh: isSignInFresh(signedIn, freshSignIn),
       signedInAt: signedIn.signedInAt,
       changed: changes.find((known) => known === changed),
-      identities: identities.map(({ connection, ...identity }) => ({ ...identity, label: connectionLabel(connection) })),
-      connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+      identities: identities.map(({ connection, ...identity }) => ({
+        ...identity,
+        label: connectionLabel(connection),
+      })),
+      connections: connections
+        .filter(({ id }) => !identities.some((identity) => identity.connection.id === id))
+        .map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
       formTargets: upstreamTargets(connections),
       recommendedLength,
       lengths: passwordLength,

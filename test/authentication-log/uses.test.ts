@@ -13,14 +13,7 @@ import { createKey, type SignedIn, signInTo, waysToPresent } from '../api-keys/k
 import { clientToken, logEntries } from '../credentials/requests.ts'
 import { allAtOnce, type Deployment, postForm, requestToken } from '../oidc/wire.ts'
 import { Browser } from '../support/browser.ts'
-import {
-  basic,
-  confidentialClient,
-  type Gatehouse,
-  redirectUri,
-  resourceServer,
-  serviceAccount,
-} from '../support/gatehouse.ts'
+import { basic, confidentialClient, type Gatehouse, redirectUri, serviceAccount } from '../support/gatehouse.ts'
 import { beginSignIn, enterPassword, signIn } from '../support/relying-party.ts'
 import { readLog, withoutReading } from './log.ts'
 
@@ -78,11 +71,11 @@ describe.each(databases)('the authentication log on %s has one entry for', (data
     expect(newest).toMatchObject({ credential: { id: key.id }, via: 'x-api-key', path: '/v1/authentication-log' })
   })
 
-  test('each of a thousand simultaneous uses, on every node', async () => {
+  test('each of 400 simultaneous uses, on every node', async () => {
     const { access } = await newTokens(gatehouse)
     before = (await logEntries(gatehouse)).length
-    await allAtOnce(1_000, deployment.ports, (port) => call(gatehouse, '/v1/me', { ...bearer(access), port }))
-    expect(await logged()).toHaveLength(1_000)
+    await allAtOnce(400, deployment.ports, (port) => call(gatehouse, '/v1/me', { ...bearer(access), port }))
+    expect(await logged()).toHaveLength(400)
   })
 
   test('a code: redeemed, presented again, presented by somebody else, unknown', async () => {
@@ -188,12 +181,11 @@ describe.each(databases)('the authentication log on %s has one entry for', (data
 
   test('asking for claims about a person', async () => {
     const { access } = await newTokens(gatehouse)
+    const key = await createKey(gatehouse, grace)
     before = (await logEntries(gatehouse)).length
     const ask = (token: string) => call(gatehouse, '/oauth/userinfo', bearer(token))
     expect((await ask(access)).status).toBe(200)
     expect((await ask('x'.repeat(43))).status).toBe(401)
-    const key = await createKey(gatehouse, grace)
-    before += 1
     expect((await ask(key.key)).status).toBe(401)
     expect(await logged()).toMatchObject([
       { ...graces, credentialKind: 'access_token', outcome: 'accepted', via: 'bearer', path: '/oauth/userinfo' },
@@ -250,15 +242,6 @@ describe.each(databases)('the authentication log on %s has one entry for', (data
       await forgetTries(gatehouse)
       expect(await organizations()).toEqual([...Array(10).fill(['wrong_password', 'globex']), ['limited', 'globex']])
     })
-  })
-
-  test('a question with a caller that is a token, and one for that token', async () => {
-    const { access } = await newTokens(gatehouse)
-    const ours = await clientToken(gatehouse.url, {}, resourceServer).catch(() => undefined)
-    if (!ours) return
-    before = (await logEntries(gatehouse)).length
-    await postForm(gatehouse, '/oauth/introspect', { token: access }, { headers: { authorization: `Bearer ${ours}` } })
-    expect(await logged()).toHaveLength(2)
   })
 
   test('none for who only sends a form without a credential', async () => {

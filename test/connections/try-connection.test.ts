@@ -313,9 +313,10 @@ describe('a provider that is lying, broken or slow fails a step, in a sentence o
   test('silence is cut off', { timeout: 20_000 }, async () => {
     const { issuer, host } = await running(listen(provider({ replies: { '/jwks': {}, '/token': {} } })))
     const started = Date.now()
-    const { outcomes } = await trying(connectionTo(issuer), [host])
+    const { outcomes, details } = await trying(connectionTo(issuer), [host])
     expect(Date.now() - started).toBeLessThan(8_000)
     expect(outcomes).toEqual({ ...ok, signing_key: 'failed', client_authentication: 'failed' })
+    expect(details.signing_key).toMatch(/within 5 seconds/)
   })
 })
 

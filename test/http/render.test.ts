@@ -16,8 +16,30 @@ const link = { name: hostile, label: hostile, href: hostile, test: hostile }
 
 /** Every view, with something hostile wherever a value comes from outside. */
 const samples: Record<string, Record<string, unknown>> = {
-  'interaction/login': { ...person, action: '/login', connections: [link], links: [link] },
-  'interaction/password': { ...person, action: '/login', forgotUrl: hostile },
+  'interaction/login': {
+    ...person,
+    action: '/login',
+    connections: [link],
+    connectionAction: '/connection',
+    ssoUrl: hostile,
+    anotherWayUrl: hostile,
+    links: [link],
+  },
+  'interaction/password': {
+    ...person,
+    action: '/login',
+    connections: [link],
+    connectionAction: '/connection',
+    forgotUrl: hostile,
+  },
+  'interaction/sso-required': {
+    ...person,
+    organizationName: hostile,
+    connections: [link],
+    connectionAction: '/connection',
+    anotherWayUrl: '/other',
+  },
+  'interaction/prove-account': { ...person, connectionLabel: hostile, action: '/prove', forgotUrl: hostile },
   'interaction/select-organization': {
     ...person,
     action: '/organization',

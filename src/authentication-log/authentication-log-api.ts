@@ -75,6 +75,10 @@ interface LogRequest {
 
 /** @throws GatehouseError permission_denied, not_found */
 async function asked(db: Queryable, { caller, query }: LogRequest) {
+  // Addresses and devices of a person are no business of an application that somebody signs in to.
+  if (!caller.credential.firstParty) {
+    throw new GatehouseError('permission_denied', 'This application may not read the authentication log.')
+  }
   const actor = await actorOf(db, caller)
   const organization = await findOrganization(db, actor.organizationId)
   if (!organization) throw new GatehouseError('not_found', 'There is no such organization.')

@@ -18,7 +18,7 @@ const kinds: Record<string, string> = {
   access_token: 'Access token',
   refresh_token: 'Refresh token',
   password: 'Password',
-  identity: 'Identity provider',
+  connection: 'Identity provider',
   authorization_code: 'Sign-in code',
   device_code: 'Device code',
   client_secret: 'Service account',
@@ -47,6 +47,10 @@ const reasons: Record<string, string> = {
   client_not_authenticated: 'The application did not prove who it is.',
   query_forbidden: 'The organization refuses keys in URLs.',
   access_denied: 'The person said no.',
+  proof_needed: 'The account had to be proven first.',
+  no_email: 'The identity provider told no address.',
+  other_domain: 'The address is not of the organization.',
+  connection_gone: 'The connection had been switched off.',
 }
 
 const waysOfPresenting: Record<string, string> = {

@@ -1,5 +1,7 @@
+import { logText } from '../credentials/resolve-credentials.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Connection, User } from '../database/schema.ts'
+import { organizationOfSignIn } from './record-sign-in.ts'
 
 /** One authentication-log entry for somebody whom an identity provider has identified. @param use.reason null: accepted */
 export async function recordConnectionSignIn(
@@ -24,11 +26,12 @@ export async function recordConnectionSignIn(
       via: 'sign-in',
       userId: use.user?.id ?? null,
       userEmail: use.user?.email ?? null,
-      organizationId: use.connection.organizationId,
+      // Of the organization's own connection it is the organization's business, whoever came.
+      organizationId: use.connection.organizationId ?? organizationOfSignIn(use.user?.id ?? '', undefined),
       clientId: use.clientId ?? null,
       resourceServer: null,
       ip: use.ip ?? null,
-      userAgent: use.userAgent ?? null,
+      userAgent: logText(use.userAgent) ?? null,
       method: null,
       path: null,
     })

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { logText } from '../credentials/resolve-credentials.ts'
 import { isStorable, type Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
@@ -6,8 +6,6 @@ import type { User } from '../database/schema.ts'
 export interface SignInUse {
   outcome: 'accepted' | 'refused'
   reason: string | null
-  /** What was presented; by itself a password. */
-  credential?: { kind: 'password' } | { kind: 'identity'; id: string | null; name: string }
   user: User | undefined
   /** Slug or id of the organization that the request names. */
   organization: string | undefined
@@ -16,30 +14,22 @@ export interface SignInUse {
   userAgent: string | undefined
 }
 
-/**
- * One authentication-log entry for a password that was presented, or somebody whom another identity provider sent. It
- * never says which address was tried in vain. It belongs to the organization that the request names or, where it names
- * none, to the only one of the person's: if they are an active member, so that nobody puts entries into a stranger's log.
- */
+/** One authentication-log entry for a password that was presented. It never says which address was tried in vain. */
 export async function recordSignIn(db: Queryable, use: SignInUse): Promise<void> {
-  const { user, credential = { kind: 'password' } } = use
-  const asked = use.organization !== undefined && isStorable(use.organization) ? use.organization : null
+  const { user } = use
   await db
     .insertInto('authenticationLog')
     .values({
       outcome: use.outcome,
       reason: use.reason,
-      credentialId: credential.kind === 'identity' ? credential.id : null,
-      credentialKind: credential.kind,
-      credentialName: credential.kind === 'identity' ? credential.name : null,
+      credentialId: null,
+      credentialKind: 'password',
+      credentialName: null,
       via: 'sign-in',
       userId: user?.id ?? null,
       userEmail: user?.email ?? null,
       // Asked also where nobody has the address: the time tells nothing.
-      organizationId: sql<string | null>`(select case when count(*) = 1 then min(o.id) end
-        from memberships m join organizations o on o.id = m.organization_id
-        where m.user_id = ${user?.id ?? ''} and m.deactivated_at is null and o.suspended_at is null
-          and (${asked}::text is null or o.slug = ${asked} or o.id = ${asked}))`,
+      organizationId: organizationOfSignIn(user?.id ?? '', use.organization),
       clientId: use.clientId ?? null,
       resourceServer: null,
       ip: use.ip ?? null,
@@ -48,4 +38,16 @@ export async function recordSignIn(db: Queryable, use: SignInUse): Promise<void>
       path: null,
     })
     .execute()
+}
+
+/**
+ * To which organization's log a sign-in belongs: the one that the request names (slug or id) or, where it names none, the
+ * person's only one. They must be an active member, so that nobody puts entries into a stranger's log.
+ */
+export function organizationOfSignIn(userId: string, named: string | undefined): RawBuilder<string | null> {
+  const asked = named !== undefined && isStorable(named) ? named : null
+  return sql<string | null>`(select case when count(*) = 1 then min(o.id) end
+    from memberships m join organizations o on o.id = m.organization_id
+    where m.user_id = ${userId} and m.deactivated_at is null and o.suspended_at is null
+      and (${asked}::text is null or o.slug = ${asked} or o.id = ${asked}))`
 }

@@ -69,7 +69,7 @@ export async function activityByDay(
 
 /** Whether entries of this kind tell of a person who came in, not of a token or key at work. */
 export function isSignIn(credentialKind: string): boolean {
-  return credentialKind === 'password' || credentialKind === 'identity'
+  return credentialKind === 'password' || credentialKind === 'connection'
 }
 
 interface Count {

@@ -179,14 +179,10 @@ async function tryAuthentication(
   callback.search = String(
     new URLSearchParams({ code: client.randomState(), state: request.state, iss: metadata.issuer }),
   )
-  try {
-    await upstream.identify(connection, callback, request)
-    return [authenticated('failed', 'The provider took a code that it never gave: it is not to be trusted.')]
-  } catch (error) {
-    if (error instanceof client.ResponseBodyError) return refusedFor(error.error, error.status, redirectUri)
-    if (error instanceof client.WWWAuthenticateChallengeError) return refusedFor('invalid_client', 401, redirectUri)
-    return [authenticated('failed', `The answer of the token endpoint ${reasonOf(error)}`)]
-  }
+  const error = await upstream.identify(connection, callback, request).catch((refused: unknown) => refused)
+  if (error instanceof client.ResponseBodyError) return refusedFor(error.error, error.status, redirectUri)
+  if (error instanceof client.WWWAuthenticateChallengeError) return refusedFor('invalid_client', 401, redirectUri)
+  return [authenticated('failed', `The answer of the token endpoint ${reasonOf(error)}`)]
 }
 
 async function tryGitHub({ connection, fetch, redirectUri }: Attempt): Promise<TriedStep[]> {

@@ -105,8 +105,8 @@ export const untrustworthyIssuer = 'must be an https URL (or its host is named i
 /**
  * The row of a description that `connectionProblems` finds nothing wrong with.
  *
- * `jit` is on by default only for an organization's own OpenID provider, which decides who belongs to it. At Google,
- * at GitHub and wherever the whole deployment signs in, anybody may have an account, so somebody has to say so.
+ * `jit` is off by default only where an organization uses Google or GitHub: anybody may have an account there, and would
+ * be a member, so somebody has to say so. An account made for the whole deployment belongs to no organization.
  * @param teamIdOf by name; the names have been checked
  */
 export function toConnectionContent(
@@ -118,7 +118,7 @@ export function toConnectionContent(
     displayName: connection.display_name ?? null,
     issuer: connection.issuer ?? null,
     clientId: connection.client_id,
-    jit: connection.jit ?? (hasOrganization && connection.type === 'oidc'),
+    jit: connection.jit ?? (!hasOrganization || connection.type === 'oidc'),
     defaultTeamIds: [...new Set(connection.default_teams?.map(teamIdOf))],
     groupClaim: connection.group_claim ?? null,
     groupTeamIds: Object.fromEntries(

@@ -183,7 +183,7 @@ describe.each(databases)('connections over the API on %s', (database) => {
     const created = await create({ ...google, name: 'acme-google' })
     expect(created.json).toMatchObject({ jit: false, issuer: 'https://accounts.google.com', label: 'Google' })
     expect((await create({ ...google, name: 'acme-google-2', jit: true })).json.jit).toBe(true)
-    expect((await create({ name: 'everybody' }, '/v1/connections', root)).json.jit).toBe(false)
+    expect((await create({ name: 'everybody' }, '/v1/connections', root)).json.jit).toBe(true)
   })
 
   test('a name is taken once in the whole deployment, also when two ask at once', async () => {

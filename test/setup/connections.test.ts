@@ -75,7 +75,7 @@ describe.each(availableDatabases())('connections of a setup file on %s', (kind) 
       enabled: true,
     })
     const github = await connection('github')
-    expect(github).toMatchObject({ organizationId: null, displayName: 'GitHub of the house', jit: false })
+    expect(github).toMatchObject({ organizationId: null, displayName: 'GitHub of the house', jit: true })
     expect(parts.encryption.decrypt(github!.clientSecret!)).toBe('secret-of-github')
 
     const before = await connections()

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newApiKey } from '../../src/api-keys/api-key.ts'
 import { availableDatabases } from '../support/databases.ts'
 import {
   basic,
@@ -112,7 +113,7 @@ describe.each(availableDatabases())('the authentication log on %s', (database) =
 
   test('never holds the query of a forwarded path, where an API key may stand', async () => {
     const { url } = gatehouse
-    const key = `gate_usr_${'k'.repeat(38)}`
+    const key = newApiKey('gate')
     for (const header of ['x-original-uri', 'x-forwarded-uri', 'x-envoy-original-path']) {
       await verify(url, { 'user-agent': 'with key', [header]: `/items?ApiKey=${key}&b=2` })
     }

@@ -33,17 +33,37 @@ export function createCsrf({ issuer, keys }: { issuer: string; keys: string[] })
         ctx.state.browserId = id
         ctx.cookies.set(cookie, id, { signed: false, httpOnly: true, sameSite: 'lax', path: '/' })
       }
-      return mac(keys[0] ?? '', id).toString('base64url')
+      return masked(mac(keys[0] ?? '', id)).toString('base64url')
     },
     require(ctx, form) {
       const id = browserId(ctx)
-      const presented = Buffer.from(form[csrfField] ?? '', 'base64url')
-      const genuine = id && keys.some((key) => presented.length === 32 && timingSafeEqual(presented, mac(key, id)))
+      const presented = unmasked(Buffer.from(form[csrfField] ?? '', 'base64url'))
+      const genuine = id && presented && keys.some((key) => timingSafeEqual(presented, mac(key, id)))
       if (!genuine || comesFromElsewhere(ctx, issuer)) {
         throw new GatehouseError('permission_denied', 'This form has expired. Go back, reload the page and try again.')
       }
     },
   }
+}
+
+const macLength = 32
+
+/**
+ * Another text in each answer: pages are compressed, and of one that stays the same an attacker who can add to the page
+ * learns a character at a time from its length (BREACH).
+ */
+function masked(token: Buffer): Buffer {
+  const mask = randomBytes(macLength)
+  return Buffer.concat([mask, exclusiveOr(token, mask)])
+}
+
+function unmasked(text: Buffer): Buffer | undefined {
+  if (text.length !== 2 * macLength) return undefined
+  return exclusiveOr(text.subarray(macLength), text.subarray(0, macLength))
+}
+
+function exclusiveOr(one: Buffer, other: Buffer): Buffer {
+  return Buffer.from(one.map((byte, index) => byte ^ other[index]!))
 }
 
 function mac(key: string, browserId: string): Buffer {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import ejs from 'ejs'
 import type Koa from 'koa'
 import { accentsOf } from './accent.ts'
@@ -27,6 +29,7 @@ export type Render = (
   options?: { status?: number; formAction?: readonly string[] },
 ) => Promise<void>
 
+const compress = promisify(gzip)
 const views = new URL('../../views/', import.meta.url)
 const gatehouse: Brand = { name: 'Gatehouse' }
 
@@ -61,8 +64,19 @@ export function createRenderer({ issuer, assets, csrf }: { issuer: string; asset
     ctx.type = 'html'
     ctx.set('Content-Security-Policy', contentSecurityPolicy(formAction))
     ctx.set('Cache-Control', 'no-store')
-    ctx.body = template('layout')({ ...page, view, body, title: titleOf(body) })
+    await sendPage(ctx, template('layout')({ ...page, view, body, title: titleOf(body) }))
   }
+}
+
+/** Compressed for whoever takes it, except after a form: such a page may show a secret, once. */
+async function sendPage(ctx: Koa.Context, html: string): Promise<void> {
+  ctx.vary('Accept-Encoding')
+  if (ctx.method !== 'GET' || ctx.acceptsEncodings('gzip', 'identity') !== 'gzip') {
+    ctx.body = html
+    return
+  }
+  ctx.set('Content-Encoding', 'gzip')
+  ctx.body = await compress(html)
 }
 
 /** The heading is the title: said once, in the view. */

@@ -36,15 +36,25 @@ describe.each(databases)('many changes of keys at once on %s', (database) => {
     return (json.items as unknown[]).length
   }
 
+  /** Only these keys are left, and revoked. */
+  async function startOver(ids: string[]) {
+    const { db } = gatehouse.database
+    await db.deleteFrom('credentials').where('kind', '=', 'api_key').where('id', 'not in', ids).execute()
+    await db
+      .updateTable('credentials')
+      .set({ revokedAt: new Date(), revocation: 'owner' })
+      .where('kind', '=', 'api_key')
+      .execute()
+  }
+
   const rounds = database === 'postgres' ? 50 : 5
 
   test(`of 30 creations and re-activations, ${rounds} times, never more than ten are live`, async () => {
     // S0-17
+    const revoked: Created[] = []
+    for (let n = 0; n < 10; n++) revoked.push(await createKey(gatehouse, ada))
     for (let round = 0; round < rounds; round++) {
-      await deleteAllKeys(gatehouse)
-      const revoked: Created[] = []
-      for (let n = 0; n < 10; n++) revoked.push(await createKey(gatehouse, ada))
-      for (const { id } of revoked) await act(gatehouse, ada, 'POST', id, '/revoke')
+      await startOver(revoked.map(({ id }) => id))
       const answers = await allAtOnce(30, ports, (port, index) =>
         index % 3 === 0
           ? act(gatehouse, ada, 'POST', revoked[index / 3]!.id, '/reactivate', { port })
@@ -127,7 +137,11 @@ describe.each(databases)('many changes of keys at once on %s', (database) => {
       const [way, accepted] = await use(one.key, ports[(round + 1) % 2]!)
       expect([round, way, accepted]).toEqual([round, way, false])
       await meanwhile
-      expect((await act(gatehouse, ada, 'POST', one.id, '/reactivate')).status).toBe(200)
+      await gatehouse.database.db
+        .updateTable('credentials')
+        .set({ revokedAt: null, revocation: null })
+        .where('id', '=', one.id)
+        .execute()
     }
   })
 

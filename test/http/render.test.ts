@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Assets, createAssets } from '../../src/http/assets.ts'
 import { createCsrf } from '../../src/http/csrf.ts'
@@ -121,7 +122,23 @@ test('every view of a page of this part is in the list above', () => {
 test('forms of an interaction carry the token that the browser’s cookie vouches for', async () => {
   const { html, headers } = await show('interaction/login')
   expect(headers['set-cookie']?.[0]).toMatch(/^gatehouse-browser=/)
-  expect(html).toMatch(/name="_csrf" value="[\w-]{43}"/)
+  expect(html).toMatch(/name="_csrf" value="[\w-]{86}"/)
+})
+
+test('a page is compressed for whoever takes it', async () => {
+  const render = createRenderer({ issuer, assets, csrf: createCsrf({ issuer, keys: ['key'] }) })
+  const get = await listen((ctx) => render(ctx, 'error', samples.error ?? {}))
+  const plain = await get('/')
+  expect(plain.headers).not.toHaveProperty('content-encoding')
+  const { headers, body } = await get('/', { 'Accept-Encoding': 'gzip, deflate, br' })
+  expect(headers).toMatchObject({
+    'content-encoding': 'gzip',
+    'content-type': 'text/html; charset=utf-8',
+    vary: 'Accept-Encoding',
+  })
+  expect(gunzipSync(body).toString()).toContain('<h1')
+  // What comes after a form may show a secret.
+  expect((await get('/', { 'Accept-Encoding': 'gzip' }, 'POST')).headers).not.toHaveProperty('content-encoding')
 })
 
 test('a page is html, not stored, with the status and the form targets it was given', async () => {

@@ -106,7 +106,11 @@ async function cloneTemplate(): Promise<TestDatabase> {
   if (!postgres) throw new Error('no PostgreSQL on this machine')
   const { adminUrl, runPrefix, template } = postgres
   const name = `${runPrefix}${randomBytes(4).toString('hex')}`
-  await asAdmin(adminUrl, (client) => client.query(`create database ${name} template ${template}`))
+  await asAdmin(adminUrl, async (client) => {
+    await client.query(`create database ${name} template ${template}`)
+    // The suite kills our processes, never PostgreSQL itself, for which alone a commit would have to wait for the disk.
+    await client.query(`alter database ${name} set synchronous_commit = off`)
+  })
   const dataDir = makeTemporaryDirectory('data')
   return {
     kind: 'postgres',

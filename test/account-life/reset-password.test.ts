@@ -115,8 +115,12 @@ describe.each(availableDatabases())('a forgotten password on %s', (database) => 
   })
 
   test('nobody’s link and one of another purpose open nothing', async () => {
-    await askFor(gatehouse, '/reset-password', 'stranger@example.test')
-    const [decoy] = await mailsTo(gatehouse, 'stranger@example.test')
+    // A decoy is gone as soon as it is due: where delivery was faster than we are, we ask as somebody else.
+    let decoy: Awaited<ReturnType<typeof mailsTo>>[number] | undefined
+    for (let stranger = 1; !decoy && stranger <= 20; stranger++) {
+      await askFor(gatehouse, '/reset-password', `stranger${stranger}@example.test`)
+      decoy = (await mailsTo(gatehouse, `stranger${stranger}@example.test`))[0]
+    }
     expect((await new Browser().get(gatehouse.url + decoy!.link)).status).toBe(410)
     await askFor(gatehouse, '/sign-up', 'another@example.test')
     const signUp = await latestLink(gatehouse, 'another@example.test', 'verify-email')

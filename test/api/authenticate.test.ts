@@ -268,7 +268,7 @@ describe.each(databases)('POST /v1/auth/authenticate on %s', (database) => {
         const { rows } = await sql`select from pg_stat_activity
           where datname = current_database() and wait_event_type = 'Lock'`.execute(gatehouse.database.db)
         return rows.length >= count
-      })
+      }, 20_000)
 
     test('identical requests that are past the password get one grant', async () => {
       const before = await grants()

@@ -10,12 +10,12 @@ import { domainOf } from './vouching.ts'
  * Ends every way into an account that was made before its address was proven: somebody may have registered the address
  * of another, with a password or through a provider of their own, and waited for its owner to arrive. With the password
  * go sessions, grants, API keys and mailed links.
- * @param keepIdentityId the identity by which the owner arrives
+ * @param keepIdentityId the identity by which the owner arrives, once it is linked
  */
 export async function voidUnprovenCredentials(
   tx: Queryable,
   user: Pick<User, 'id' | 'email' | 'passwordHash'>,
-  { keepIdentityId }: { keepIdentityId: string },
+  { keepIdentityId }: { keepIdentityId: string | undefined },
 ): Promise<void> {
   const removed = await removeUnprovenIdentities(tx, user, keepIdentityId)
   if (user.passwordHash === null && removed === 0) return
@@ -28,7 +28,8 @@ export async function voidUnprovenCredentials(
   await endLinksOfUser(tx, user.id)
   await tx
     .updateTable('credentials')
-    .set({ revokedAt: sql<Date>`now()` })
+    // As by an administrator: the owner did not make them, and shall not bring one back by mistake.
+    .set({ revokedAt: sql<Date>`now()`, revocation: 'admin' })
     .where('userId', '=', user.id)
     .where('kind', '=', 'api_key')
     .where('revokedAt', 'is', null)

@@ -209,7 +209,13 @@ export interface SessionsTable {
   endedAt: Date | null
 }
 
-export type MailLinkPurpose = 'verify_email' | 'reset_password' | 'change_email' | 'sign_up' | 'invitation'
+export type MailLinkPurpose =
+  | 'verify_email'
+  | 'reset_password'
+  | 'change_email'
+  | 'sign_up'
+  | 'invitation'
+  | 'prove_account'
 
 export interface MailLinksTable {
   hash: Buffer

@@ -162,10 +162,10 @@ type RouterContext = Koa.Context & { params: Record<string, string> }
 
 const nothing = z.strictObject({})
 
-/** No parameter twice. An API key in the query is a credential, not a parameter. */
+/** No parameter twice; an empty one counts as absent. An API key in the query is a credential, not a parameter. */
 function queryOf(ctx: Koa.Context): Record<string, string | undefined> {
   const { ApiKey: _, ...query } = parseForm(ctx.querystring)
-  return query
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
 }
 
 /** Whoever only wants to know what would be there (a link checker, a browser fetching ahead) must not change anything. */

@@ -6,6 +6,7 @@ import { postConnection, postSso, showSso } from './connection-page.ts'
 import { postConsent, showConsent } from './consent-page.ts'
 import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
 import { postLogin, showLogin } from './login-page.ts'
+import { postProofByMail, postProofFromMail, showProofByMail } from './prove-account-by-mail.ts'
 import { postProof, showProof } from './prove-account-page.ts'
 import { postOrganization, showOrganizations } from './select-organization-page.ts'
 import type { InteractionParts, Step, StepHandler } from './step.ts'
@@ -33,6 +34,9 @@ export function interactionPages(parts: InteractionParts): Koa.Middleware {
   router.post('/interaction/:uid/sso', (ctx) => submit(parts, ctx, postSso))
   router.get('/interaction/:uid/prove', async (ctx) => showProof(await stepOf(parts, ctx, {})))
   router.post('/interaction/:uid/prove', (ctx) => submit(parts, ctx, postProof))
+  router.post('/interaction/:uid/prove/mail', (ctx) => submit(parts, ctx, postProofByMail))
+  router.get('/prove-account', (ctx) => showProofByMail(parts, ctx))
+  router.post('/prove-account', (ctx) => postProofFromMail(parts, ctx))
   router.post('/interaction/:uid/organization', (ctx) => submit(parts, ctx, postOrganization, 'select_organization'))
   router.post('/interaction/:uid/consent', (ctx) => submit(parts, ctx, postConsent, 'consent'))
   router.post('/interaction/:uid/abort', (ctx) =>

@@ -21,6 +21,12 @@ interface PendingIdentity {
   until: number
 }
 
+/** Who came back, and through what. */
+export interface Pending {
+  connection: Connection
+  identity: UpstreamIdentity
+}
+
 const proofMs = 600_000
 
 /** Everything after the identity provider's answer has been verified. */
@@ -115,7 +121,8 @@ export async function postProof(step: Step): Promise<void> {
   }
 }
 
-async function findPending(step: Step): Promise<{ connection: Connection; identity: UpstreamIdentity } | undefined> {
+/** Undefined when nobody has come back in this interaction, or longer ago than ten minutes. */
+export async function findPending(step: Step): Promise<Pending | undefined> {
   const { db, encryption, interaction } = step
   if (interaction.pendingIdentity === undefined) return undefined
   const sealed = Buffer.from(interaction.pendingIdentity, 'base64url')
@@ -124,12 +131,7 @@ async function findPending(step: Step): Promise<{ connection: Connection; identi
   return connection && { connection, identity }
 }
 
-async function renderProof(
-  step: Step,
-  { connection, identity }: { connection: Connection; identity: UpstreamIdentity },
-  error?: string,
-  status = 200,
-): Promise<void> {
+async function renderProof(step: Step, { connection, identity }: Pending, error?: string, status = 200): Promise<void> {
   const { ctx, interaction } = step
   const { uid } = interaction
   await step.render(
@@ -140,7 +142,7 @@ async function renderProof(
       connectionLabel: connectionLabel(connection),
       error,
       action: `/interaction/${uid}/prove`,
-      forgotUrl: '/reset-password',
+      mailAction: `/interaction/${uid}/prove/mail`,
       notYouUrl: `/interaction/${uid}?prompt=login`,
     },
     { status, formAction: formTargets(interaction) },

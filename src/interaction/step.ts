@@ -9,6 +9,7 @@ import type { ClientAddress } from '../http/client-address.ts'
 import type { Csrf } from '../http/csrf.ts'
 import type { Form } from '../http/read-form.ts'
 import type { Render } from '../http/render.ts'
+import type { MailOutbox } from '../mail/outbox.ts'
 import type { UpstreamSignOut } from '../oidc/upstream-sign-out.ts'
 import type { AuthenticateWithPassword } from '../passwords/authenticate-with-password.ts'
 import type { Interaction } from './interaction.ts'
@@ -29,6 +30,7 @@ export interface InteractionParts {
   knownBrowser: KnownBrowser
   clientAddress: ClientAddress
   signUp: 'open' | 'closed'
+  outbox: MailOutbox
 }
 
 /** One step of a step's page: what it shows and what it does with the form. */

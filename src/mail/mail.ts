@@ -39,6 +39,11 @@ export const mailTemplates = {
     subject: 'You are invited to an organization',
     locals: z.strictObject({ linkPath, organizationName: name, invitedBy: name }),
   },
+  /** To the owner of an account that somebody wants to open through a connection. */
+  'prove-account': {
+    subject: 'Link a way to sign in',
+    locals: z.strictObject({ linkPath, connectionLabel: name }),
+  },
   'password-changed': { subject: 'Your password was changed', locals: z.strictObject({ changedAt: time }) },
   'api-key-created-for-you': {
     subject: 'An API key was created for you',

@@ -102,11 +102,11 @@ export async function endLinksOfMailboxes(tx: Queryable, emails: readonly string
 }
 
 /**
- * Ends every link by which a person's password or address could be changed. Somebody who had their session for a moment
+ * Ends every link by which a person's password, address or ways to sign in could be changed. Somebody who had their session for a moment
  * may have asked for a change of address to a mailbox of his own: a new password must end that as well.
  */
 export async function endLinksOfUser(tx: Queryable, userId: string): Promise<void> {
-  await endLinks(tx, sql`user_id = ${userId} and purpose in ('reset_password', 'change_email')`)
+  await endLinks(tx, sql`user_id = ${userId} and purpose in ('reset_password', 'change_email', 'prove_account')`)
 }
 
 /** Ends the links of an invitation that was withdrawn. */

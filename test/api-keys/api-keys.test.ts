@@ -254,6 +254,11 @@ describe.each(databases)("a person's own API keys on %s", (database) => {
     expect(paged).toEqual([...newestFirst.filter((id) => id !== keys[1]!.id), keys[1]!.id])
   })
 
+  test('an empty parameter counts as absent', async () => {
+    await createKey(gatehouse, ada)
+    expect((await list('?user=&status=&cursor=&limit=')).items).toHaveLength(1)
+  })
+
   test.each(['limit=0', 'limit=101', 'limit=x', 'cursor=x', 'cursor=W10', 'status=dead', 'page=2', 'limit=1&limit=2'])(
     '?%s is refused',
     async (query) => {

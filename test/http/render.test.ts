@@ -40,7 +40,7 @@ const samples: Record<string, Record<string, unknown>> = {
     connectionAction: '/connection',
     anotherWayUrl: '/other',
   },
-  'interaction/prove-account': { ...person, connectionLabel: hostile, action: '/prove', forgotUrl: hostile },
+  'interaction/prove-account': { ...person, connectionLabel: hostile, action: '/prove', mailAction: '/prove/mail' },
   'interaction/select-organization': {
     ...person,
     action: '/organization',

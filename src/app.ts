@@ -88,6 +88,8 @@ export interface AppParts {
   demo: Demo | undefined
 }
 
+const gone = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
+
 type DirectRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /**
@@ -117,9 +119,10 @@ export function createListener(parts: AppParts) {
   const app = new Koa()
   app.keys = parts.cookieKeys
   app.silent = true
-  app.on('error', (error) => {
-    // Whoever asked is gone: nobody misses the rest of the answer.
-    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') log.error({ err: error }, 'answer failed')
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever asked has gone before the answer was whole: nothing failed here.
+    if (gone.has(error.code ?? '')) return
+    log.error({ err: error }, 'answer failed')
   })
   fixOrigin(app, issuer)
   installInteractionCookies(app, issuer)

@@ -3,43 +3,26 @@ import type Koa from 'koa'
 import { ownApiKeyPages } from '../api-keys/api-key-pages.ts'
 import { ownAuthenticationLogPages } from '../authentication-log/authentication-log-pages.ts'
 import { postLink, postUnlink } from '../connections/identity-pages.ts'
-import { formOf } from '../http/form-body.ts'
-import type { Form } from '../http/read-form.ts'
+import { seeOther } from '../http/see-other.ts'
 import { postName, showProfile } from '../users/profile-pages.ts'
 import { confirmIdentity, postPassword, showSecurity } from '../users/security-pages.ts'
 import { postEndOtherSessions, postEndSession, showSessions } from '../users/sessions-pages.ts'
 import { accountFrame } from './account-frame.ts'
-import { type AccountHandler, type AccountParts, seeOther } from './account-request.ts'
+import type { AccountParts, AccountRequest } from './account-request.ts'
 import { postOrganization, showOrganizations } from './organizations-page.ts'
 import { postSignOut, showSignedOut } from './sign-out-page.ts'
 import { showSignedIn } from './signed-in-page.ts'
-import { freshSignIn, type SignInDemand, signedInUsers } from './signed-in-user.ts'
-
-const empty: Form = {}
+import { signedInRoutes } from './signed-in-routes.ts'
+import { freshSignIn } from './signed-in-user.ts'
 
 /** The signed-in person's own pages. Paths are matched exactly: `/account/x.css` and `/account/profile/x.css` are 404. */
 export function accountPages(parts: AccountParts): Koa.Middleware {
   const router = new Router({ sensitive: true, strict: true })
-  const requireSignedInUser = signedInUsers(parts)
-
-  async function handle(ctx: Koa.Context, form: Form, handler: AccountHandler, demand?: SignInDemand) {
-    const signedIn = await requireSignedInUser(ctx, demand)
-    if (!signedIn) return
-    await handler({ ...parts, ctx, form, signedIn, show: accountFrame(parts, ctx, signedIn) })
-  }
-
-  function page(path: string, handler: AccountHandler, demand?: SignInDemand) {
-    router.get(path, (ctx) => handle(ctx, empty, handler, demand))
-  }
-
-  /** Whose session has ended meanwhile comes back to `demand.returnTo`: what the form said is gone. */
-  function form(path: string, handler: AccountHandler, demand: SignInDemand & { returnTo: string }) {
-    router.post(path, async (ctx) => {
-      const posted = await formOf(ctx)
-      parts.csrf.require(ctx, posted)
-      await handle(ctx, posted, handler, demand)
-    })
-  }
+  const { page, form } = signedInRoutes<AccountRequest>(router, parts, (request) => ({
+    ...parts,
+    ...request,
+    show: accountFrame(parts, request.ctx, request.signedIn),
+  }))
 
   router.get('/account', (ctx) => seeOther(ctx, '/account/profile'))
   router.get('/account/signed-in', (ctx) => showSignedIn(ctx, parts))

@@ -38,12 +38,3 @@ export interface AccountRequest extends AccountParts {
   form: Form
   show: Show
 }
-
-/** What a page does; it needs no more of the request than it says. */
-export type AccountHandler = (request: AccountRequest) => Promise<void>
-
-/** After a form: the browser asks for a page anew, so that reloading it sends nothing twice (RFC 9110 §15.4.4). */
-export function seeOther(ctx: Koa.Context, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
-}

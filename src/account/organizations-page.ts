@@ -1,11 +1,12 @@
 import { GatehouseError } from '../errors.ts'
+import { seeOther } from '../http/see-other.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
 import {
   findOrganizationForUser,
   listActiveOrganizations,
   listOrganizationsOfUser,
 } from '../organizations/organization-queries.ts'
-import { type AccountRequest, seeOther } from './account-request.ts'
+import type { AccountRequest } from './account-request.ts'
 import { authorizationRequest } from './signed-in-user.ts'
 
 const mostListed = 100

@@ -1,8 +1,9 @@
 import type Koa from 'koa'
 import { formOf } from '../http/form-body.ts'
 import type { Render } from '../http/render.ts'
+import { seeOther } from '../http/see-other.ts'
 import { endBrowserSession } from '../oidc/end-browser-session.ts'
-import { type AccountParts, seeOther } from './account-request.ts'
+import type { AccountParts } from './account-request.ts'
 
 /** Signs out at the first click: the form is ours, and its token says that the person sent it (S0-10). */
 export async function postSignOut(ctx: Koa.Context, parts: AccountParts): Promise<void> {

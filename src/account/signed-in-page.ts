@@ -1,6 +1,6 @@
 import type Koa from 'koa'
 import type { Render } from '../http/render.ts'
-import { seeOther } from './account-request.ts'
+import { seeOther } from '../http/see-other.ts'
 import { safeReturnPath } from './signed-in-user.ts'
 
 /**

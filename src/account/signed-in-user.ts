@@ -6,6 +6,7 @@ import { findEnabledConnectionById } from '../connections/connection-queries.ts'
 import { lacksRequiredConnection } from '../connections/required-connections.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Organization, User } from '../database/schema.ts'
+import { seeOther } from '../http/see-other.ts'
 import { findLiveGrant } from '../oidc/grant-queries.ts'
 import { cookieOptions, slidingSeconds } from '../oidc/provider.ts'
 import { usedConnections } from '../oidc/session-connections.ts'
@@ -177,9 +178,4 @@ async function keepAlive(ctx: Koa.Context, session: Session, { provider, db, ses
   await session.save(secondsDue)
   const expires = new Date(Date.now() + secondsDue * 1000)
   ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookieOptions, expires })
-}
-
-function seeOther(ctx: Koa.Context, location: string): undefined {
-  ctx.status = 303
-  ctx.redirect(location)
 }

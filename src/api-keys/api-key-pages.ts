@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { type AccountRequest, seeOther } from '../account/account-request.ts'
-import { freshSignIn, type SignInDemand } from '../account/signed-in-user.ts'
+import type { AccountRequest } from '../account/account-request.ts'
+import type { Handler, SignedInRoutes } from '../account/signed-in-routes.ts'
+import { freshSignIn } from '../account/signed-in-user.ts'
 import type { AdminRequest } from '../admin/admin-pages.ts'
 import { usesByDay } from '../authentication-log/uses-by-day.ts'
 import { GatehouseError } from '../errors.ts'
@@ -9,6 +10,7 @@ import { pageOf, pageQuery } from '../http/list.ts'
 import { parse } from '../http/parse.ts'
 import { statusOfCode } from '../http/problem-details.ts'
 import type { Form } from '../http/read-form.ts'
+import { seeOther } from '../http/see-other.ts'
 import type { Actor } from '../organizations/actor.ts'
 import { allowKeysInQuery } from '../organizations/allow-keys-in-query.ts'
 import { findMember, listMembers } from '../organizations/membership-queries.ts'
@@ -30,19 +32,11 @@ export interface ApiKeyRequest extends AccountRequest {
   at: string
 }
 
-type Handler<Request> = (request: Request) => Promise<void>
-
 /** @param refusal of what was asked for from the list, to be said there */
 type ShowList = (request: ApiKeyRequest, refusal?: GatehouseError) => Promise<void>
 
-/** How a family of pages adds one to its table. */
-interface RouteTable<Request> {
-  page(path: string, handler: Handler<Request>, demand?: SignInDemand): void
-  form(path: string, handler: Handler<Request>, demand: SignInDemand & { returnTo: string }): void
-}
-
 /** One's own keys. Here nobody is an administrator: what they may do to keys of others, and to locked ones, is in `/admin`. */
-export function ownApiKeyPages(table: RouteTable<AccountRequest>): void {
+export function ownApiKeyPages(table: SignedInRoutes<AccountRequest>): void {
   const at = '/account/api-keys'
   addPages(table, at, showOwnApiKeys, (request) => {
     const { user, organization } = request.signedIn
@@ -51,14 +45,14 @@ export function ownApiKeyPages(table: RouteTable<AccountRequest>): void {
 }
 
 /** The keys of everybody in the organization, for its administrators. */
-export function organizationApiKeyPages(table: RouteTable<AdminRequest>): void {
+export function organizationApiKeyPages(table: SignedInRoutes<AdminRequest>): void {
   const at = '/admin/api-keys'
   addPages(table, at, showApiKeysOfOrganization, (request) => ({ ...request, at }))
   table.form(`${at}/in-urls`, postKeysInUrls, { returnTo: at })
 }
 
 function addPages<Request extends AccountRequest>(
-  { page, form }: RouteTable<Request>,
+  { page, form }: SignedInRoutes<Request>,
   at: string,
   showList: ShowList,
   toKeyRequest: (request: Request) => ApiKeyRequest,

@@ -4,10 +4,11 @@ import { toJson } from '../database/database.ts'
 import { GatehouseError } from '../errors.ts'
 import type { Actor } from '../organizations/actor.ts'
 import { type ApiKeyEdit, expiryOf } from './api-key-input.ts'
-import { type ApiKey, findApiKey } from './api-key-queries.ts'
+import type { ApiKey } from './api-key-queries.ts'
 import {
   type ApiKeyChange,
   type ApiKeyParts,
+  asItIsNow,
   auditSubject,
   changeApiKey,
   nameTaken,
@@ -51,8 +52,7 @@ export function editApiKey({ db }: ApiKeyParts, actor: Actor, id: string, edit: 
       before: Object.fromEntries(changed.map((field) => [field, key[field]])),
       after: Object.fromEntries(changed.map((field) => [field, after[field]])),
     })
-    const edited = await findApiKey(tx, { organizationId: key.organization.id, userId: key.user.id }, id)
-    return edited ?? key
+    return asItIsNow(tx, key)
   })
 }
 

@@ -46,6 +46,13 @@ export async function changeApiKey<T>(
   })
 }
 
+/** A key after its change, as the same transaction sees it. */
+export async function asItIsNow(tx: Queryable, { id, user, organization }: ApiKey): Promise<ApiKey> {
+  const key = await findApiKey(tx, { organizationId: organization.id, userId: user.id }, id)
+  if (!key) throw new Error('the key that was just changed is missing')
+  return key
+}
+
 /** Lets one transaction at a time change the keys of a person, active or not. */
 export function lockOwner(tx: Queryable, userId: string): Promise<User | undefined> {
   return tx.selectFrom('users').selectAll().where('id', '=', userId).forNoKeyUpdate().executeTakeFirst()

@@ -1,9 +1,10 @@
 import { recordAuditEvent } from '../audit/record-audit-event.ts'
 import { GatehouseError } from '../errors.ts'
 import type { Actor } from '../organizations/actor.ts'
-import { type ApiKey, findApiKey } from './api-key-queries.ts'
+import type { ApiKey } from './api-key-queries.ts'
 import {
   type ApiKeyParts,
+  asItIsNow,
   auditSubject,
   changeApiKey,
   requireMayEmpower,
@@ -48,6 +49,6 @@ export function reactivateApiKey({ db }: ApiKeyParts, actor: Actor, id: string):
       before: { status: 'revoked', revocation: key.revocation },
       after: { status: 'active' },
     })
-    return (await findApiKey(tx, { organizationId, userId: key.user.id }, id)) ?? key
+    return asItIsNow(tx, key)
   })
 }

@@ -3,8 +3,8 @@ import { recordAuditEvent } from '../audit/record-audit-event.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Revocation } from '../database/schema.ts'
 import type { Actor } from '../organizations/actor.ts'
-import { type ApiKey, findApiKey } from './api-key-queries.ts'
-import { type ApiKeyParts, auditSubject, changeApiKey } from './manage-api-key.ts'
+import type { ApiKey } from './api-key-queries.ts'
+import { type ApiKeyParts, asItIsNow, auditSubject, changeApiKey } from './manage-api-key.ts'
 
 /**
  * Ends a key at once: no question that arrives after this has returned is answered with it, on any node. Revoking it
@@ -25,8 +25,7 @@ export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
       after: { status: 'revoked', revocation },
     })
     if (revocation === 'admin' && key.status !== 'revoked') await tellOwner({ outbox }, tx, key, actor.user.name)
-    const revoked = await findApiKey(tx, { organizationId: key.organization.id, userId: key.user.id }, id)
-    return revoked ?? key
+    return asItIsNow(tx, key)
   })
 }
 

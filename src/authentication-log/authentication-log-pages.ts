@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { AccountRequest } from '../account/account-request.ts'
+import type { SignedInRoutes } from '../account/signed-in-routes.ts'
 import type { AdminRequest } from '../admin/admin-pages.ts'
 import type { Queryable } from '../database/database.ts'
 import { GatehouseError } from '../errors.ts'
@@ -17,9 +18,7 @@ import { useInWords } from './log-words.ts'
 import { activityByDay, isSignIn } from './uses-by-day.ts'
 import { visibleSubjects } from './visible-subjects.ts'
 
-interface RouteTable<Request> {
-  page(path: string, handler: (request: Request) => Promise<void>): void
-}
+type Pages<Request> = Pick<SignedInRoutes<Request>, 'page'>
 
 /** A request for a log: one's own under `/account`, the organization's under `/admin`. */
 interface LogRequest extends AccountRequest {
@@ -34,7 +33,7 @@ const pageSize = 20
 const mostChoices = 100
 
 /** One's own uses. Here nobody is an administrator: what others do is in `/admin`. */
-export function ownAuthenticationLogPages(table: RouteTable<AccountRequest>): void {
+export function ownAuthenticationLogPages(table: Pages<AccountRequest>): void {
   const at = '/account/authentication-log'
   addPages(table, at, (request) => {
     const { user, organization } = request.signedIn
@@ -43,16 +42,12 @@ export function ownAuthenticationLogPages(table: RouteTable<AccountRequest>): vo
 }
 
 /** Everybody's uses in the organization, for its administrators. */
-export function organizationAuthenticationLogPages(table: RouteTable<AdminRequest>): void {
+export function organizationAuthenticationLogPages(table: Pages<AdminRequest>): void {
   const at = '/admin/authentication-log'
   addPages(table, at, (request) => ({ ...request, at, withPeople: true }))
 }
 
-function addPages<Request>(
-  { page }: RouteTable<Request>,
-  at: string,
-  toLogRequest: (request: Request) => LogRequest,
-): void {
+function addPages<Request>({ page }: Pages<Request>, at: string, toLogRequest: (request: Request) => LogRequest): void {
   page(at, (request) => showLog(toLogRequest(request)))
   for (const form of [csv, ndjson]) {
     page(`${at}.${form.extension}`, (request) => downloadLog(toLogRequest(request), form))

@@ -1,6 +1,6 @@
-import { logText } from '../credentials/resolve-credentials.ts'
 import type { Queryable } from '../database/database.ts'
 import type { Connection, User } from '../database/schema.ts'
+import { logText } from './log-text.ts'
 import { organizationOfSignIn } from './record-sign-in.ts'
 
 /** One authentication-log entry for somebody whom an identity provider has identified. @param use.reason null: accepted */

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
-import { logText } from '../credentials/resolve-credentials.ts'
 import { isStorable, type Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
+import { logText } from './log-text.ts'
 
 export interface SignInUse {
   outcome: 'accepted' | 'refused'

@@ -1,5 +1,6 @@
-import { type AccountRequest, seeOther } from '../account/account-request.ts'
+import type { AccountRequest } from '../account/account-request.ts'
 import { GatehouseError } from '../errors.ts'
+import { seeOther } from '../http/see-other.ts'
 import { showUpstreamError } from '../interaction/upstream-error-page.ts'
 import { renderSecurity } from '../users/security-pages.ts'
 import { listConnectionsForUser } from './identity-queries.ts'

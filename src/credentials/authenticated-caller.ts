@@ -1,4 +1,5 @@
 import type Koa from 'koa'
+import { logText } from '../authentication-log/log-text.ts'
 import type { DataScope } from '../authorization/data-scope.ts'
 import { GatehouseError } from '../errors.ts'
 import type { ClientAddress } from '../http/client-address.ts'
@@ -6,7 +7,7 @@ import { loggablePath } from '../http/request-log.ts'
 import type { CredentialReference, ReferenceTo } from './credential.ts'
 import { narrowedAuthorization } from './narrowed-authorization.ts'
 import { presentedCredential } from './presented-credential.ts'
-import { type LiveCredential, logText, type ResolveCredential } from './resolve-credentials.ts'
+import type { LiveCredential, ResolveCredential } from './resolve-credentials.ts'
 
 /** Who asks something of our own API, by which credential, and what that credential may do and see now. */
 export interface AuthenticatedCaller {

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { logText, pathOf } from '../authentication-log/log-text.ts'
 import { GatehouseError } from '../errors.ts'
 import { type Form, readForm } from '../http/read-form.ts'
 import type { CallerAuthentication, CallerFailure } from './authenticate-caller.ts'
 import type { ReferenceTo } from './credential.ts'
 import { inactive, introspectionAnswer } from './introspection-answer.ts'
-import { logText, pathOf, type ResolveCredential } from './resolve-credentials.ts'
+import type { ResolveCredential } from './resolve-credentials.ts'
 
 export interface IntrospectionParts {
   issuer: string

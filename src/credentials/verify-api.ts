@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
+import { logText } from '../authentication-log/log-text.ts'
 import { coversScope, type DataScope, isDataScope } from '../authorization/data-scope.ts'
 import { covers } from '../authorization/permission.ts'
 import { GatehouseError } from '../errors.ts'
@@ -10,7 +11,7 @@ import { authenticationRequired } from './authenticated-caller.ts'
 import type { ReferenceTo } from './credential.ts'
 import { narrowedAuthorization } from './narrowed-authorization.ts'
 import { presentedCredential } from './presented-credential.ts'
-import { type LiveCredential, logText, type ResolveCredential } from './resolve-credentials.ts'
+import type { LiveCredential, ResolveCredential } from './resolve-credentials.ts'
 
 export interface VerifyParts {
   resolve: ResolveCredential

@@ -5,6 +5,7 @@ import { GatehouseError } from '../errors.ts'
 import type { Csrf } from '../http/csrf.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Render } from '../http/render.ts'
+import { seeOther } from '../http/see-other.ts'
 import { type DemoSession, DemoSessions } from './demo-session.ts'
 
 /** A demo person, as the start page lists them. */
@@ -177,11 +178,6 @@ function toTokens(
 /** Enough of a token to recognise it by, too little to use. */
 function shortened(token: string): string {
   return `${token.slice(0, 12)}…${token.slice(-6)}`
-}
-
-function seeOther(ctx: Koa.Context, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }
 
 /** Discovery asks the server itself, so it waits until somebody opens the page; a failure is tried again. */

@@ -7,6 +7,7 @@ import { UpstreamError } from '../connections/upstream-error.ts'
 import type { UpstreamTransaction } from '../connections/upstream-transactions.ts'
 import type { Connection } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
+import { seeOther } from '../http/see-other.ts'
 import { nameInteraction } from '../oidc/interaction-cookies.ts'
 import { backToSignIn } from './connection-page.ts'
 import { type Interaction, requireInteraction } from './interaction.ts'
@@ -38,8 +39,7 @@ export function connectionCallbackPages(parts: InteractionParts): Koa.Middleware
 
   router.get('/connections/:name/signed-out', async (ctx) => {
     const location = await parts.upstreamSignOut.finish(ctx, String(ctx.params.name))
-    ctx.status = 303
-    ctx.redirect(location ?? '/account/signed-out')
+    seeOther(ctx, location ?? '/account/signed-out')
   })
 
   return router.routes() as unknown as Koa.Middleware
@@ -77,8 +77,7 @@ async function comeBackToLink(
   try {
     const identity = await identify(parts, ctx, { connection, transaction })
     const { outcome } = await linkIdentity(parts.db, { userId: purpose.userId, connection, identity })
-    ctx.status = 303
-    ctx.redirect(`${securityPage}?changed=${outcome}`)
+    seeOther(ctx, `${securityPage}?changed=${outcome}`)
   } catch (error) {
     await showUpstreamError(parts, ctx, { error, connection, back: { label: 'Back to Security', href: securityPage } })
   }

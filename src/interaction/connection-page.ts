@@ -5,6 +5,7 @@ import { waysInto } from '../connections/home-realm.ts'
 import { isStorable, type Queryable } from '../database/database.ts'
 import type { Connection, Organization } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
+import { seeOther } from '../http/see-other.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
 import { findOrganization, findOrganizationByName } from '../organizations/organization-queries.ts'
 import { formTargets, type Interaction } from './interaction.ts'
@@ -42,7 +43,7 @@ export async function goToConnection(step: Step, connection: Connection, email?:
   const loginHint = email || (typeof hint === 'string' ? hint : undefined)
   try {
     const wishes = { loginHint: loginHint?.slice(0, longestHint), fresh: asksForFreshSignIn(interaction) }
-    seeOther(step, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
+    seeOther(step.ctx, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
   } catch (error) {
     await showUpstreamError(step, ctx, { error, connection, back: backToSignIn(interaction) })
   }
@@ -139,9 +140,4 @@ async function renderSso(step: Step, locals: { name: string; error?: string }, s
 /** The `organization` parameter: slug or id. */
 export function namedOrganization({ params }: Pick<Interaction, 'params'>): string | undefined {
   return typeof params.organization === 'string' ? params.organization : undefined
-}
-
-function seeOther({ ctx }: Step, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }

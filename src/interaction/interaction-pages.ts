@@ -2,6 +2,7 @@ import Router from '@koa/router'
 import type Koa from 'koa'
 import { formOf } from '../http/form-body.ts'
 import type { Form } from '../http/read-form.ts'
+import { seeOther } from '../http/see-other.ts'
 import { postConnection, postSso, showSso } from './connection-page.ts'
 import { postConsent, showConsent } from './consent-page.ts'
 import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
@@ -56,8 +57,7 @@ async function submit(parts: InteractionParts, ctx: Koa.Context, handle: StepHan
   parts.csrf.require(ctx, form)
   const step = await stepOf(parts, ctx, form)
   if (due && step.interaction.prompt !== due) {
-    ctx.status = 303
-    ctx.redirect(`/interaction/${step.interaction.uid}`)
+    seeOther(ctx, `/interaction/${step.interaction.uid}`)
     return
   }
   await handle(step)

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import { errors, type Provider } from 'oidc-provider'
 import { GatehouseError } from '../errors.ts'
 import { formTargetOf } from '../http/form-target.ts'
+import { seeOther } from '../http/see-other.ts'
 import type { SessionConnection } from '../oidc/session-connections.ts'
 
 /** What every page of an authorization request knows. */
@@ -90,8 +91,7 @@ export async function keepPendingIdentity(ctx: Koa.Context, provider: Provider, 
 export async function finishStep(ctx: Koa.Context, provider: Provider, result: InteractionResult): Promise<void> {
   const mergeWithLastSubmission = result.login === undefined
   const location = await provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission })
-  ctx.status = 303
-  ctx.redirect(location)
+  seeOther(ctx, location)
 }
 
 /** Where the browser may be sent from a form of this interaction. */

@@ -4,6 +4,7 @@ import { voidUnprovenCredentials } from '../connections/unproven-credentials.ts'
 import type { User } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
 import { formOf } from '../http/form-body.ts'
+import { seeOther } from '../http/see-other.ts'
 import { nameInteraction } from '../oidc/interaction-cookies.ts'
 import { emailKey } from '../users/email-address.ts'
 import { consumeMailLink, findMailLink, type MailLink, mailLinkPath, makeMailLink } from '../users/mail-link.ts'
@@ -114,9 +115,4 @@ function consumeProof({ db }: InteractionParts, token: string): Promise<User | u
     await markEmailVerified(tx, user.id)
     return user
   })
-}
-
-function seeOther(ctx: Koa.Context, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }

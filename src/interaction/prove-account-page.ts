@@ -7,6 +7,7 @@ import { connectionLabel } from '../connections/connection.ts'
 import { findEnabledConnectionById } from '../connections/connection-queries.ts'
 import type { UpstreamIdentity } from '../connections/upstream-identity.ts'
 import type { Connection } from '../database/schema.ts'
+import { seeOther } from '../http/see-other.ts'
 import { passwordVersion } from '../oidc/outdated-logins.ts'
 import { passwordLength } from '../passwords/password.ts'
 import { backToSignIn } from './connection-page.ts'
@@ -83,20 +84,20 @@ async function askForProof(step: Step, of: { connection: Connection; identity: U
     until: Date.now() + proofMs,
   }
   await keepPendingIdentity(ctx, provider, encryption.encrypt(JSON.stringify(pending)).toString('base64url'))
-  seeOther(step, `/interaction/${interaction.uid}/prove`)
+  seeOther(step.ctx, `/interaction/${interaction.uid}/prove`)
 }
 
 /** There is an account with the address that the provider told: whose it is, its password says. */
 export async function showProof(step: Step): Promise<void> {
   const pending = await findPending(step)
-  if (!pending) return seeOther(step, `/interaction/${step.interaction.uid}`)
+  if (!pending) return seeOther(step.ctx, `/interaction/${step.interaction.uid}`)
   await renderProof(step, pending)
 }
 
 export async function postProof(step: Step): Promise<void> {
   const { ctx, form, interaction, knownBrowser } = step
   const pending = await findPending(step)
-  if (!pending) return seeOther(step, `/interaction/${interaction.uid}`)
+  if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
   const { email = '' } = pending.identity
   const { password = '' } = form
   if (password.length > passwordLength.max) {
@@ -203,9 +204,4 @@ async function showRefusal(
     { title, message: message(label, email), hint, back: backToSignIn(interaction), code: reason },
     { status: 403 },
   )
-}
-
-function seeOther({ ctx }: Step, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }

@@ -1,6 +1,7 @@
 import { builtInClientId } from '../clients/built-in-client.ts'
 import type { User } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
+import { seeOther } from '../http/see-other.ts'
 import { chooseOrganization } from '../oidc/organization-choice.ts'
 import { invitationPage } from '../organizations/invite-member.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
@@ -14,8 +15,7 @@ export async function showOrganizations(step: Step): Promise<void> {
   const { ctx, interaction, db } = step
   const user = await requireSignedInUser(step)
   if (answersInvitation(step)) {
-    ctx.status = 303
-    ctx.redirect(invitationPage)
+    seeOther(ctx, invitationPage)
     return
   }
   const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: undefined })

@@ -9,6 +9,7 @@ import { formOf } from '../http/form-body.ts'
 import { formProblems, noErrors } from '../http/form-problems.ts'
 import type { Form } from '../http/read-form.ts'
 import type { Render } from '../http/render.ts'
+import { seeOther } from '../http/see-other.ts'
 import { showDeadLink } from '../users/mail-link-pages.ts'
 import { newAccountFields } from '../users/register-user.ts'
 import {
@@ -137,9 +138,4 @@ function keptToken(issuer: string) {
     write: (ctx: Koa.Context, token: string) => void ctx.cookies.set(name, token, { ...options, maxAge: hourMs }),
     forget: (ctx: Koa.Context) => void ctx.cookies.set(name, null, options),
   }
-}
-
-function seeOther(ctx: Koa.Context, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }

@@ -11,6 +11,7 @@ import type { ClientAddress } from '../http/client-address.ts'
 import type { Csrf } from '../http/csrf.ts'
 import { formOf } from '../http/form-body.ts'
 import type { Render } from '../http/render.ts'
+import { seeOther } from '../http/see-other.ts'
 import { emailAddress, emailKey } from '../users/email-address.ts'
 import type { DiscoverOrganizations } from './discover-organizations.ts'
 import { slugOf } from './found-organization.ts'
@@ -150,9 +151,4 @@ async function signIn(
   const somebodyElse = user !== undefined && emailKey(user.email) !== emailKey(address.data)
   const more = { organization: slug, login_hint: address.data, ...(somebodyElse && { prompt: 'login' }) }
   seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
-}
-
-function seeOther(ctx: Koa.Context, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }

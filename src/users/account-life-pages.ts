@@ -9,6 +9,7 @@ import { formOf } from '../http/form-body.ts'
 import { fieldErrors, formProblems, noErrors } from '../http/form-problems.ts'
 import type { Form } from '../http/read-form.ts'
 import type { Render } from '../http/render.ts'
+import { seeOther } from '../http/see-other.ts'
 import type { MailOutbox } from '../mail/outbox.ts'
 import { displayName } from '../organizations/organization.ts'
 import { brandOf } from '../organizations/organization-brand.ts'
@@ -324,11 +325,6 @@ async function postedForm({ csrf }: Pick<AccountLifeParts, 'csrf'>, ctx: Koa.Con
 
 function tokenOf(ctx: Koa.Context): string {
   return typeof ctx.query.token === 'string' ? ctx.query.token : ''
-}
-
-function seeOther(ctx: Koa.Context, location: string): void {
-  ctx.status = 303
-  ctx.redirect(location)
 }
 
 const notArrived = 'It works for one hour. If nothing arrives, look at your spam folder, or ask again.'

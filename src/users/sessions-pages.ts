@@ -1,7 +1,8 @@
-import { type AccountRequest, seeOther } from '../account/account-request.ts'
+import type { AccountRequest } from '../account/account-request.ts'
 import { recordAuditEvent } from '../audit/record-audit-event.ts'
 import { isStorable } from '../database/database.ts'
 import { GatehouseError } from '../errors.ts'
+import { seeOther } from '../http/see-other.ts'
 import { deviceName } from './device-name.ts'
 import { endOtherSessions, endSession, listSessions } from './sessions.ts'
 

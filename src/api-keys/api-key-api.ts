@@ -8,7 +8,7 @@ import { GatehouseError } from '../errors.ts'
 import { type ApiRoute, apiRoute } from '../http/api-route.ts'
 import { listOf, pageOf, pageQuery } from '../http/list.ts'
 import type { CreateRateLimit } from '../http/rate-limit.ts'
-import type { Actor } from '../organizations/actor.ts'
+import { type Actor, isActor } from '../organizations/actor.ts'
 import { requireMember } from '../organizations/membership-queries.ts'
 import { organizationSummary } from '../organizations/organization.ts'
 import { apiKeyEdit, newApiKeyInput } from './api-key-input.ts'
@@ -188,7 +188,7 @@ async function requireSignedIn(db: Queryable, caller: AuthenticatedCaller): Prom
 /** @returns whose keys to list; undefined for everybody's */
 async function listedUser(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string | undefined> {
   const { user, organizationId, isAdmin } = actor
-  if (wanted === undefined || wanted === user.id || wanted.toLowerCase() === user.email.toLowerCase()) return user.id
+  if (wanted === undefined || isActor(actor, wanted)) return user.id
   if (!isAdmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization see the keys of others.')
   }

@@ -9,7 +9,7 @@ import { type Queryable, toJson } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
 import { type FieldProblem, GatehouseError } from '../errors.ts'
 import type { SignAccessToken } from '../oidc/current-provider.ts'
-import type { Actor } from '../organizations/actor.ts'
+import { type Actor, isActor } from '../organizations/actor.ts'
 import { requireMember } from '../organizations/membership-queries.ts'
 import { hintOf, newApiKey } from './api-key.ts'
 import { expiryOf, type NewApiKeyInput } from './api-key-input.ts'
@@ -83,7 +83,7 @@ export async function createApiKey(
 /** Only an administrator names somebody else; who that is must belong to the organization. */
 async function findOwner(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string> {
   const { user, organizationId, isAdmin } = actor
-  if (wanted === undefined || wanted === user.id || wanted.toLowerCase() === user.email.toLowerCase()) return user.id
+  if (wanted === undefined || isActor(actor, wanted)) return user.id
   if (!isAdmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization make keys for others.')
   }

@@ -8,6 +8,7 @@ import { GatehouseError } from '../errors.ts'
 import { type FormProblems, noErrors } from '../http/form-problems.ts'
 import type { Form } from '../http/read-form.ts'
 import { dayOf } from '../http/time-ago.ts'
+import { isActor } from '../organizations/actor.ts'
 import { findMember, listMembers, type Member } from '../organizations/membership-queries.ts'
 import { expiryChoices, keyFieldsOf, keyFormProblems, mayField, readNewKey, seesField } from './api-key-form.ts'
 import { expiryOf, type NewApiKeyInput } from './api-key-input.ts'
@@ -75,7 +76,7 @@ async function readRequestedKey(request: ApiKeyRequest): Promise<RequestedKey> {
 async function requireOwner({ db, form, actor }: ApiKeyRequest): Promise<Member> {
   const { user, organizationId, isAdmin } = actor
   const wanted = form.user ?? ''
-  if (!isAdmin || wanted.toLowerCase() === user.email.toLowerCase()) return user
+  if (!isAdmin || isActor(actor, wanted)) return user
   const member = await findMember(db, organizationId, wanted)
   if (member) return member
   const message = wanted === '' ? 'Choose whose key it is.' : 'Nobody in this organization has this address.'

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { isStorable, type Queryable } from '../database/database.ts'
-import type { User } from '../database/schema.ts'
+import type { Connection, User } from '../database/schema.ts'
 import { logText } from './log-text.ts'
 
 export interface SignInUse {
@@ -15,25 +15,56 @@ export interface SignInUse {
 }
 
 /** One authentication-log entry for a password that was presented. It never says which address was tried in vain. */
-export async function recordSignIn(db: Queryable, use: SignInUse): Promise<void> {
-  const { user } = use
+export function recordSignIn(db: Queryable, { organization, ...use }: SignInUse): Promise<void> {
+  return insertSignIn(db, {
+    ...use,
+    credentialId: null,
+    credentialKind: 'password',
+    credentialName: null,
+    // Asked also where nobody has the address: the time tells nothing.
+    organizationId: organizationOfSignIn(use.user?.id ?? '', organization),
+  })
+}
+
+export interface ConnectionSignInUse extends Omit<SignInUse, 'outcome' | 'organization' | 'user'> {
+  connection: Pick<Connection, 'id' | 'name' | 'organizationId'>
+  user: Pick<User, 'id' | 'email'> | undefined
+}
+
+/** One authentication-log entry for somebody whom an identity provider has identified. @param use.reason null: accepted */
+export function recordConnectionSignIn(db: Queryable, { connection, ...use }: ConnectionSignInUse): Promise<void> {
+  return insertSignIn(db, {
+    ...use,
+    outcome: use.reason === null ? 'accepted' : 'refused',
+    credentialId: connection.id,
+    credentialKind: 'connection',
+    credentialName: connection.name,
+    // Of the organization's own connection it is the organization's business, whoever came.
+    organizationId: connection.organizationId ?? organizationOfSignIn(use.user?.id ?? '', undefined),
+  })
+}
+
+type SignInEntry = Omit<SignInUse, 'organization' | 'user'> & {
+  user: Pick<User, 'id' | 'email'> | undefined
+  credentialId: string | null
+  credentialKind: 'password' | 'connection'
+  credentialName: string | null
+  organizationId: string | RawBuilder<string | null>
+}
+
+async function insertSignIn(db: Queryable, entry: SignInEntry): Promise<void> {
+  const { user, clientId = null, ip = null, userAgent, ...rest } = entry
   await db
     .insertInto('authenticationLog')
     .values({
-      outcome: use.outcome,
-      reason: use.reason,
-      credentialId: null,
-      credentialKind: 'password',
-      credentialName: null,
+      ...rest,
       via: 'sign-in',
       userId: user?.id ?? null,
       userEmail: user?.email ?? null,
-      // Asked also where nobody has the address: the time tells nothing.
-      organizationId: organizationOfSignIn(user?.id ?? '', use.organization),
-      clientId: use.clientId ?? null,
+      clientId,
       resourceServer: null,
-      ip: use.ip ?? null,
-      userAgent: logText(use.userAgent) ?? null,
+      ip,
+      userAgent: logText(userAgent) ?? null,
       method: null,
       path: null,
     })
@@ -44,7 +75,7 @@ export async function recordSignIn(db: Queryable, use: SignInUse): Promise<void>
  * To which organization's log a sign-in belongs: the one that the request names (slug or id) or, where it names none, the
  * person's only one. They must be an active member, so that nobody puts entries into a stranger's log.
  */
-export function organizationOfSignIn(userId: string, named: string | undefined): RawBuilder<string | null> {
+function organizationOfSignIn(userId: string, named: string | undefined): RawBuilder<string | null> {
   const asked = named !== undefined && isStorable(named) ? named : null
   return sql<string | null>`(select case when count(*) = 1 then min(o.id) end
     from memberships m join organizations o on o.id = m.organization_id

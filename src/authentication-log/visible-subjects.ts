@@ -1,6 +1,6 @@
 import { isStorable, type Queryable } from '../database/database.ts'
 import { GatehouseError } from '../errors.ts'
-import type { Actor } from '../organizations/actor.ts'
+import { type Actor, isActor } from '../organizations/actor.ts'
 import { findUserByEmail } from '../users/user-queries.ts'
 import { findOwnerOfApiKey, listLogEntries, type Subject } from './log-queries.ts'
 
@@ -45,8 +45,7 @@ export function ownSubjects({ user, organizationId }: Pick<Actor, 'user' | 'orga
 /** @returns the id of the person asked for; the actor's own where nobody is named */
 async function askedUser(db: Queryable, actor: Actor, asked: string | undefined): Promise<string> {
   const { user, organizationId, isAdmin } = actor
-  if (asked === undefined || asked === user.id || asked.trim().toLowerCase() === user.email.toLowerCase())
-    return user.id
+  if (asked === undefined || isActor(actor, asked)) return user.id
   if (asked === '*') {
     if (!isAdmin) throw onlyAdmins()
     return user.id

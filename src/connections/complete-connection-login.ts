@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { recordAuditEvent, recordAuditEvents } from '../audit/record-audit-event.ts'
-import { recordConnectionSignIn } from '../authentication-log/record-connection-sign-in.ts'
+import { recordConnectionSignIn } from '../authentication-log/record-sign-in.ts'
 import { newId } from '../crypto/ids.ts'
 import { violates } from '../database/constraint.ts'
 import type { Queryable } from '../database/database.ts'

@@ -1,6 +1,7 @@
 import type { Queryable } from '../database/database.ts'
 import type { User } from '../database/schema.ts'
 import { GatehouseError } from '../errors.ts'
+import { emailKey } from '../users/email-address.ts'
 import { findActiveUser } from '../users/user-queries.ts'
 
 /** A person who asks for a change, and the organization in which they act: the same behind a page and behind the API. */
@@ -35,6 +36,11 @@ export async function findActor(
 ): Promise<Actor> {
   const isAdmin = user.superadmin || (await isActiveAdmin(db, { userId: user.id, organizationId }))
   return { user, organizationId, isAdmin }
+}
+
+/** Whether somebody names themselves, by user id or e-mail address. */
+export function isActor({ user }: Pick<Actor, 'user'>, idOrEmail: string): boolean {
+  return idOrEmail === user.id || emailKey(idOrEmail) === emailKey(user.email)
 }
 
 /** @throws GatehouseError permission_denied for whoever is no admin of the organization */

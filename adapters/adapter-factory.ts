@@ -1,5 +1,5 @@
 import type { Adapter } from 'oidc-provider'
-import type { Queryable } from '../src/database/database.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import { clientAdapter } from './client-adapter.ts'
 import { type CredentialModel, credentialAdapter } from './credential-adapter.ts'
 import { grantAdapter } from './grant-adapter.ts'

@@ -1,7 +1,7 @@
 import type { Adapter, ClientMetadata } from 'oidc-provider'
-import { findActiveClient } from '../src/clients/client-queries.ts'
-import type { Queryable } from '../src/database/database.ts'
-import type { Client } from '../src/database/schema.ts'
+import { findActiveClient } from '#directory/clients/client-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Client } from '#foundation/database/schema.ts'
 
 /** oidc-provider reads clients; they are written by `src/clients/` alone. */
 export function clientAdapter(db: () => Queryable): Adapter {
@@ -19,7 +19,7 @@ export function clientAdapter(db: () => Queryable): Adapter {
   }
 }
 
-/** The secret's place holds its SHA-256 in hex: `src/oidc/provider.ts` compares hashes. */
+/** The secret's place holds its SHA-256 in hex: `src/protocol/provider/provider.ts` compares hashes. */
 function toMetadata(client: Client): ClientMetadata {
   return {
     ...client.metadata,

@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
-import { newId } from '../src/crypto/ids.ts'
-import { sha256 } from '../src/crypto/sha256.ts'
-import type { Queryable } from '../src/database/database.ts'
-import { answerReuse } from '../src/oidc/refresh-token-reuse.ts'
-import { fromJsonb, toJsonb } from './jsonb.ts'
+import { newId } from '#foundation/crypto/ids.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
+import { answerReuse } from '#protocol/library/refresh-token-reuse.ts'
 
 export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredentials'
 

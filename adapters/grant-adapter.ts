@@ -1,10 +1,10 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider'
-import type { Queryable } from '../src/database/database.ts'
-import { rememberParties } from '../src/oidc/grant-parties.ts'
-import { findLiveGrant, revokeGrant } from '../src/oidc/grant-queries.ts'
-import { fromJsonb, toJsonb } from './jsonb.ts'
+import { findLiveGrant, revokeGrant } from '#credentials/grants/grant-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
+import { rememberParties } from '#protocol/library/grant-parties.ts'
 
-/** What `src/oidc/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
+/** What `src/protocol/provider/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
 type GrantPayload = AdapterPayload & { organizationId?: string; sessionUid?: string }
 
 /** oidc-provider's Grant in `oauth_grants`. A grant is never deleted while it could still be asked for: it is revoked. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Adapter } from 'oidc-provider'
-import type { Queryable } from '../src/database/database.ts'
-import { fromJsonb, toJsonb } from './jsonb.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
 import { type ProtocolStateRecord, type ProtocolStateStore, protocolStateAdapter, spentMark } from './protocol-state.ts'
 
 /**

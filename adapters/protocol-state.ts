@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
-import { sha256 } from '../src/crypto/sha256.ts'
-import type { Queryable } from '../src/database/database.ts'
-import { claimOnce } from './single-use.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { claimOnce } from '#foundation/database/single-use.ts'
 
 /**
  * The short-lived models of oidc-provider. Their ids are bearer values (a session cookie, a code), so no store ever

@@ -1,6 +1,6 @@
 import type { Adapter } from 'oidc-provider'
-import type { Queryable } from '../src/database/database.ts'
-import type { RedisClient } from '../src/redis/redis.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { RedisClient } from '#foundation/redis/redis.ts'
 import { type ProtocolStateStore, protocolStateAdapter, type StoredState, spentMark } from './protocol-state.ts'
 
 /**

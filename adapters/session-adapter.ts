@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider'
-import type { Queryable } from '../src/database/database.ts'
-import { hasSessionEnded, recordSessionUse } from '../src/users/sessions.ts'
+import { hasSessionEnded, recordSessionUse } from '#credentials/sessions/sessions.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 
 /**
  * oidc-provider's Session around its store: a row in `sessions` tells its owner where it is used, and lets it be ended

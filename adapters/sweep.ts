@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Queryable } from '../src/database/database.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 
 /** How many rows went, by table. */
 export type SweepCounts = Record<(typeof sweeps)[number]['table'], number>

@@ -1,7 +1,7 @@
-import { newApiKey } from '../src/api-keys/api-key.ts'
-import { sha256 } from '../src/crypto/sha256.ts'
-import type { Database } from '../src/database/database.ts'
-import { toJson } from '../src/database/database.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Database } from '#foundation/database/database.ts'
+import { toJson } from '#foundation/database/database.ts'
+import { newApiKey } from '#foundation/values/api-key.ts'
 
 const day = 86_400_000
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
-import { readConfig } from '../src/config.ts'
-import { toJson } from '../src/database/database.ts'
-import { hashPassword } from '../src/passwords/password.ts'
+import { hashPassword } from '#authentication/passwords/password.ts'
+import { readConfig } from '#foundation/config/config.ts'
+import { toJson } from '#foundation/database/database.ts'
 import { startServer } from '../src/server.ts'
 
 /**

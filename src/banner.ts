@@ -1,5 +1,5 @@
-import type { Config } from './config.ts'
-import type { DemoAccount } from './setup/demo.ts'
+import type { Config } from '#foundation/config/config.ts'
+import type { DemoAccount } from '#surfaces/setup/demo.ts'
 
 /** What to open and what to try; passwords are told once, when they are made. Empty outside the demo. */
 export function bannerFor(accounts: DemoAccount[], config: Config): string {

@@ -1,11 +1,11 @@
 import cluster from 'node:cluster'
-import { DataDirInUseError } from '../adapters/pglite-pool.ts'
+import { type Config, ConfigError, readConfig } from '#foundation/config/config.ts'
+import { DataDirInUseError } from '#foundation/database/pglite-pool.ts'
+import { sendConsoleTo } from '#foundation/log/console-log.ts'
+import { createLog } from '#foundation/log/log.ts'
+import { SetupError } from '#surfaces/setup/setup-error.ts'
 import { bannerFor } from './banner.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
-import { sendConsoleTo } from './console-log.ts'
-import { createLog } from './log.ts'
 import { type RunningServer, startServer } from './server.ts'
-import { SetupError } from './setup/setup-error.ts'
 import { superviseWorkers } from './workers.ts'
 
 /** Reads the environment, starts the server, stops it on SIGTERM. Nothing else. */

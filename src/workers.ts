@@ -1,5 +1,5 @@
 import cluster from 'node:cluster'
-import type { Config } from './config.ts'
+import type { Config } from '#foundation/config/config.ts'
 
 const tooManyFailures = 5
 

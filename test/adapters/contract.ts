@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Queryable } from '../../src/database/database.ts'
-import type { RequestDatabase } from '../../src/database/request-transaction.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
 
 /** One process of the deployment, with connections of its own. */
 export interface Node {

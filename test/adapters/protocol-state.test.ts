@@ -1,17 +1,17 @@
 import { sql } from 'kysely'
 import { describe, test } from 'vitest'
-import { postgresProtocolState } from '../../adapters/postgres-protocol-state.ts'
-import { redisProtocolState } from '../../adapters/redis-protocol-state.ts'
-import type { Database, Queryable } from '../../src/database/database.ts'
-import { requestDatabase } from '../../src/database/request-transaction.ts'
-import { connectRedis, type RedisClient } from '../../src/redis/redis.ts'
+import { postgresProtocolState } from '#adapters/postgres-protocol-state.ts'
+import { redisProtocolState } from '#adapters/redis-protocol-state.ts'
+import type { Database, Queryable } from '#foundation/database/database.ts'
+import { requestDatabase } from '#foundation/database/request-transaction.ts'
+import { connectRedis, type RedisClient } from '#foundation/redis/redis.ts'
 import {
   availableDatabases,
   type DatabaseKind,
   openTestDatabase,
   openTestRedis,
   redisAvailable,
-} from '../support/databases.ts'
+} from '#support/databases.ts'
 import { type Node, protocolStateContract, type StoreUnderTest } from './contract.ts'
 
 for (const kind of availableDatabases()) protocolStateContract(kind, () => openDatabaseStore(kind))

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sweepExpired } from '../../adapters/sweep.ts'
-import { sha256 } from '../../src/crypto/sha256.ts'
-import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '../support/databases.ts'
+import { sweepExpired } from '#adapters/sweep.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
 
 const day = 24 * 60 * 60 * 1000
 const ago = (milliseconds: number) => new Date(Date.now() - milliseconds)

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Gatehouse, password, startGatehouse } from '../support/gatehouse.ts'
-import { chromiumPath, launchChromium, newVisitor } from './chromium.ts'
+import { chromiumPath, launchChromium, newVisitor } from '#support/chromium.ts'
+import { type Gatehouse, password, startGatehouse } from '#support/gatehouse.ts'
 
 const wide = { viewport: { width: 1280, height: 800 }, permissions: ['clipboard-read', 'clipboard-write'] }
 const phone = { ...wide, viewport: { width: 390, height: 760 }, colorScheme: 'dark' } as const

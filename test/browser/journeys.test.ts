@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { readMail } from '../mail/read-mail.ts'
-import { type Gatehouse, password, startGatehouse } from '../support/gatehouse.ts'
-import { chromiumPath, launchChromium, newVisitor, type Visitor } from './chromium.ts'
+import { chromiumPath, launchChromium, newVisitor, type Visitor } from '#support/chromium.ts'
+import { type Gatehouse, password, startGatehouse } from '#support/gatehouse.ts'
+import { readMail } from '#support/read-mail.ts'
 
 if (!chromiumPath) console.warn('NO CHROMIUM ON THIS MACHINE: the journeys of test/browser are skipped')
 

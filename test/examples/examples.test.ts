@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Browser } from '../support/browser.ts'
-import { freePort } from '../support/free-port.ts'
-import { type Gatehouse, password, startGatehouse } from '../support/gatehouse.ts'
-import { enterPassword, pickOrganization } from '../support/relying-party.ts'
+import { Browser } from '#support/browser.ts'
+import { freePort } from '#support/free-port.ts'
+import { type Gatehouse, password, startGatehouse } from '#support/gatehouse.ts'
+import { enterPassword, pickOrganization } from '#support/relying-party.ts'
 
 const examples = new URL('../../examples/', import.meta.url)
 const children: ChildProcess[] = []

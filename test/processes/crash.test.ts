@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { openDatabase } from '../../src/database/database.ts'
-import { availableDatabases, createTestDatabase } from '../support/databases.ts'
-import { freePort } from '../support/free-port.ts'
-import { introspect, setup } from '../support/gatehouse.ts'
-import { startProcess } from './server-process.ts'
+import { openDatabase } from '#foundation/database/database.ts'
+import { availableDatabases, createTestDatabase } from '#support/databases.ts'
+import { freePort } from '#support/free-port.ts'
+import { introspect, setup } from '#support/gatehouse.ts'
+import { startProcess } from '#support/server-process.ts'
 
 // A process takes seconds to start where other tests keep the processors busy.
 vi.setConfig({ testTimeout: 120_000 })

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { startProcess } from './server-process.ts'
+import { startProcess } from '#support/server-process.ts'
 
 // A process takes seconds to start where other tests keep the processors busy.
 vi.setConfig({ testTimeout: 120_000 })

@@ -3,11 +3,11 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { send } from '../credentials/requests.ts'
-import { createTestDatabase, postgresAvailable, type TestDatabase } from '../support/databases.ts'
-import { freePort } from '../support/free-port.ts'
-import { basic, resourceServer, setup } from '../support/gatehouse.ts'
-import { logLines, npmStart, type ServerProcess, startProcess } from './server-process.ts'
+import { send } from '#support/credential-requests.ts'
+import { createTestDatabase, postgresAvailable, type TestDatabase } from '#support/databases.ts'
+import { freePort } from '#support/free-port.ts'
+import { basic, resourceServer, setup } from '#support/gatehouse.ts'
+import { logLines, npmStart, type ServerProcess, startProcess } from '#support/server-process.ts'
 
 // A process takes seconds to start where other tests keep the processors busy.
 vi.setConfig({ testTimeout: 120_000 })

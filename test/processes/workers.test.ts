@@ -2,12 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { askIntrospection, clientToken } from '../credentials/requests.ts'
-import { createTestDatabase, postgresAvailable, type TestDatabase } from '../support/databases.ts'
-import { freePort } from '../support/free-port.ts'
-import { basic, resourceServer, setup } from '../support/gatehouse.ts'
-import { asAdmin } from '../support/postgres-server.ts'
-import { logLines, type ServerProcess, startProcess } from './server-process.ts'
+import { askIntrospection, clientToken } from '#support/credential-requests.ts'
+import { createTestDatabase, postgresAvailable, type TestDatabase } from '#support/databases.ts'
+import { freePort } from '#support/free-port.ts'
+import { basic, resourceServer, setup } from '#support/gatehouse.ts'
+import { asAdmin } from '#support/postgres-server.ts'
+import { logLines, type ServerProcess, startProcess } from '#support/server-process.ts'
 
 // A process takes seconds to start where other tests keep the processors busy.
 vi.setConfig({ testTimeout: 120_000 })

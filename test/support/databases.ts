@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { cpSync, rmSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
-import { type Database, openDatabase } from '../../src/database/database.ts'
+import { type Database, openDatabase } from '#foundation/database/database.ts'
 import { asAdmin, databaseUrl } from './postgres-server.ts'
 import { makeTemporaryDirectory } from './temporary-server.ts'
 

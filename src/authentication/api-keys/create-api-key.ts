@@ -1,0 +1,225 @@
+import { canonicalGrants, isInCatalogue } from '#directory/access/grants.ts'
+import { builtInClientId } from '#directory/clients/built-in-client.ts'
+import { requireMember } from '#directory/organizations/membership-queries.ts'
+import { type Actor, isActor } from '#directory/users/actor.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { newId } from '#foundation/crypto/ids.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import { violates } from '#foundation/database/constraint.ts'
+import { type Queryable, toJson } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
+import { hintOf, newApiKey } from '#foundation/values/api-key.ts'
+import type { DataScope } from '#foundation/values/data-scope.ts'
+import type { SignAccessToken } from '#protocol/provider/current-provider.ts'
+import { expiryOf, type NewApiKeyInput } from './api-key-input.ts'
+import { type ApiKey, findApiKey } from './api-key-queries.ts'
+import {
+  type ApiKeyParts,
+  auditSubject,
+  clock,
+  lockOwner,
+  nameTaken,
+  requireMayEmpower,
+  requireMembership,
+  requireRoom,
+} from './manage-api-key.ts'
+
+export interface CreateApiKeyParts extends ApiKeyParts {
+  issuer: string
+  apiKeyPrefix: string
+  signAccessToken: SignAccessToken
+}
+
+/**
+ * Makes an API key for the actor, or for a member whom an administrator names. The key itself is in the result and nowhere
+ * else: only its SHA-256 is stored.
+ * @throws GatehouseError permission_denied, not_found (`user`), conflict (name, membership), limit_reached,
+ *   validation_failed (expiry, permissions)
+ */
+export async function createApiKey(
+  parts: CreateApiKeyParts,
+  actor: Actor,
+  input: NewApiKeyInput,
+): Promise<{ key: string; apiKey: ApiKey }> {
+  const { organizationId } = actor
+  const ownerId = await findOwner(parts.db, actor, input.user)
+  return parts.db.transaction().execute(async (tx) => {
+    const owner = await lockOwner(tx, ownerId)
+    if (!owner) throw new GatehouseError('not_found', 'There is no such member.')
+    requireMayEmpower(actor, owner)
+    await requireMembership(tx, owner, organizationId)
+    const now = await clock(tx)
+    const expiry = expiryOf(input, { now, createdAt: now })
+    if (expiry.outcome === 'refused') throw invalid([{ path: expiry.path, message: expiry.message }])
+    const grants = await requireKnownGrants(tx, input)
+    await requireRoom(tx, { userId: owner.id, organizationId }, now)
+    const { key, ...stored } = await makeSecret(parts, tx, {
+      owner,
+      organizationId,
+      now,
+      expiresAt: expiry.expiresAt,
+      input,
+    })
+    await insertApiKey(tx, {
+      ...stored,
+      ...grants,
+      name: input.name,
+      description: input.description,
+      format: input.format,
+      userId: owner.id,
+      organizationId,
+      issuedAt: now,
+      expiresAt: expiry.expiresAt,
+      createdBy: actor.user.id,
+    })
+    const apiKey = await findApiKey(tx, { organizationId, userId: owner.id }, stored.id)
+    if (!apiKey) throw new Error('the key that was just made is missing')
+    await recordCreation(tx, parts, actor, apiKey)
+    return { key, apiKey }
+  })
+}
+
+/** Only an administrator names somebody else; who that is must belong to the organization. */
+async function findOwner(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string> {
+  const { user, organizationId, isAdmin } = actor
+  if (wanted === undefined || isActor(actor, wanted)) return user.id
+  if (!isAdmin) {
+    throw new GatehouseError('permission_denied', 'Only administrators of the organization make keys for others.')
+  }
+  return (await requireMember(db, organizationId, wanted)).id
+}
+
+/** A mistyped permission would make a key that can do nothing, and nobody would know why. */
+async function requireKnownGrants(
+  tx: Queryable,
+  { permissions, data_scopes }: NewApiKeyInput,
+): Promise<{ permissions: string[] | null; dataScopes: DataScope[] | null }> {
+  const canonical = canonicalGrants({ permissions: permissions ?? [], dataScopes: data_scopes ?? [] })
+  const rows = await tx.selectFrom('permissions').select('name').execute()
+  const catalogue = new Set(rows.map(({ name }) => name))
+  const unknown = (permissions ?? []).flatMap((permission, index) =>
+    isInCatalogue(catalogue, permission)
+      ? []
+      : [{ path: `permissions.${index}`, message: 'is not a known permission' }],
+  )
+  if (unknown.length > 0) throw invalid(unknown)
+  return {
+    permissions: permissions ? canonical.permissions : null,
+    dataScopes: data_scopes ? canonical.dataScopes : null,
+  }
+}
+
+interface Secret {
+  id: string
+  key: string
+  hash: Buffer
+  hint: string
+  /** Of a JWT: the key that signed it, which is kept for as long as this one may be used. */
+  kid: string | undefined
+}
+
+async function makeSecret(
+  { issuer, apiKeyPrefix, signAccessToken }: CreateApiKeyParts,
+  tx: Queryable,
+  made: { owner: User; organizationId: string; now: Date; expiresAt: Date; input: NewApiKeyInput },
+): Promise<Secret> {
+  const id = newId('apiKey')
+  const { format } = made.input
+  if (format === 'opaque') {
+    const key = newApiKey(apiKeyPrefix)
+    return { id, key, hash: sha256(key), hint: hintOf(key, format), kid: undefined }
+  }
+  const { jwt, kid } = await signAccessToken({
+    iss: issuer,
+    sub: made.owner.id,
+    aud: await audienceOf(tx, issuer),
+    client_id: builtInClientId,
+    iat: Math.floor(made.now.getTime() / 1000),
+    exp: Math.floor(made.expiresAt.getTime() / 1000),
+    jti: id,
+    org_id: made.organizationId,
+  })
+  return { id, key: jwt, hash: sha256(id), hint: hintOf(jwt, format), kid }
+}
+
+const mostAudiences = 20
+
+/**
+ * A key is for every resource server, so it names each (RFC 9068 §2.2 demands `aud`, and stock middleware compares it with
+ * its own identifier), and the issuer for those that have none. More than a header can carry are left out.
+ */
+async function audienceOf(tx: Queryable, issuer: string): Promise<string[]> {
+  const servers = await tx
+    .selectFrom('clients')
+    .select('resource')
+    .where('resourceServer', '=', true)
+    .where('resource', 'is not', null)
+    .where('deactivatedAt', 'is', null)
+    .orderBy('clientId')
+    .limit(mostAudiences)
+    .execute()
+  return [issuer, ...servers.map(({ resource }) => String(resource))]
+}
+
+type NewApiKeyRow = Omit<Secret, 'key'> & {
+  name: string
+  description: string
+  format: 'opaque' | 'jwt'
+  permissions: string[] | null
+  dataScopes: DataScope[] | null
+  userId: string
+  organizationId: string
+  issuedAt: Date
+  expiresAt: Date
+  createdBy: string
+}
+
+async function insertApiKey(tx: Queryable, { kid, permissions, dataScopes, ...row }: NewApiKeyRow): Promise<void> {
+  try {
+    await tx
+      .insertInto('credentials')
+      .values({
+        ...row,
+        kind: 'api_key',
+        permissions: permissions ? toJson(permissions) : undefined,
+        dataScopes: dataScopes ? toJson(dataScopes) : undefined,
+        payload: toJson({ kid }),
+      })
+      .execute()
+  } catch (error) {
+    if (violates(error, 'api_keys_name_unique')) throw nameTaken()
+    throw error
+  }
+}
+
+async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, actor: Actor, key: ApiKey): Promise<void> {
+  const { format, permissions, dataScopes, expiresAt, hint } = key
+  await recordAuditEvent(tx, {
+    actor: actor.user.id,
+    action: 'api_key.created',
+    subject: auditSubject(key),
+    organizationId: key.organization.id,
+    after: { id: key.id, name: key.name, hint, format, permissions, data_scopes: dataScopes, expires_at: expiresAt },
+  })
+  if (actor.user.id === key.user.id) return
+  await outbox.enqueueMail(tx, {
+    to: key.user.email,
+    template: 'api-key-created-for-you',
+    locals: {
+      keyName: key.name,
+      keyHint: hint,
+      organizationName: key.organization.name,
+      createdBy: actor.user.name,
+      expiresAt: expiresAt.toISOString(),
+    },
+    organizationId: key.organization.id,
+  })
+}
+
+function invalid(fields: FieldProblem[]): GatehouseError {
+  const [first] = fields
+  return new GatehouseError('validation_failed', `Some fields are not valid. ${first?.path}: ${first?.message}`, {
+    fields,
+  })
+}

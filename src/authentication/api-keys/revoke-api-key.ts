@@ -1,0 +1,60 @@
+import { sql } from 'kysely'
+import type { Actor } from '#directory/users/actor.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Revocation } from '#foundation/database/schema.ts'
+import type { ApiKey } from './api-key-queries.ts'
+import { type ApiKeyParts, asItIsNow, auditSubject, changeApiKey } from './manage-api-key.ts'
+
+/**
+ * Ends a key at once: no question that arrives after this has returned is answered with it, on any node. Revoking it
+ * again changes nothing, except that what its owner revoked an administrator may lock.
+ * @throws GatehouseError not_found
+ */
+export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: string): Promise<ApiKey> {
+  return changeApiKey(db, actor, id, async ({ tx, key }) => {
+    const revocation = actor.user.id === key.user.id ? 'owner' : 'admin'
+    if (key.status === 'revoked' && !(revocation === 'admin' && key.revocation === 'owner')) return key
+    await markRevoked(tx, key, { revocation, revokedBy: actor.user.id })
+    await recordAuditEvent(tx, {
+      actor: actor.user.id,
+      action: 'api_key.revoked',
+      subject: auditSubject(key),
+      organizationId: key.organization.id,
+      before: { status: key.status },
+      after: { status: 'revoked', revocation },
+    })
+    if (revocation === 'admin' && key.status !== 'revoked') await tellOwner({ outbox }, tx, key, actor.user.name)
+    return asItIsNow(tx, key)
+  })
+}
+
+/** A key that was revoked before keeps the time of that. */
+export async function markRevoked(
+  tx: Queryable,
+  key: ApiKey,
+  { revocation, revokedBy }: { revocation: Revocation; revokedBy: string | null },
+): Promise<void> {
+  await tx
+    .updateTable('credentials')
+    .set({ revokedAt: sql<Date>`coalesce(revoked_at, clock_timestamp())`, revokedBy, revocation })
+    .where('organizationId', '=', key.organization.id)
+    .where('id', '=', key.id)
+    .where('kind', '=', 'api_key')
+    .execute()
+}
+
+/** Tells a key's owner that somebody else has ended it. @param revokedBy a name */
+export function tellOwner(
+  { outbox }: Pick<ApiKeyParts, 'outbox'>,
+  tx: Queryable,
+  key: ApiKey,
+  revokedBy: string,
+): Promise<void> {
+  return outbox.enqueueMail(tx, {
+    to: key.user.email,
+    template: 'api-key-revoked',
+    locals: { keyName: key.name, keyHint: key.hint, organizationName: key.organization.name, revokedBy },
+    organizationId: key.organization.id,
+  })
+}

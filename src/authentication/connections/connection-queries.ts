@@ -1,0 +1,91 @@
+import { sql } from 'kysely'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Connection } from '#foundation/database/schema.ts'
+import type { PageQuery } from '#foundation/http/list.ts'
+
+/** Whose connections are meant: an organization's own, or (null) those of the whole deployment. */
+export interface ConnectionOwner {
+  organizationId: string | null
+}
+
+/**
+ * A connection that somebody may sign in through now: it is enabled, and the organization it belongs to isn't
+ * suspended. `clientSecret` is still encrypted.
+ */
+export async function findEnabledConnection(db: Queryable, name: string): Promise<Connection | undefined> {
+  if (!isStorable(name)) return undefined
+  return enabledConnections(db).where('c.name', '=', name).executeTakeFirst()
+}
+
+/** The same by id: of one that somebody has signed in through. */
+export function findEnabledConnectionById(db: Queryable, id: string): Promise<Connection | undefined> {
+  return enabledConnections(db).where('c.id', '=', id).executeTakeFirst()
+}
+
+/** Where any address that is entered on a sign-in page may lead: to the connections of every organization. */
+export function listConnectionsOfOrganizations(db: Queryable): Promise<Pick<Connection, 'type' | 'issuer'>[]> {
+  return db
+    .selectFrom('connections')
+    .select(['type', 'issuer'])
+    .distinct()
+    .where('enabled', '=', true)
+    .where('organizationId', 'is not', null)
+    .execute()
+}
+
+/** The connections that a sign-in page may offer, in the order in which they were made. */
+export function listEnabledConnections(db: Queryable, owner: ConnectionOwner): Promise<Connection[]> {
+  return enabledConnections(db)
+    .where('c.organizationId', 'is not distinct from', owner.organizationId)
+    .orderBy('c.createdAt')
+    .orderBy('c.name')
+    .execute()
+}
+
+/**
+ * One connection of its owner, enabled or not, for those who manage it.
+ * @param lock held until the transaction ends, by whoever is about to change it
+ */
+export async function findConnection(
+  db: Queryable,
+  { organizationId }: ConnectionOwner,
+  name: string,
+  lock?: 'locked',
+): Promise<Connection | undefined> {
+  if (!isStorable(name)) return undefined
+  const connection = db
+    .selectFrom('connections')
+    .selectAll()
+    .where('organizationId', 'is not distinct from', organizationId)
+    .where('name', '=', name)
+  return (lock ? connection.forUpdate() : connection).executeTakeFirst()
+}
+
+/** A moment as a cursor holds it: to the millisecond. */
+const createdAt = sql<Date>`date_trunc('milliseconds', created_at)`
+
+/** The connections of one owner, newest first, enabled or not: one more than the page has. */
+export function listConnections(
+  db: Queryable,
+  { organizationId }: ConnectionOwner,
+  { limit, cursor }: PageQuery,
+): Promise<Connection[]> {
+  let connections = db
+    .selectFrom('connections')
+    .selectAll()
+    .where('organizationId', 'is not distinct from', organizationId)
+    .orderBy(createdAt, 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+  if (cursor) connections = connections.where(sql<boolean>`(${createdAt}, id) < (${cursor.at}, ${cursor.id})`)
+  return connections.execute()
+}
+
+function enabledConnections(db: Queryable) {
+  return db
+    .selectFrom('connections as c')
+    .leftJoin('organizations as o', 'o.id', 'c.organizationId')
+    .selectAll('c')
+    .where('c.enabled', '=', true)
+    .where('o.suspendedAt', 'is', null)
+}

@@ -1,0 +1,97 @@
+import { sql } from 'kysely'
+import { lockActiveUser } from '#directory/users/user-queries.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Connection, User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { findIdentity, insertIdentity, lockSubject } from './identity-queries.ts'
+import type { UpstreamIdentity } from './upstream-identity.ts'
+
+export type LinkOutcome =
+  | { outcome: 'linked' }
+  /** The subject is somebody else here, and stays so. */
+  | { outcome: 'taken' }
+
+/**
+ * Links what somebody is at an identity provider to their account, at their own wish: they are signed in here and there.
+ * The caller has made sure of a fresh sign-in (`freshSignIn`). Linking the same again changes nothing.
+ * @throws GatehouseError not_found once the person is deactivated
+ */
+export function linkIdentity(
+  db: Queryable,
+  { userId, connection, identity }: { userId: string; connection: Connection; identity: UpstreamIdentity },
+): Promise<LinkOutcome> {
+  return db.transaction().execute(async (tx): Promise<LinkOutcome> => {
+    await lockSubject(tx, connection.id, identity)
+    const user = await requireUser(tx, userId)
+    const known = await findIdentity(tx, connection.id, identity)
+    if (known) return { outcome: known.userId === userId ? 'linked' : 'taken' }
+    await insertIdentity(tx, { connectionId: connection.id, userId, identity })
+    await recordIdentityEvent(tx, 'identity.linked', { user, connection, identity })
+    return { outcome: 'linked' }
+  })
+}
+
+/**
+ * Takes a way to sign in away from its owner's account.
+ * @throws GatehouseError not_found when it is none of theirs; conflict when it is the last way in
+ */
+export async function unlinkIdentity(
+  db: Queryable,
+  { userId, identityId }: { userId: string; identityId: string },
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    // Held, so that two at once can't each leave the other as the last one.
+    const user = await requireUser(tx, userId)
+    const identities = await tx
+      .selectFrom('identities as i')
+      .innerJoin('connections as c', 'c.id', 'i.connectionId')
+      .select(['i.id', 'i.subject', 'i.issuer', 'i.email', 'c.name', 'c.organizationId', 'c.enabled'])
+      .where('i.userId', '=', userId)
+      .execute()
+    const identity = identities.find(({ id }) => isStorable(identityId) && id === identityId)
+    if (!identity) throw new GatehouseError('not_found', 'That way to sign in is not linked to your account.')
+    const others = identities.filter(({ id, enabled }) => id !== identity.id && enabled)
+    if (user.passwordHash === null && others.length === 0) {
+      throw new GatehouseError('conflict', 'This is your only way to sign in. Set a password first, or link another.')
+    }
+    await tx.deleteFrom('identities').where('userId', '=', userId).where('id', '=', identity.id).execute()
+    await recordIdentityEvent(tx, 'identity.unlinked', { user, connection: identity, identity })
+  })
+}
+
+/** Who was linked to what. */
+export function recordIdentityEvent(
+  tx: Queryable,
+  action: 'identity.linked' | 'identity.unlinked',
+  of: {
+    user: Pick<User, 'id' | 'email'>
+    connection: Pick<Connection, 'name' | 'organizationId'>
+    identity: { issuer: string; subject: string; email?: string | null | undefined }
+  },
+): Promise<void> {
+  const { user, connection, identity } = of
+  const told = { issuer: identity.issuer, subject: identity.subject, email: identity.email ?? null }
+  return recordAuditEvent(tx, {
+    actor: user.id,
+    action,
+    subject: `identity of ${user.email} at ${connection.name}`,
+    organizationId: connection.organizationId,
+    ...(action === 'identity.linked' ? { after: told } : { before: told }),
+  })
+}
+
+/** The moment is told to whoever looks for a way in that nobody uses any more. */
+export async function noteIdentityUse(
+  tx: Queryable,
+  identityId: string,
+  { email = null }: Pick<UpstreamIdentity, 'email'> | { email?: string | null },
+): Promise<void> {
+  await tx.updateTable('identities').set({ lastUsedAt: sql<Date>`now()`, email }).where('id', '=', identityId).execute()
+}
+
+async function requireUser(tx: Queryable, userId: string): Promise<User> {
+  const user = await lockActiveUser(tx, userId)
+  if (!user) throw new GatehouseError('not_found', 'This account is not in use any more.')
+  return user
+}

@@ -1,0 +1,39 @@
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { describeConnection } from './connection.ts'
+import {
+  type ConnectionManagement,
+  connectionSubject,
+  deleteConnections,
+  listTeams,
+  namesOf,
+  requireConnection,
+} from './save-connection.ts'
+
+/**
+ * Removes a connection and who its upstream subjects are here. The people keep their accounts and memberships, and the
+ * sessions that they have; a connection made later under the same name knows none of them.
+ * @throws GatehouseError not_found
+ */
+export async function removeConnection(
+  db: Queryable,
+  { organization, actor }: ConnectionManagement,
+  name: string,
+): Promise<void> {
+  const organizationId = organization?.id ?? null
+  await db.transaction().execute(async (tx) => {
+    const connection = await requireConnection(tx, organizationId, name, 'locked')
+    const teams = await listTeams(tx, organizationId)
+    await deleteConnections(tx, [connection.id])
+    await recordAuditEvent(tx, {
+      actor,
+      action: 'connection.deleted',
+      subject: connectionSubject(organization?.slug, name),
+      organizationId,
+      before: {
+        ...describeConnection(connection, namesOf(teams)),
+        client_secret: connection.clientSecret === null ? 'none' : 'set',
+      },
+    })
+  })
+}

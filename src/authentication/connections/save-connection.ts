@@ -1,0 +1,255 @@
+import { isDeepStrictEqual } from 'node:util'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Encryption } from '#foundation/crypto/encryption.ts'
+import { newId } from '#foundation/crypto/ids.ts'
+import { violates } from '#foundation/database/constraint.ts'
+import { type Queryable, toJson } from '#foundation/database/database.ts'
+import type { Connection, Organization } from '#foundation/database/schema.ts'
+import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
+import {
+  type ConnectionContent,
+  type ConnectionDescription,
+  connectionProblems,
+  describeConnection,
+  isTrustworthyUrl,
+  refusesPasswords,
+  toConnectionContent,
+  untrustworthyIssuer,
+} from './connection.ts'
+import { type ConnectionOwner, findConnection } from './connection-queries.ts'
+
+/** What saving a connection takes beside the database. */
+export interface ConnectionParts {
+  encryption: Encryption
+  /** `host` or `host:port` that may be an issuer without https. */
+  outboundAllowedHosts: readonly string[]
+}
+
+/** The secret in plain; null: none, undefined: as it is. */
+interface NewSecret {
+  clientSecret?: string | null
+}
+
+/** A connection as it is first written; ids come from `newId('connection')`. */
+export interface NewConnection extends ConnectionContent, NewSecret, ConnectionOwner {
+  id: string
+  name: string
+}
+
+export type ConnectionEdit = ConnectionContent & NewSecret & ConnectionOwner & { id: string }
+
+/** @throws on `connections_name_unique` when a name is taken, wherever in the deployment */
+export async function insertConnection(tx: Queryable, encryption: Encryption, connection: NewConnection) {
+  const { clientSecret = null, ...content } = connection
+  await tx
+    .insertInto('connections')
+    .values({ ...toColumns(content), clientSecret: clientSecret === null ? null : encryption.encrypt(clientSecret) })
+    .execute()
+  if (refusesPasswords(connection)) await endSignIns(tx, connection)
+}
+
+/**
+ * Writes all of a connection but its name. One that is pointed at another issuer keeps its identities, and finds none:
+ * the issuer is a part of an identity, so who came from the old one comes back only with it.
+ * @param before as it is now: whether passwords were refused already
+ */
+export async function updateConnection(
+  tx: Queryable,
+  encryption: Encryption,
+  connection: ConnectionEdit,
+  before: Pick<Connection, 'required' | 'enabled'>,
+): Promise<void> {
+  const { id, organizationId, clientSecret, ...content } = connection
+  const secret = clientSecret === null || clientSecret === undefined ? null : encryption.encrypt(clientSecret)
+  await tx
+    .updateTable('connections')
+    .set({ ...toColumns(content), ...(clientSecret !== undefined && { clientSecret: secret }) })
+    .where('id', '=', id)
+    .where('organizationId', 'is not distinct from', organizationId)
+    .execute()
+  if (refusesPasswords(connection) && !refusesPasswords(before)) await endSignIns(tx, connection)
+}
+
+/** Removes connections with the identities that came through them; the accounts stay. */
+export async function deleteConnections(tx: Queryable, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return
+  await tx.deleteFrom('connections').where('id', 'in', ids).execute()
+}
+
+/**
+ * From the moment an organization refuses passwords nobody is in it by one: what its members were granted ends, and they
+ * sign in again through the connection. Superadmins keep theirs, or a connection that doesn't work would lock everybody
+ * out. API keys live on: they are no sign-ins.
+ */
+async function endSignIns(tx: Queryable, { organizationId }: ConnectionOwner): Promise<void> {
+  if (organizationId === null) return
+  await tx
+    .updateTable('oauthGrants')
+    .set({ revokedAt: new Date() })
+    .where('organizationId', '=', organizationId)
+    .where('revokedAt', 'is', null)
+    .where('userId', 'in', (users) => users.selectFrom('users').select('id').where('superadmin', '=', false))
+    .execute()
+}
+
+/** Whose connections somebody manages, and who that is; the caller has made sure that they may. */
+export interface ConnectionManagement {
+  /** Null: the whole deployment. */
+  organization: Pick<Organization, 'id' | 'slug'> | null
+  actor: string
+}
+
+type WithSecret<T> = T & { client_secret?: string | null }
+
+/** @throws GatehouseError validation_failed naming the fields, conflict when the name is taken in the deployment */
+export async function createConnection(
+  db: Queryable,
+  parts: ConnectionParts,
+  { organization, actor }: ConnectionManagement,
+  { client_secret: clientSecret = null, ...description }: WithSecret<ConnectionDescription>,
+): Promise<Connection> {
+  const organizationId = organization?.id ?? null
+  return db.transaction().execute(async (tx) => {
+    const teams = await listTeams(tx, organizationId)
+    const content = checkedContent(parts, description, { hasSecret: clientSecret !== null, organizationId, teams })
+    const { name } = description
+    try {
+      await insertConnection(tx, parts.encryption, {
+        id: newId('connection'),
+        name,
+        organizationId,
+        ...content,
+        clientSecret,
+      })
+    } catch (error) {
+      if (!violates(error, 'connections_name_unique')) throw error
+      throw new GatehouseError('conflict', `There is a connection ${name} already: names are the deployment's.`)
+    }
+    await recordAuditEvent(tx, {
+      actor,
+      action: 'connection.created',
+      subject: connectionSubject(organization?.slug, name),
+      organizationId,
+      after: { ...describeConnection(content, namesOf(teams)), client_secret: clientSecret === null ? 'none' : 'set' },
+    })
+    return requireConnection(tx, organizationId, name)
+  })
+}
+
+/**
+ * Changes what is given. A secret stays with whom it was made for: another issuer or type needs it again, or whoever
+ * may edit the connection could have it sent to themselves.
+ * @throws GatehouseError not_found, validation_failed naming the fields
+ */
+export async function editConnection(
+  db: Queryable,
+  parts: ConnectionParts,
+  { organization, actor }: ConnectionManagement,
+  name: string,
+  { client_secret: clientSecret, ...edit }: Partial<WithSecret<Omit<ConnectionDescription, 'name'>>>,
+): Promise<Connection> {
+  const organizationId = organization?.id ?? null
+  return db.transaction().execute(async (tx) => {
+    const current = await requireConnection(tx, organizationId, name, 'locked')
+    const teams = await listTeams(tx, organizationId)
+    const before = describeConnection(current, namesOf(teams))
+    const otherType = edit.type !== undefined && edit.type !== before.type
+    const description = { name, ...before, ...(otherType && { issuer: null }), ...edit }
+    const hadSecret = current.clientSecret !== null
+    const elsewhere = otherType || (description.issuer ?? null) !== before.issuer
+    if (elsewhere && hadSecret && clientSecret === undefined) {
+      throw refusal([{ path: 'client_secret', message: 'is required again: type or issuer is another' }])
+    }
+    const hasSecret = clientSecret === undefined ? hadSecret : clientSecret !== null
+    const content = checkedContent(parts, description, { hasSecret, organizationId, teams })
+    await updateConnection(tx, parts.encryption, { id: current.id, organizationId, ...content, clientSecret }, current)
+    const secretAfter = clientSecret && hadSecret ? 'replaced' : hasSecret ? 'set' : 'none'
+    const changed = differing(
+      { ...before, client_secret: hadSecret ? 'set' : 'none' },
+      { ...describeConnection(content, namesOf(teams)), client_secret: secretAfter },
+    )
+    if (changed) {
+      const subject = connectionSubject(organization?.slug, name)
+      await recordAuditEvent(tx, { actor, action: 'connection.updated', subject, organizationId, ...changed })
+    }
+    return requireConnection(tx, organizationId, name)
+  })
+}
+
+/** What a person calls it: `connection acme/acme-okta`, of the deployment `connection github`. */
+export function connectionSubject(slug: string | undefined, name: string): string {
+  return slug === undefined ? `connection ${name}` : `connection ${slug}/${name}`
+}
+
+/** @throws GatehouseError not_found, for another owner's too */
+export async function requireConnection(
+  db: Queryable,
+  organizationId: string | null,
+  name: string,
+  lock?: 'locked',
+): Promise<Connection> {
+  const connection = await findConnection(db, { organizationId }, name, lock)
+  if (!connection) throw new GatehouseError('not_found', 'There is no such connection.')
+  return connection
+}
+
+interface TeamName {
+  id: string
+  name: string
+}
+
+/** The teams that a connection may name: its organization's own. */
+export async function listTeams(db: Queryable, organizationId: string | null): Promise<TeamName[]> {
+  if (organizationId === null) return []
+  return db.selectFrom('teams').select(['id', 'name']).where('organizationId', '=', organizationId).execute()
+}
+
+export function namesOf(teams: readonly TeamName[]): Map<string, string> {
+  return new Map(teams.map(({ id, name }) => [id, name]))
+}
+
+/** @throws GatehouseError validation_failed */
+function checkedContent(
+  { outboundAllowedHosts }: ConnectionParts,
+  description: ConnectionDescription,
+  place: { hasSecret: boolean; organizationId: string | null; teams: readonly TeamName[] },
+): ConnectionContent {
+  const hasOrganization = place.organizationId !== null
+  const problems = connectionProblems(description, { hasSecret: place.hasSecret, hasOrganization }).map(
+    ({ path: [path], message }): FieldProblem => ({ path, message }),
+  )
+  const { issuer } = description
+  if (issuer != null && !isTrustworthyUrl(issuer, outboundAllowedHosts)) {
+    problems.push({ path: 'issuer', message: untrustworthyIssuer })
+  }
+  const ids = new Map(place.teams.map((team) => [team.name.toLowerCase(), team.id]))
+  const named = [
+    ...(description.default_teams ?? []).map((name, index) => ({ path: `default_teams.${index}`, name })),
+    ...Object.entries(description.group_teams ?? {}).map(([group, name]) => ({ path: `group_teams.${group}`, name })),
+  ]
+  for (const { path, name } of hasOrganization ? named : []) {
+    if (!ids.has(name.toLowerCase())) problems.push({ path, message: 'is no team of this organization' })
+  }
+  if (problems.length > 0) throw refusal(problems)
+  return toConnectionContent(description, { hasOrganization, teamIdOf: (name) => ids.get(name.toLowerCase())! })
+}
+
+/** The members that are not the same; undefined when all are. */
+function differing<T extends Record<string, unknown>>(before: T, after: T) {
+  const names = Object.keys(after).filter((name) => !isDeepStrictEqual(before[name], after[name]))
+  const pick = (from: T) => Object.fromEntries(names.map((name) => [name, from[name]]))
+  return names.length > 0 ? { before: pick(before), after: pick(after) } : undefined
+}
+
+function refusal(fields: FieldProblem[]): GatehouseError {
+  const named = fields.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  return new GatehouseError('validation_failed', `Some fields are not valid. ${named}`, { fields })
+}
+
+function toColumns<T extends Pick<ConnectionContent, 'defaultTeamIds' | 'groupTeamIds'>>(content: T) {
+  return {
+    ...content,
+    defaultTeamIds: toJson(content.defaultTeamIds),
+    groupTeamIds: toJson(content.groupTeamIds),
+  }
+}

@@ -1,0 +1,61 @@
+import { listTeamIds } from '#authentication/joining/invite-member.ts'
+import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
+import { changeTeamMembers } from '#directory/access/save-team.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Connection, Organization, User } from '#foundation/database/schema.ts'
+
+/**
+ * Puts a member into the teams that their groups stand for and takes them out of those they don't, at each sign-in; at
+ * the first one into the default teams as well. Only teams that the connection names are touched, and only its own
+ * organization's: what the provider says gives nobody anything else. A group claim that is missing means no group.
+ */
+export async function applyTeamMapping(
+  tx: Queryable,
+  mapping: {
+    connection: Pick<Connection, 'name' | 'defaultTeamIds' | 'groupClaim' | 'groupTeamIds'>
+    organization: Pick<Organization, 'id' | 'slug'>
+    user: Pick<User, 'id' | 'email'>
+    membershipId: string
+    groups: readonly string[]
+    first: boolean
+  },
+): Promise<void> {
+  const { connection, organization, user, membershipId, first } = mapping
+  const { mapped, wanted } = teamsOfGroups(connection, mapping.groups)
+  const byDefault = first ? connection.defaultTeamIds.filter((id) => !mapped.has(id)) : []
+  const known = await listTeamIds(tx, organization.id, [...new Set([...mapped, ...byDefault])])
+  const current = await teamsOfMembership(tx, membershipId)
+  const join = known.filter((id) => (wanted.has(id) || byDefault.includes(id)) && !current.has(id))
+  const leave = known.filter((id) => mapped.has(id) && !wanted.has(id) && current.has(id))
+  if (join.length === 0 && leave.length === 0) return
+  const placeIn = (teamId: string) => ({ teamId, membershipId })
+  await changeTeamMembers(tx, { join: join.map(placeIn), leave: leave.map(placeIn) })
+  await rewriteEffectiveAuthorization(tx, [membershipId])
+  await recordAuditEvent(tx, {
+    actor: user.id,
+    action: 'membership.teams_mapped',
+    subject: `member ${organization.slug}/${user.email}`,
+    organizationId: organization.id,
+    after: { connection: connection.name, joined: join, left: leave },
+  })
+}
+
+/** `mapped`: every team that some group stands for. `wanted`: those of this person's groups. */
+function teamsOfGroups(
+  { groupClaim, groupTeamIds }: Pick<Connection, 'groupClaim' | 'groupTeamIds'>,
+  groups: readonly string[],
+): { mapped: Set<string>; wanted: Set<string> } {
+  if (groupClaim === null) return { mapped: new Set(), wanted: new Set() }
+  const held = new Set(groups)
+  const teams = Object.entries(groupTeamIds)
+  return {
+    mapped: new Set(teams.map(([, teamId]) => teamId)),
+    wanted: new Set(teams.filter(([group]) => held.has(group)).map(([, teamId]) => teamId)),
+  }
+}
+
+async function teamsOfMembership(tx: Queryable, membershipId: string): Promise<Set<string>> {
+  const places = await tx.selectFrom('teamMembers').select('teamId').where('membershipId', '=', membershipId).execute()
+  return new Set(places.map(({ teamId }) => teamId))
+}

@@ -1,0 +1,98 @@
+import { sql } from 'kysely'
+import {
+  consumeMailLink,
+  endLinksOfMailboxes,
+  findMailLink,
+  mailLinkPath,
+  makeMailLink,
+} from '#authentication/mail-links/mail-link.ts'
+import { findActiveUser, findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { violates } from '#foundation/database/constraint.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
+
+/** Where the link leads. */
+export const changeEmailPage = '/change-email'
+
+/**
+ * Mails a link to the new address of a signed-in person. Whether somebody else has that address is not looked at here:
+ * only who reads the mailbox may learn it. The caller has made sure of a fresh sign-in (`freshSignIn`).
+ * @throws GatehouseError validation_failed when it is no address, or the person's own
+ */
+export async function requestEmailChange(
+  { db, outbox }: { db: Queryable; outbox: MailOutbox },
+  { user, newEmail }: { user: Pick<User, 'id' | 'email'>; newEmail: string },
+): Promise<void> {
+  if (emailKey(newEmail) === emailKey(user.email)) {
+    const message = 'This is your address already. Enter the new one.'
+    throw new GatehouseError('validation_failed', message, { fields: [{ path: 'email', message }] })
+  }
+  await db.transaction().execute(async (tx) => {
+    const token = await makeMailLink(tx, { purpose: 'change_email', email: newEmail, userId: user.id })
+    if (!token) return
+    const locals = { linkPath: mailLinkPath(changeEmailPage, token) }
+    await outbox.enqueueMail(tx, { to: newEmail, template: 'change-email', locals })
+  })
+}
+
+/** What a link changes; undefined when it does not work any more. */
+export async function findEmailChange(
+  db: Queryable,
+  token: string,
+): Promise<{ user: User; newEmail: string } | undefined> {
+  const link = await findMailLink(db, 'change_email', token)
+  const user = link?.userId ? await findActiveUser(db, link.userId) : undefined
+  return link && user && { user, newEmail: link.email }
+}
+
+export type EmailChangeOutcome =
+  | { outcome: 'changed'; email: string }
+  /** Somebody has the new address. Nothing has changed, and the link is used up. */
+  | { outcome: 'taken' }
+  | { outcome: 'dead' }
+
+/**
+ * Gives a person the address whose mailbox they have proven, tells the old mailbox, and ends every link that was sent
+ * to either: what one of them was asked before must not reach the account of the other.
+ */
+export async function changeEmail(
+  { db, outbox }: { db: Queryable; outbox: MailOutbox },
+  token: string,
+): Promise<EmailChangeOutcome> {
+  try {
+    return await db.transaction().execute((tx) => changeEmailIn(tx, outbox, token))
+  } catch (error) {
+    // Somebody took the address at this very moment; the next try finds them.
+    if (violates(error, 'users_email_unique')) return { outcome: 'taken' }
+    throw error
+  }
+}
+
+async function changeEmailIn(tx: Queryable, outbox: MailOutbox, token: string): Promise<EmailChangeOutcome> {
+  const link = await consumeMailLink(tx, 'change_email', token)
+  const user = link?.userId ? await lockActiveUser(tx, link.userId) : undefined
+  if (!link || !user) return { outcome: 'dead' }
+  const [before, after] = [user.email, link.email]
+  const owner = await findUserByEmail(tx, after)
+  if (owner && owner.id !== user.id) return { outcome: 'taken' }
+  await tx
+    .updateTable('users')
+    .set({ email: after, emailVerifiedAt: sql<Date>`now()` })
+    .where('id', '=', user.id)
+    .execute()
+  await endLinksOfMailboxes(tx, [before, after])
+  await recordAuditEvent(tx, {
+    actor: user.id,
+    action: 'user.email_changed',
+    subject: `user ${after}`,
+    before: { email: before },
+    after: { email: after },
+  })
+  const locals = { newEmail: after, changedAt: new Date().toISOString() }
+  await outbox.enqueueMail(tx, { to: before, template: 'email-changed', locals })
+  return { outcome: 'changed', email: after }
+}

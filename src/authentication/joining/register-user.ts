@@ -1,0 +1,29 @@
+import { z } from 'zod'
+import { passwordProblem } from '#authentication/passwords/password-rules.ts'
+import { insertUsers } from '#directory/users/save-user.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { displayName } from '#foundation/values/names.ts'
+
+/** What a form for a new account asks of whoever has proven the mailbox `email`. */
+export function newAccountFields(email: string) {
+  return z.object({
+    name: displayName,
+    password: z.string().check(({ value, issues }) => {
+      const message = passwordProblem(value, email)
+      if (message) issues.push({ code: 'custom', message, input: value })
+    }),
+  })
+}
+
+/**
+ * Writes a user whose mailbox a link has proven. @throws on `users_email_unique` when somebody has the address by now
+ */
+export async function insertVerifiedUser(
+  tx: Queryable,
+  user: { id: string; email: string; name: string; passwordHash: string },
+): Promise<void> {
+  await insertUsers(tx, [{ ...user, emailVerified: true, superadmin: false, active: true }])
+  const { id, email, name } = user
+  await recordAuditEvent(tx, { actor: id, action: 'user.created', subject: `user ${email}`, after: { email, name } })
+}

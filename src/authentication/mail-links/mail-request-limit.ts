@@ -1,0 +1,25 @@
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import { networkOf } from '#foundation/http/client-address.ts'
+import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
+import { mostMailsPerHour } from '#foundation/outbox/outbox.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
+
+const hour = 3600
+
+/** What somebody asks a mail for; each is counted by itself. */
+export type MailRequest = 'sign-up' | 'reset-password' | 'verify-email' | 'change-email'
+
+/** Counts one request for a mail. @returns 0 when it is allowed, else after how many seconds to come back */
+export type MailRequestLimit = (request: { kind: MailRequest; email: string; ip: string }) => Promise<number>
+
+/**
+ * As many requests an hour for an address as it gets mails, whether anybody has it or not; and a hundred in ten minutes
+ * from one network, so that nobody mails the world in our name.
+ */
+export function mailRequestLimit({ createRateLimit }: { createRateLimit: CreateRateLimit }): MailRequestLimit {
+  const ofAddress = createRateLimit({ name: 'mail-address', points: mostMailsPerHour, seconds: hour })
+  const ofNetwork = createRateLimit({ name: 'mail-network', points: 100, seconds: hour / 6 })
+  return async ({ kind, email, ip }) =>
+    (await ofAddress.take(`${kind}:${sha256(emailKey(email)).toString('base64url')}`)) ||
+    (await ofNetwork.take(networkOf(ip)))
+}

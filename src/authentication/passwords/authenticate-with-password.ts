@@ -1,0 +1,90 @@
+import { recordSignIn, type SignInUse } from '#credentials/log/record-sign-in.ts'
+import { findUserByEmail } from '#directory/users/user-queries.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import { networkOf } from '#foundation/http/client-address.ts'
+import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
+import { hashPassword, needsRehash, verifyPassword } from './password.ts'
+
+export type PasswordOutcome =
+  | { outcome: 'authenticated'; user: User }
+  /** Unknown e-mail, wrong password and deactivated user look the same, and take the same time. */
+  | { outcome: 'rejected' }
+  | { outcome: 'limited'; retryAfterSeconds: number }
+
+export interface PasswordAttempt {
+  email: string
+  password: string
+  ip: string
+  userAgent: string | undefined
+  clientId: string | undefined
+  /** Slug or id of the organization that the request names: whose log the entry goes to, if the person is a member. */
+  organization?: string | undefined
+  /** Names a browser in which this person has signed in before: a stranger's failures don't lock it out. */
+  knownBrowser: string | undefined
+}
+
+export type AuthenticateWithPassword = (attempt: PasswordAttempt) => Promise<PasswordOutcome>
+
+const minutes = 60
+
+/**
+ * Signs a person in by password: at most ten tries in five minutes for an address, counted once for every spelling,
+ * channel and node, whether anybody has that address or not; a thousand from one network, which may be an office. Every try is logged.
+ */
+export function passwordAuthentication({
+  db,
+  createRateLimit,
+}: {
+  db: Queryable
+  createRateLimit: CreateRateLimit
+}): AuthenticateWithPassword {
+  const ofAccount = createRateLimit({ name: 'password-account', points: 10, seconds: 5 * minutes })
+  const ofAddress = createRateLimit({ name: 'password-address', points: 1_000, seconds: 5 * minutes })
+
+  return async (attempt) => {
+    const account = accountKey(attempt)
+    const retryAfterSeconds = (await ofAccount.take(account)) || (await ofAddress.take(networkOf(attempt.ip)))
+    if (retryAfterSeconds > 0) {
+      const user = await findUserByEmail(db, attempt.email)
+      await record(db, attempt, { outcome: 'refused', reason: 'limited', user })
+      return { outcome: 'limited', retryAfterSeconds }
+    }
+    const user = await findUserByEmail(db, attempt.email)
+    const matches = await verifyPassword(user?.passwordHash, attempt.password)
+    if (!user || !matches || user.deactivatedAt) {
+      await record(db, attempt, { outcome: 'refused', reason: reasonOf(user, matches), user })
+      return { outcome: 'rejected' }
+    }
+    await ofAccount.reset(account)
+    await record(db, attempt, { outcome: 'accepted', reason: null, user })
+    await rehashIfWeak(db, user, attempt.password)
+    return { outcome: 'authenticated', user }
+  }
+}
+
+function reasonOf(user: User | undefined, matches: boolean): SignInUse['reason'] {
+  if (!user) return 'unknown'
+  return matches ? 'user_deactivated' : 'wrong_password'
+}
+
+function record(db: Queryable, attempt: PasswordAttempt, use: Pick<SignInUse, 'outcome' | 'reason' | 'user'>) {
+  const { clientId, organization, ip, userAgent } = attempt
+  return recordSignIn(db, { ...use, clientId, organization, ip, userAgent })
+}
+
+/** The address itself is no counter's name: counters may be read by whoever operates Redis. */
+function accountKey({ email, knownBrowser }: PasswordAttempt): string {
+  return sha256(`${knownBrowser ?? ''}:${email.trim().toLowerCase()}`).toString('base64url')
+}
+
+async function rehashIfWeak(db: Queryable, user: User, password: string): Promise<void> {
+  if (!user.passwordHash || !needsRehash(user.passwordHash)) return
+  await db
+    .updateTable('users')
+    .set({ passwordHash: await hashPassword(password) })
+    .where('id', '=', user.id)
+    .where('passwordHash', '=', user.passwordHash)
+    .execute()
+}

@@ -1,0 +1,28 @@
+import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { hashNewPassword, setPassword } from './set-password.ts'
+
+/**
+ * Gives a signed-in person a new password. Every other session of theirs ends, and every grant that another one gave.
+ * The caller has made sure that they signed in within the last ten minutes (`freshSignIn`): that is the proof, so the
+ * old password is not asked again, and nobody can try it out here.
+ * @throws GatehouseError validation_failed for `password`, in words for the person; not_found once they are deactivated
+ */
+export async function changePassword(
+  { db, outbox }: { db: Queryable; outbox: MailOutbox },
+  { userId, sessionUid, password }: { userId: string; sessionUid: string; password: string },
+): Promise<void> {
+  const { email } = required(await findActiveUser(db, userId))
+  const passwordHash = await hashNewPassword(password, email)
+  await db.transaction().execute(async (tx) => {
+    const user = required(await lockActiveUser(tx, userId))
+    await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_changed', exceptSessionUid: sessionUid })
+  })
+}
+
+function required<T>(user: T | undefined): T {
+  if (!user) throw new GatehouseError('not_found', 'This account is not in use any more.')
+  return user
+}

@@ -1,0 +1,60 @@
+import { availableParallelism } from 'node:os'
+import argon2 from 'argon2'
+import pLimit from 'p-limit'
+import { GatehouseError } from '#foundation/errors.ts'
+
+/** OWASP's floor for argon2id: 19 MiB, two passes, one lane. */
+const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+/**
+ * Hashing has its own few places and a short queue: sixty sign-ins at once would otherwise fill libuv's thread pool and
+ * hold up every signature and introspection behind them.
+ */
+const hashing = pLimit(Math.max(1, availableParallelism() - 1))
+const longestQueue = 64
+
+export const passwordLength = { min: 8, max: 128 } as const
+
+/** @returns a PHC string. @throws GatehouseError temporarily_unavailable when too many hashes are waiting */
+export function hashPassword(password: string): Promise<string> {
+  return inTurn(() => argon2.hash(password, parameters))
+}
+
+/**
+ * Verifies against a hash, or against a dummy when there is none, so that an unknown user takes as long as a known one.
+ * @throws GatehouseError temporarily_unavailable when too many hashes are waiting
+ */
+export async function verifyPassword(passwordHash: string | null | undefined, password: string): Promise<boolean> {
+  dummyHash ??= argon2.hash('no such user', parameters)
+  const hash = passwordHash ?? (await dummyHash)
+  const matches = await inTurn(() => argon2.verify(hash, password))
+  return matches && passwordHash != null
+}
+
+/** Whether a hash was made with weaker parameters than ours and is due for another at the next sign-in. */
+export function needsRehash(passwordHash: string): boolean {
+  return argon2.needsRehash(passwordHash, parameters)
+}
+
+/** An argon2id PHC string, as a setup file may bring from elsewhere; its parameters come in any order. */
+export function isPasswordHash(value: string): boolean {
+  return argon2idHash.test(value)
+}
+
+const argon2idHash =
+  /^\$argon2id\$v=19\$(?=[^$]*m=)(?=[^$]*t=)(?=[^$]*p=)[mtp]=\d+(?:,[mtp]=\d+){2}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/
+
+let dummyHash: Promise<string> | undefined
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (hashing.pendingCount >= longestQueue) {
+    throw new GatehouseError(
+      'temporarily_unavailable',
+      'Too many sign-ins at this moment. Try again in a few seconds.',
+      {
+        retryAfterSeconds: 5,
+      },
+    )
+  }
+  return hashing(work)
+}

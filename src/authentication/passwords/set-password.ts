@@ -1,0 +1,53 @@
+import { sql } from 'kysely'
+import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
+import { endOtherSessions } from '#credentials/sessions/sessions.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { hashPassword } from './password.ts'
+import { passwordProblem } from './password-rules.ts'
+
+/**
+ * The hash of a password that somebody has chosen. Made before the transaction that stores it: hashing waits for its
+ * turn, and no row should be locked meanwhile.
+ * @throws GatehouseError validation_failed for `password`; temporarily_unavailable when too many hashes are waiting
+ */
+export async function hashNewPassword(password: string, email: string): Promise<string> {
+  const message = passwordProblem(password, email)
+  if (message) throw new GatehouseError('validation_failed', message, { fields: [{ path: 'password', message }] })
+  return hashPassword(password)
+}
+
+/**
+ * Stores a new password and ends whatever the old one, or a thief of it, may have left open: other sessions with all
+ * that they gave, sign-ins that are not finished yet (`protocol/library/outdated-logins.ts`), and links that would change password or
+ * address. The person is told by mail.
+ */
+export async function setPassword(
+  tx: Queryable,
+  outbox: MailOutbox,
+  change: {
+    user: Pick<User, 'id' | 'email'>
+    passwordHash: string
+    action: 'user.password_changed' | 'user.password_reset'
+    /** The session in which the person sits now. */
+    exceptSessionUid?: string
+  },
+): Promise<void> {
+  const { user, passwordHash, action, exceptSessionUid } = change
+  await tx
+    .updateTable('users')
+    .set({ passwordHash, passwordChangedAt: sql<Date>`now()` })
+    .where('id', '=', user.id)
+    .execute()
+  await endOtherSessions(tx, user.id, exceptSessionUid)
+  await endLinksOfUser(tx, user.id)
+  await recordAuditEvent(tx, { actor: user.id, action, subject: `user ${user.email}` })
+  await outbox.enqueueMail(tx, {
+    to: user.email,
+    template: 'password-changed',
+    locals: { changedAt: new Date().toISOString() },
+  })
+}

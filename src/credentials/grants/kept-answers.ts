@@ -1,0 +1,43 @@
+import { sql } from 'kysely'
+import type { Queryable } from '#foundation/database/database.ts'
+
+/*
+ * An answer that hands out tokens is kept, encrypted, for the identical request within 10 s: a retry, a proxy's replay, a
+ * double click. It commits together with what it tells of.
+ */
+
+const repeatSeconds = 10
+
+/** The answer to this request, if it was given a moment ago. */
+export async function findKeptAnswer(tx: Queryable, requestHash: Buffer): Promise<Buffer | undefined> {
+  const row = await tx
+    .selectFrom('tokenAnswers')
+    .select('answer')
+    .where('requestHash', '=', requestHash)
+    .where('expiresAt', '>', new Date())
+    .executeTakeFirst()
+  return row?.answer
+}
+
+export async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buffer): Promise<void> {
+  const expiresAt = new Date(Date.now() + repeatSeconds * 1000)
+  await tx
+    .insertInto('tokenAnswers')
+    .values({ requestHash, answer, expiresAt })
+    .onConflict((conflict) => conflict.column('requestHash').doUpdateSet({ answer, expiresAt }))
+    .execute()
+}
+
+/**
+ * Requests that renew tokens of one grant go one after the other, and none beside its revocation. The lock lets a token
+ * request go on that has spent a refresh token and is about to insert the next: it could not wait for us, who wait for it.
+ */
+export async function lockGrantOf(tx: Queryable, tokenHash: Buffer): Promise<void> {
+  await sql`select 1 from oauth_grants g join credentials c on c.grant_id = g.id
+    where c.hash = ${tokenHash} for no key update of g`.execute(tx)
+}
+
+/** The identical request many times at once, before there is anything to lock: one goes first, on whichever node. */
+export async function lockRequest(tx: Queryable, requestHash: Buffer): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${requestHash.readBigInt64BE().toString()}::bigint)`.execute(tx)
+}

@@ -1,0 +1,215 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Position } from '#foundation/http/list.ts'
+
+/** Whose entries: for each kind of subject there is one index, and one row of counts a day. */
+export type Subject =
+  | { of: 'organization'; organizationId: string }
+  /** In one organization, or (null) before an organization was chosen. */
+  | { of: 'person'; userId: string; organizationId: string | null }
+  | { of: 'api key'; apiKeyId: string; organizationId: string; userId?: string | undefined }
+
+export type LogOutcome = 'accepted' | 'refused'
+
+/** Which entries; `from` is included, `to` is not, both as text that PostgreSQL reads. */
+export interface LogFilter {
+  subjects: readonly Subject[]
+  outcome?: LogOutcome | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+
+/** One use of a credential. */
+export interface LogRow {
+  id: number
+  occurredAt: Date
+  /** ISO 8601 with microseconds, by which entries are ordered. */
+  at: string
+  outcome: LogOutcome
+  reason: string | null
+  credentialId: string | null
+  credentialKind: string
+  credentialName: string | null
+  via: string
+  userId: string | null
+  userEmail: string | null
+  organizationId: string | null
+  clientId: string | null
+  resourceServer: string | null
+  ip: string | null
+  userAgent: string | null
+  method: string | null
+  path: string | null
+}
+
+/** Rows that an export holds in memory at once. */
+const exportPage = 1_000
+
+/**
+ * What the indexes of 0010 are made of, expression by expression: written differently, they would not be used. Each
+ * hashes a subject's name (`subjectName`) with the outcome.
+ */
+const indexKeys: Record<Subject['of'], RawBuilder<string>> = {
+  organization: sql`organization_id || outcome`,
+  person: sql`user_id || coalesce(organization_id, '') || outcome`,
+  'api key': sql`credential_id || outcome`,
+}
+
+/** What a subject is called in `authentication_log_days`, and in the hashes above. */
+export function subjectName(subject: Subject): string {
+  switch (subject.of) {
+    case 'organization':
+      return subject.organizationId
+    case 'person':
+      return subject.userId + (subject.organizationId ?? '')
+    case 'api key':
+      return subject.apiKeyId
+  }
+}
+
+/**
+ * Entries, newest first, from a position on. Each subject and outcome is a walk along its index that stops at the limit,
+ * so a page costs the same among thousands of entries and among billions.
+ */
+export function listLogEntries(
+  db: Queryable,
+  filter: LogFilter,
+  { limit, cursor }: { limit: number; cursor?: Position | undefined },
+): Promise<LogRow[]> {
+  const walks = outcomesOf(filter).flatMap((outcome) =>
+    filter.subjects.map((subject) => {
+      const conditions = sql.join([...entriesOf(subject, outcome), ...between(filter), ...beyond(cursor)], sql` and `)
+      return sql`(select ${columns} from authentication_log where ${conditions} ${newestFirst} limit ${limit})`
+    }),
+  )
+  return readAlongIndexes(
+    db,
+    sql<LogRow>`select * from (${sql.join(walks, sql` union all `)}) as walks ${newestFirst} limit ${limit}`,
+  )
+}
+
+/** Reads as `onlyIndexes` says, in one snapshot. */
+export function readAlongIndexes<Row>(db: Queryable, query: RawBuilder<Row>): Promise<Row[]> {
+  return db.transaction().execute(async (tx) => {
+    await sql`select ${onlyIndexes}`.execute(tx)
+    return (await query.execute(tx)).rows
+  })
+}
+
+/**
+ * All entries, newest first, a page at a time: however slowly they are read, no transaction waits for it. What is logged
+ * meanwhile is newer than the first page, so each entry comes once.
+ */
+export async function* eachLogPage(db: Queryable, filter: LogFilter): AsyncGenerator<LogRow[]> {
+  let cursor: Position | undefined
+  for (;;) {
+    const rows = await listLogEntries(db, filter, { limit: exportPage, cursor })
+    const last = rows.at(-1)
+    if (last) yield rows
+    if (!last || rows.length < exportPage) return
+    cursor = positionOf(last)
+  }
+}
+
+export function positionOf({ at, id }: Pick<LogRow, 'at' | 'id'>): Position {
+  return { at, id: String(id) }
+}
+
+/** Whether a cursor's id can be an entry's: those of other lists are text. */
+export function isLogPosition({ id }: Position): boolean {
+  return /^\d{1,18}$/.test(id)
+}
+
+/** Whose key an API key is or, if it has been deleted, was, as far as this organization's log knows. */
+export async function findOwnerOfApiKey(
+  db: Queryable,
+  { apiKeyId, organizationId }: { apiKeyId: string; organizationId: string },
+): Promise<{ userId: string; name: string } | undefined> {
+  const key = await db
+    .selectFrom('credentials')
+    .select(['userId', 'name'])
+    .where('kind', '=', 'api_key')
+    .where('id', '=', apiKeyId)
+    .where('organizationId', '=', organizationId)
+    .executeTakeFirst()
+  if (key?.userId) return { userId: key.userId, name: key.name ?? '' }
+  const [entry] = await listLogEntries(db, { subjects: [{ of: 'api key', apiKeyId, organizationId }] }, { limit: 1 })
+  return entry?.userId ? { userId: entry.userId, name: entry.credentialName ?? '' } : undefined
+}
+
+/** When an API key was last accepted, as a column of a query in which `apiKeyId` stands for its id. */
+export function lastUseOfApiKey(apiKeyId: RawBuilder<unknown>): RawBuilder<Date | null> {
+  return sql<Date | null>`(select occurred_at from authentication_log
+    where credential_kind = 'api_key' and ${hashOf(indexKeys['api key'])} = ${hashOf(sql`${apiKeyId} || 'accepted'`)}
+      and credential_id = ${apiKeyId} order by occurred_at desc limit 1)`
+}
+
+/** The counts of subjects of one kind since a moment that SQL names, by name, day, kind and outcome; by the same indexes. */
+export function countedFromLog(subjects: readonly Subject[], since: RawBuilder<unknown>): RawBuilder<unknown> {
+  const kind = subjects[0]!.of
+  const names = subjects.map(subjectName)
+  const hashes = names.flatMap((name) => ['accepted', 'refused'].map((outcome) => hashOf(sql`${name + outcome}`)))
+  const name = nameColumns[kind]
+  return sql`select ${name} as subject, (occurred_at at time zone 'UTC')::date as day, credential_kind as kind, outcome,
+      count(*) as uses from authentication_log
+    where ${hashOf(indexKeys[kind])} in (${sql.join(hashes)}) and ${name} in (${sql.join(names)})
+      ${kind === 'api key' ? sql`and credential_kind = 'api_key'` : sql``} and occurred_at >= ${since}
+    group by 1, 2, 3, 4`
+}
+
+/** A subject's name out of an entry. */
+const nameColumns: Record<Subject['of'], RawBuilder<string>> = {
+  organization: sql`organization_id`,
+  person: sql`user_id || coalesce(organization_id, '')`,
+  'api key': sql`credential_id`,
+}
+
+/**
+ * For `select` at the start of a transaction. Where the planner's estimates are out of date, as they are of whatever became
+ * busy a moment ago, it would rather collect a million entries and sort them, or read a whole month.
+ */
+export const onlyIndexes = sql.join(
+  ['enable_bitmapscan', 'enable_seqscan', 'enable_sort', 'jit'].map(
+    (setting) => sql`set_config(${sql.lit(setting)}, 'off', true)`,
+  ),
+)
+
+const columns = sql`id, occurred_at, to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
+  outcome, reason, credential_id, credential_kind, credential_name, via, user_id, user_email, organization_id, client_id,
+  resource_server, ip, user_agent, method, path`
+
+const newestFirst = sql`order by occurred_at desc, id desc`
+
+function hashOf(text: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`hashtextextended(${text}, 0)`
+}
+
+function outcomesOf({ outcome }: LogFilter): LogOutcome[] {
+  return outcome ? [outcome] : ['accepted', 'refused']
+}
+
+/** The index finds them by the hash; the columns decide, since two names may have one hash. */
+function entriesOf(subject: Subject, outcome: LogOutcome): RawBuilder<unknown>[] {
+  const found = [
+    sql`${hashOf(indexKeys[subject.of])} = ${hashOf(sql`${subjectName(subject) + outcome}`)}`,
+    sql`outcome = ${outcome}`,
+    sql`organization_id is not distinct from ${subject.organizationId}`,
+  ]
+  if (subject.of === 'api key') found.push(sql`credential_kind = 'api_key' and credential_id = ${subject.apiKeyId}`)
+  if (subject.of !== 'organization' && subject.userId !== undefined) found.push(sql`user_id = ${subject.userId}`)
+  return found
+}
+
+function between({ from, to }: LogFilter): RawBuilder<unknown>[] {
+  return [
+    ...(from === undefined ? [] : [sql`occurred_at >= ${from}::timestamptz`]),
+    ...(to === undefined ? [] : [sql`occurred_at < ${to}::timestamptz`]),
+  ]
+}
+
+/** The first condition is one for the index, and for leaving out months; the second is the exact place. */
+function beyond(cursor: Position | undefined): RawBuilder<unknown>[] {
+  if (!cursor) return []
+  const { at, id } = cursor
+  return [sql`occurred_at <= ${at}::timestamptz`, sql`(occurred_at, id) < (${at}::timestamptz, ${id}::bigint)`]
+}

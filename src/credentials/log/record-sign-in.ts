@@ -1,0 +1,84 @@
+import { type RawBuilder, sql } from 'kysely'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Connection, User } from '#foundation/database/schema.ts'
+import { logText } from '#foundation/values/log-text.ts'
+
+export interface SignInUse {
+  outcome: 'accepted' | 'refused'
+  reason: string | null
+  user: User | undefined
+  /** Slug or id of the organization that the request names. */
+  organization: string | undefined
+  clientId: string | undefined
+  ip: string | undefined
+  userAgent: string | undefined
+}
+
+/** One authentication-log entry for a password that was presented. It never says which address was tried in vain. */
+export function recordSignIn(db: Queryable, { organization, ...use }: SignInUse): Promise<void> {
+  return insertSignIn(db, {
+    ...use,
+    credentialId: null,
+    credentialKind: 'password',
+    credentialName: null,
+    // Asked also where nobody has the address: the time tells nothing.
+    organizationId: organizationOfSignIn(use.user?.id ?? '', organization),
+  })
+}
+
+export interface ConnectionSignInUse extends Omit<SignInUse, 'outcome' | 'organization' | 'user'> {
+  connection: Pick<Connection, 'id' | 'name' | 'organizationId'>
+  user: Pick<User, 'id' | 'email'> | undefined
+}
+
+/** One authentication-log entry for somebody whom an identity provider has identified. @param use.reason null: accepted */
+export function recordConnectionSignIn(db: Queryable, { connection, ...use }: ConnectionSignInUse): Promise<void> {
+  return insertSignIn(db, {
+    ...use,
+    outcome: use.reason === null ? 'accepted' : 'refused',
+    credentialId: connection.id,
+    credentialKind: 'connection',
+    credentialName: connection.name,
+    // Of the organization's own connection it is the organization's business, whoever came.
+    organizationId: connection.organizationId ?? organizationOfSignIn(use.user?.id ?? '', undefined),
+  })
+}
+
+type SignInEntry = Omit<SignInUse, 'organization' | 'user'> & {
+  user: Pick<User, 'id' | 'email'> | undefined
+  credentialId: string | null
+  credentialKind: 'password' | 'connection'
+  credentialName: string | null
+  organizationId: string | RawBuilder<string | null>
+}
+
+async function insertSignIn(db: Queryable, entry: SignInEntry): Promise<void> {
+  const { user, clientId = null, ip = null, userAgent, ...rest } = entry
+  await db
+    .insertInto('authenticationLog')
+    .values({
+      ...rest,
+      via: 'sign-in',
+      userId: user?.id ?? null,
+      userEmail: user?.email ?? null,
+      clientId,
+      resourceServer: null,
+      ip,
+      userAgent: logText(userAgent) ?? null,
+      method: null,
+      path: null,
+    })
+    .execute()
+}
+
+/**
+ * To which organization's log a sign-in belongs: the one that the request names (slug or id) or, where it names none, the
+ * person's only one. They must be an active member, so that nobody puts entries into a stranger's log.
+ */
+function organizationOfSignIn(userId: string, named: string | undefined): RawBuilder<string | null> {
+  const asked = named !== undefined && isStorable(named) ? named : null
+  return sql<string | null>`(select case when count(*) = 1 then min(o.id) end
+    from memberships m join organizations o on o.id = m.organization_id
+    where m.user_id = ${userId} and m.deactivated_at is null and o.suspended_at is null
+      and (${asked}::text is null or o.slug = ${asked} or o.id = ${asked}))`
+}

@@ -1,0 +1,36 @@
+import { type DataScope, intersectDataScopes } from '#foundation/values/data-scope.ts'
+import { intersectPermissions, isPermission } from '#foundation/values/permission.ts'
+import type { LiveCredential } from './resolve-credentials.ts'
+
+/** What a credential may do and see now, as JSON text: its owner's, narrowed and never widened. */
+export interface NarrowedAuthorization {
+  permissions: string
+  dataScopes: string
+  /** False for a superadmin's narrowed credential: whoever trusts the flag would widen it again. */
+  superadmin: boolean
+}
+
+/**
+ * Two things narrow: a key's own restriction, and the scope granted to a client that is not first-party. Where neither
+ * applies the stored text is passed on unparsed.
+ */
+export function narrowedAuthorization(credential: LiveCredential): NarrowedAuthorization {
+  const { permissions, dataScopes, superadmin, ownPermissions, ownDataScopes } = credential
+  const scoped = narrowedByScope(credential)
+  if (!scoped && ownPermissions === null && ownDataScopes === null) {
+    return { permissions, dataScopes, superadmin }
+  }
+
+  let allowed = JSON.parse(permissions) as string[]
+  if (scoped) allowed = intersectPermissions(allowed, credential.scope.split(' ').filter(isPermission))
+  if (ownPermissions !== null) allowed = intersectPermissions(allowed, JSON.parse(ownPermissions) as string[])
+  let visible = JSON.parse(dataScopes) as DataScope[]
+  if (ownDataScopes !== null) visible = intersectDataScopes(visible, JSON.parse(ownDataScopes) as DataScope[])
+  return { permissions: JSON.stringify(allowed), dataScopes: JSON.stringify(visible), superadmin: false }
+}
+
+/** A service account acts for itself: what it was granted is its own, unless it asked for less. */
+function narrowedByScope({ kind, firstParty, userId, scope }: LiveCredential): boolean {
+  if (kind === 'api_key' || firstParty) return false
+  return userId !== null || scope !== ''
+}

@@ -1,0 +1,18 @@
+import { sql } from 'kysely'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { DataScope } from '#foundation/values/data-scope.ts'
+
+/** Every permission that exists, with its description, by name. */
+export async function readCatalogue(db: Queryable): Promise<Map<string, string>> {
+  const permissions = await db.selectFrom('permissions').selectAll().orderBy('name').execute()
+  return new Map(permissions.map(({ name, description }) => [name, description]))
+}
+
+/** What anybody in an organization sees, the first few; the scope of everything says nothing about what there is. */
+export async function listDataScopesInUse(db: Queryable, organizationId: string, limit: number): Promise<DataScope[]> {
+  const { rows } = await sql<{ scope: DataScope }>`
+    select distinct scope from memberships, jsonb_array_elements(effective_data_scopes::jsonb) as scope
+    where organization_id = ${organizationId} and scope ->> 'source' is not null
+    order by scope limit ${limit}`.execute(db)
+  return rows.map(({ scope }) => scope)
+}

@@ -1,0 +1,42 @@
+import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { unionOfDataScopes } from '#foundation/values/data-scope.ts'
+import { unionOfPermissions } from '#foundation/values/permission.ts'
+
+/**
+ * Rewrites what each membership may do and see: the union of its own grants and those of its teams. Whoever changes a
+ * grant, a team or a team's members calls this in the same transaction. The memberships are locked first: two
+ * transactions that change two teams of one person would otherwise each compute a union without the other's change.
+ */
+export async function rewriteEffectiveAuthorization(tx: Queryable, membershipIds: readonly string[]): Promise<void> {
+  if (membershipIds.length === 0) return
+  const memberships = await tx
+    .selectFrom('memberships')
+    .select(['id', 'permissions', 'dataScopes'])
+    .where('id', 'in', [...new Set(membershipIds)])
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
+  if (memberships.length === 0) return
+  const grantsOfTeams = await tx
+    .selectFrom('teamMembers')
+    .innerJoin('teams', 'teams.id', 'teamMembers.teamId')
+    .select(['teamMembers.membershipId', 'teams.permissions', 'teams.dataScopes'])
+    .where(
+      'teamMembers.membershipId',
+      'in',
+      memberships.map((membership) => membership.id),
+    )
+    .execute()
+  const teamsOf = Map.groupBy(grantsOfTeams, (grant) => grant.membershipId)
+  for (const membership of memberships) {
+    const sources = [membership, ...(teamsOf.get(membership.id) ?? [])]
+    await tx
+      .updateTable('memberships')
+      .set({
+        effectivePermissions: toJson(unionOfPermissions(sources.map((source) => source.permissions))),
+        effectiveDataScopes: toJson(unionOfDataScopes(sources.map((source) => source.dataScopes))),
+      })
+      .where('id', '=', membership.id)
+      .execute()
+  }
+}

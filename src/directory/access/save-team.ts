@@ -1,0 +1,114 @@
+import { sql } from 'kysely'
+import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { canonicalGrants, type Grants } from './grants.ts'
+import { lockMemberships } from './save-grants.ts'
+
+/*
+ * Whoever changes a team's grants, removes a team or changes who is in it: `lockTeams`, the change, then
+ * `rewriteEffectiveAuthorization` for `listMembersOfTeams` (asked before a removal), all in one transaction. Teams are
+ * locked before memberships, each in the order of their ids.
+ */
+
+/** A team as it is first written; ids come from `newId('team')`. */
+export interface NewTeam extends Grants {
+  id: string
+  organizationId: string
+  name: string
+}
+
+/** Only what is given is changed. */
+export type TeamEdit = Partial<Grants & { name: string }>
+
+/** @throws on `teams_name_unique` when the organization has a team of that name, in any spelling */
+export async function insertTeams(tx: Queryable, teams: readonly NewTeam[]): Promise<void> {
+  if (teams.length === 0) return
+  await tx
+    .insertInto('teams')
+    .values(
+      teams.map(({ id, organizationId, name, ...grants }) => ({ id, organizationId, name, ...toColumns(grants) })),
+    )
+    .execute()
+}
+
+/** Changes a team. After a change of its grants the caller rewrites the authorization of its members. */
+export async function updateTeam(
+  tx: Queryable,
+  team: { id: string; organizationId: string },
+  { name, permissions, dataScopes }: TeamEdit,
+): Promise<void> {
+  const columns = toColumns({ permissions: permissions ?? [], dataScopes: dataScopes ?? [] })
+  await tx
+    .updateTable('teams')
+    .set({
+      ...(name !== undefined && { name }),
+      ...(permissions && { permissions: columns.permissions }),
+      ...(dataScopes && { dataScopes: columns.dataScopes }),
+    })
+    .where('organizationId', '=', team.organizationId)
+    .where('id', '=', team.id)
+    .execute()
+}
+
+/** Removes teams; the caller rewrites the authorization of those who were in them. */
+export async function deleteTeams(tx: Queryable, organizationId: string, teamIds: readonly string[]): Promise<void> {
+  if (teamIds.length === 0) return
+  await tx.deleteFrom('teams').where('organizationId', '=', organizationId).where('id', 'in', teamIds).execute()
+}
+
+/** Holds the teams until the transaction ends, so that nobody joins one while its grants change. */
+export async function lockTeams(tx: Queryable, teamIds: readonly string[]): Promise<void> {
+  if (teamIds.length === 0) return
+  await tx.selectFrom('teams').select('id').where('id', 'in', teamIds).orderBy('id').forUpdate().execute()
+}
+
+/** Ids of the memberships that are in any of the teams. */
+export async function listMembersOfTeams(tx: Queryable, teamIds: readonly string[]): Promise<string[]> {
+  if (teamIds.length === 0) return []
+  const members = await tx
+    .selectFrom('teamMembers')
+    .select('membershipId')
+    .distinct()
+    .where('teamId', 'in', teamIds)
+    .execute()
+  return members.map((member) => member.membershipId)
+}
+
+export interface TeamPlace {
+  teamId: string
+  membershipId: string
+}
+
+/**
+ * Puts memberships into teams and takes them out of others; being there already, or no longer, is no mistake. Teams and
+ * memberships belong to one organization: the caller has found them there. The caller rewrites the authorization of
+ * the memberships.
+ *
+ * The shared lock on the teams waits for whoever is changing their grants: else that transaction would not see the new
+ * member, and this one not the new grants, and the member would keep the old ones.
+ */
+export async function changeTeamMembers(
+  tx: Queryable,
+  { join = [], leave = [] }: { join?: readonly TeamPlace[]; leave?: readonly TeamPlace[] },
+): Promise<void> {
+  const places = [...join, ...leave]
+  if (places.length === 0) return
+  const teamIds = [...new Set(places.map((place) => place.teamId))]
+  await tx.selectFrom('teams').select('id').where('id', 'in', teamIds).orderBy('id').forShare().execute()
+  await lockMemberships(tx, [...new Set(places.map((place) => place.membershipId))])
+  await sql`
+    delete from team_members m using ${rowsOf(leave)}
+    where m.team_id = place."teamId" and m.membership_id = place."membershipId"`.execute(tx)
+  await sql`
+    insert into team_members (team_id, membership_id)
+    select place."teamId", place."membershipId" from ${rowsOf(join)} on conflict do nothing`.execute(tx)
+}
+
+/** Any number of places as one parameter. */
+function rowsOf(places: readonly TeamPlace[]) {
+  return sql`jsonb_to_recordset(${toJson(places)}::jsonb) as place("teamId" text, "membershipId" text)`
+}
+
+function toColumns(grants: Grants) {
+  const { permissions, dataScopes } = canonicalGrants(grants)
+  return { permissions: toJson(permissions), dataScopes: toJson(dataScopes) }
+}

@@ -1,0 +1,23 @@
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Client } from '#foundation/database/schema.ts'
+
+/** A client that may act now: it is not deactivated, nor is the organization it belongs to suspended. */
+export async function findActiveClient(db: Queryable, clientId: string): Promise<Client | undefined> {
+  if (!isStorable(clientId)) return undefined
+  return activeClients(db).where('c.clientId', '=', clientId).executeTakeFirst()
+}
+
+/** The resource server that a resource indicator names (RFC 8707). */
+export async function findResourceServer(db: Queryable, resource: string): Promise<Client | undefined> {
+  if (!isStorable(resource)) return undefined
+  return activeClients(db).where('c.resource', '=', resource).where('c.resourceServer', '=', true).executeTakeFirst()
+}
+
+function activeClients(db: Queryable) {
+  return db
+    .selectFrom('clients as c')
+    .leftJoin('organizations as o', 'o.id', 'c.organizationId')
+    .selectAll('c')
+    .where('c.deactivatedAt', 'is', null)
+    .where('o.suspendedAt', 'is', null)
+}

@@ -1,0 +1,62 @@
+import { randomInt } from 'node:crypto'
+import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
+import { newId } from '#foundation/crypto/ids.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import { insertMemberships } from './save-membership.ts'
+
+/** Names of the first that come; after them, chance finds a free one faster than counting does. */
+const mostNumbered = 20
+const longestBase = 50
+
+/**
+ * Creates an organization under a slug made from its name, with its founder as admin. An admin's rights are those over
+ * the organization: what its members may do with resources is granted like anybody's.
+ * @returns the slug
+ */
+export async function foundOrganization(
+  tx: Queryable,
+  { name, founder }: { name: string; founder: Pick<User, 'id' | 'email'> },
+): Promise<string> {
+  const organizationId = newId('organization')
+  const slug = await insertUnderFreeSlug(tx, { id: organizationId, name })
+  const membership = { id: newId('membership'), organizationId, userId: founder.id, admin: true }
+  await insertMemberships(tx, [{ ...membership, active: true }])
+  const event = { actor: founder.id, organizationId }
+  await recordAuditEvents(tx, [
+    { ...event, action: 'organization.created', subject: `organization ${slug}`, after: { slug, name } },
+    { ...event, action: 'membership.created', subject: `member ${slug}/${founder.email}`, after: { admin: true } },
+  ])
+  return slug
+}
+
+/**
+ * The database decides who gets a slug: of two who ask at once, one waits for the other's end and then tries the next.
+ * Nobody who waits holds a slug yet, so no two can wait for each other.
+ */
+async function insertUnderFreeSlug(tx: Queryable, organization: { id: string; name: string }): Promise<string> {
+  const base = slugOf(organization.name)
+  for (let attempt = 1; ; attempt++) {
+    const slug = attempt === 1 ? base : `${base}-${attempt <= mostNumbered ? attempt : randomInt(1e6, 1e9)}`
+    const inserted = await tx
+      .insertInto('organizations')
+      .values({ ...organization, slug, logoUrl: null, accentColor: null, suspendedAt: null })
+      .onConflict((conflict) => conflict.constraint('organizations_slug_unique').doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (inserted) return slug
+  }
+}
+
+/** `Müller & Söhne` → `muller-sohne`; a name without a Latin letter or digit is just `organization`. */
+export function slugOf(name: string): string {
+  const slug = name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/ß/g, 'ss')
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, longestBase)
+    .replace(/^-+|-+$/g, '')
+  return slug.length >= 2 ? slug : slug ? `${slug}-organization` : 'organization'
+}

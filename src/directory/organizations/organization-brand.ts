@@ -1,0 +1,18 @@
+import type { Organization } from '#foundation/database/schema.ts'
+import type { Brand } from '#surfaces/page-kit/render.ts'
+
+/** Name, mark and colour of the organization that a page speaks for. */
+export function brandOf(organization: Pick<Organization, 'name' | 'logoUrl' | 'accentColor'>): Brand {
+  const { name, logoUrl, accentColor } = organization
+  return { name, logoUrl: logoUrl ?? undefined, accentColor: accentColor ?? undefined }
+}
+
+/**
+ * The look of a page for an organization that was asked for by name. One that does not exist has a page like one that
+ * has chosen neither logo nor colour: who is no member learns nothing from it before the password.
+ * @param asked slug or id; an id that nobody has says nothing to people
+ */
+export function brandOfAsked(asked: string, found: Organization | undefined): Brand | undefined {
+  if (found) return brandOf(found)
+  return /^[a-z0-9-]{2,63}$/.test(asked) ? { name: asked } : undefined
+}

@@ -1,0 +1,101 @@
+import { sql } from 'kysely'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Organization, User } from '#foundation/database/schema.ts'
+
+/** An organization that somebody may act in, with what the chooser shows of it. */
+export interface OrganizationOption extends Organization {
+  admin: boolean
+  teamCount: number
+}
+
+/** The organizations in which a user is an active member, by name. */
+export function listOrganizationsOfUser(db: Queryable, userId: string): Promise<OrganizationOption[]> {
+  return db
+    .selectFrom('organizations as o')
+    .innerJoin('memberships as m', 'm.organizationId', 'o.id')
+    .selectAll('o')
+    .select('m.admin')
+    .select((column) =>
+      column
+        .selectFrom('teamMembers as t')
+        .select((count) => count.fn.countAll<number>().as('teams'))
+        .whereRef('t.membershipId', '=', 'm.id')
+        .as('teamCount'),
+    )
+    .where('m.userId', '=', userId)
+    .where('m.deactivatedAt', 'is', null)
+    .where('o.suspendedAt', 'is', null)
+    .orderBy('o.name')
+    .orderBy('o.id')
+    .execute() as Promise<OrganizationOption[]>
+}
+
+/** What a superadmin who belongs to no organization may choose from: every active one, by name. */
+export async function listActiveOrganizations(db: Queryable, limit: number): Promise<OrganizationOption[]> {
+  const organizations = await db
+    .selectFrom('organizations')
+    .selectAll()
+    .where('suspendedAt', 'is', null)
+    .orderBy('name')
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return organizations.map((organization) => ({ ...organization, admin: true, teamCount: 0 }))
+}
+
+/** An active organization by slug or id. */
+export async function findOrganization(db: Queryable, slugOrId: string): Promise<Organization | undefined> {
+  if (!isStorable(slugOrId)) return undefined
+  return db
+    .selectFrom('organizations')
+    .selectAll()
+    .where((where) => where.or([where('slug', '=', slugOrId), where('id', '=', slugOrId)]))
+    .where('suspendedAt', 'is', null)
+    .executeTakeFirst()
+}
+
+/**
+ * An active organization by what people remember of it: its slug, or the name that they see in the corner. Of two with
+ * one name none is meant for certain.
+ */
+export async function findOrganizationByName(db: Queryable, typed: string): Promise<Organization | undefined> {
+  const lower = typed.toLowerCase()
+  const found = await db
+    .selectFrom('organizations')
+    .selectAll()
+    .where((where) => where.or([where('slug', '=', lower), where(sql`lower(name)`, '=', lower)]))
+    .where('suspendedAt', 'is', null)
+    .limit(3)
+    .execute()
+  return found.find(({ slug }) => slug === lower) ?? (found.length === 1 ? found[0] : undefined)
+}
+
+/** The active organization that has verified an e-mail domain. A claim that nobody verified counts for nothing. */
+export function findOrganizationOfDomain(db: Queryable, domain: string): Promise<Organization | undefined> {
+  return db
+    .selectFrom('organizationDomains as d')
+    .innerJoin('organizations as o', 'o.id', 'd.organizationId')
+    .selectAll('o')
+    .where('d.domain', '=', domain.toLowerCase())
+    .where('d.verifiedAt', 'is not', null)
+    .where('o.suspendedAt', 'is', null)
+    .executeTakeFirst()
+}
+
+/** The organization, if the user may act in it: as an active member, or as superadmin. */
+export async function findOrganizationForUser(
+  db: Queryable,
+  user: Pick<User, 'id' | 'superadmin'>,
+  slugOrId: string,
+): Promise<Organization | undefined> {
+  const organization = await findOrganization(db, slugOrId)
+  if (!organization || user.superadmin) return organization
+  const membership = await db
+    .selectFrom('memberships')
+    .select('id')
+    .where('organizationId', '=', organization.id)
+    .where('userId', '=', user.id)
+    .where('deactivatedAt', 'is', null)
+    .executeTakeFirst()
+  return membership && organization
+}

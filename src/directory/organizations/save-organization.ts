@@ -1,0 +1,74 @@
+import type { Queryable } from '#foundation/database/database.ts'
+
+/** An organization as it is first written; ids come from `newId('organization')`. */
+export interface NewOrganization {
+  id: string
+  slug: string
+  name: string
+  logoUrl: string | null
+  accentColor: string | null
+  active: boolean
+}
+
+/** Only what is given is changed. */
+export interface OrganizationEdit {
+  name?: string
+  logoUrl?: string | null
+  accentColor?: string | null
+  allowsKeysInQuery?: boolean
+  active?: boolean
+}
+
+/** @throws on `organizations_slug_unique` when a slug is taken */
+export async function insertOrganizations(tx: Queryable, organizations: readonly NewOrganization[]): Promise<void> {
+  if (organizations.length === 0) return
+  await tx
+    .insertInto('organizations')
+    .values(
+      organizations.map(({ active, ...organization }) => ({
+        ...organization,
+        suspendedAt: active ? null : new Date(),
+      })),
+    )
+    .execute()
+}
+
+/** A suspended organization's tokens and keys stop at once: whoever resolves a credential reads this row. */
+export async function updateOrganization(
+  tx: Queryable,
+  organizationId: string,
+  { active, ...edit }: OrganizationEdit,
+): Promise<void> {
+  await tx
+    .updateTable('organizations')
+    .set({ ...edit, ...(active !== undefined && { suspendedAt: active ? null : new Date() }) })
+    .where('id', '=', organizationId)
+    .execute()
+}
+
+/**
+ * Records domains as the organization's own and verified, whether it has claimed them or not. Others may go on claiming
+ * them, which counts for nothing. @throws on `organization_domains_verified` when another organization has verified one
+ */
+export async function addVerifiedDomains(
+  tx: Queryable,
+  organizationId: string,
+  domains: readonly string[],
+): Promise<void> {
+  if (domains.length === 0) return
+  await tx
+    .insertInto('organizationDomains')
+    .values(domains.map((domain) => ({ domain, organizationId, verifiedAt: new Date() })))
+    .onConflict((conflict) => conflict.columns(['domain', 'organizationId']).doUpdateSet({ verifiedAt: new Date() }))
+    .execute()
+}
+
+/** Takes domains away from the organization, verified or only claimed. */
+export async function removeDomains(tx: Queryable, organizationId: string, domains: readonly string[]): Promise<void> {
+  if (domains.length === 0) return
+  await tx
+    .deleteFrom('organizationDomains')
+    .where('organizationId', '=', organizationId)
+    .where('domain', 'in', domains)
+    .execute()
+}

@@ -1,0 +1,63 @@
+import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
+import { findActiveUser } from './user-queries.ts'
+
+/** A person who asks for a change, and the organization in which they act: the same behind a page and behind the API. */
+export interface Actor {
+  user: User
+  organizationId: string
+  /** May manage what belongs to other members of this organization: its admins and superadmins. */
+  isAdmin: boolean
+}
+
+/**
+ * Who acts by a page's session or a request's credential, with the rights of this moment.
+ * @param narrowed the credential carries less than its owner: it is no admin's then, whoever owns it
+ * @throws GatehouseError permission_denied for a service account, which is no person
+ */
+export async function requireActor(
+  db: Queryable,
+  by: { userId: string | null; organizationId: string | null; narrowed?: boolean },
+): Promise<Actor> {
+  const user = by.userId === null ? undefined : await findActiveUser(db, by.userId)
+  if (!user || by.organizationId === null) {
+    throw new GatehouseError('permission_denied', 'Only a person may do this: a service account has no say here.')
+  }
+  const actor = await findActor(db, { user, organizationId: by.organizationId })
+  return by.narrowed ? { ...actor, isAdmin: false } : actor
+}
+
+/** The same for a person who has been found already. */
+export async function findActor(
+  db: Queryable,
+  { user, organizationId }: { user: User; organizationId: string },
+): Promise<Actor> {
+  const isAdmin = user.superadmin || (await isActiveAdmin(db, { userId: user.id, organizationId }))
+  return { user, organizationId, isAdmin }
+}
+
+/** Whether somebody names themselves, by user id or e-mail address. */
+export function isActor({ user }: Pick<Actor, 'user'>, idOrEmail: string): boolean {
+  return idOrEmail === user.id || emailKey(idOrEmail) === emailKey(user.email)
+}
+
+/** @throws GatehouseError permission_denied for whoever is no admin of the organization */
+export function requireAdmin(actor: Actor): void {
+  if (!actor.isAdmin) {
+    throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')
+  }
+}
+
+async function isActiveAdmin(db: Queryable, member: { userId: string; organizationId: string }): Promise<boolean> {
+  const membership = await db
+    .selectFrom('memberships')
+    .select('id')
+    .where('organizationId', '=', member.organizationId)
+    .where('userId', '=', member.userId)
+    .where('admin', '=', true)
+    .where('deactivatedAt', 'is', null)
+    .executeTakeFirst()
+  return membership !== undefined
+}

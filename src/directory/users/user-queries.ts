@@ -1,0 +1,29 @@
+import { sql } from 'kysely'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+
+/** An active user by id. */
+export function findActiveUser(db: Queryable, id: string): Promise<User | undefined> {
+  return db.selectFrom('users').selectAll().where('id', '=', id).where('deactivatedAt', 'is', null).executeTakeFirst()
+}
+
+/** The same, held until the transaction ends, so that a person's password and address change one at a time. */
+export function lockActiveUser(tx: Queryable, id: string): Promise<User | undefined> {
+  return tx
+    .selectFrom('users')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deactivatedAt', 'is', null)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+}
+
+/** A user by e-mail address, compared case-insensitively, active or not. */
+export async function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
+  if (!isStorable(email)) return undefined
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where(sql<string>`lower(email)`, '=', email.trim().toLowerCase())
+    .executeTakeFirst()
+}

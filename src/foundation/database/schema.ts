@@ -1,0 +1,324 @@
+import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
+import type { DataScope } from '#foundation/values/data-scope.ts'
+
+/** A jsonb or json column: objects come out parsed and go in as JSON text (`toJson`). */
+type Json<T> = ColumnType<T, string, string>
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>
+
+export interface UsersTable {
+  id: string
+  email: string
+  emailVerifiedAt: Date | null
+  name: string
+  passwordHash: string | null
+  passwordChangedAt: Date | null
+  superadmin: Generated<boolean>
+  deactivatedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface OrganizationsTable {
+  id: string
+  slug: string
+  name: string
+  logoUrl: string | null
+  accentColor: string | null
+  allowsKeysInQuery: Generated<boolean>
+  suspendedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface OrganizationDomainsTable {
+  domain: string
+  organizationId: string
+  verifiedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface MembershipsTable {
+  id: string
+  organizationId: string
+  userId: string
+  admin: Generated<boolean>
+  permissions: JsonWithDefault<string[]>
+  dataScopes: JsonWithDefault<DataScope[]>
+  effectivePermissions: JsonWithDefault<string[]>
+  effectiveDataScopes: JsonWithDefault<DataScope[]>
+  deactivatedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface TeamsTable {
+  id: string
+  organizationId: string
+  name: string
+  permissions: JsonWithDefault<string[]>
+  dataScopes: JsonWithDefault<DataScope[]>
+  createdAt: Generated<Date>
+}
+
+export interface TeamMembersTable {
+  teamId: string
+  membershipId: string
+}
+
+export interface PermissionsTable {
+  name: string
+  description: Generated<string>
+}
+
+export interface ClientsTable {
+  clientId: string
+  clientName: string
+  secretHash: Buffer | null
+  metadata: JsonWithDefault<Record<string, unknown>>
+  firstParty: Generated<boolean>
+  resourceServer: Generated<boolean>
+  resource: string | null
+  accessTokenFormat: Generated<'opaque' | 'jwt'>
+  organizationId: string | null
+  permissions: JsonWithDefault<string[]>
+  dataScopes: JsonWithDefault<DataScope[]>
+  revision: string
+  deactivatedAt: Date | null
+  createdAt: Generated<Date>
+}
+
+export interface OauthGrantsTable {
+  id: string
+  clientId: string
+  userId: string
+  organizationId: string
+  sessionUid: string | null
+  payload: Json<Record<string, unknown>>
+  createdAt: Generated<Date>
+  expiresAt: Date
+  revokedAt: Date | null
+}
+
+export interface CredentialsTable {
+  hash: Buffer
+  format: 'opaque' | 'jwt'
+  kind: 'access_token' | 'refresh_token' | 'api_key'
+  id: string
+  name: string | null
+  grantId: string | null
+  clientId: string | null
+  userId: string | null
+  organizationId: string | null
+  scope: Generated<string>
+  audience: string | null
+  permissions: JsonWithDefault<string[] | null>
+  dataScopes: JsonWithDefault<DataScope[] | null>
+  payload: JsonWithDefault<Record<string, unknown> | null>
+  issuedAt: Generated<Date>
+  expiresAt: Date
+  spentAt: Date | null
+  revokedAt: Date | null
+  description: Generated<string>
+  hint: string | null
+  createdBy: string | null
+  revokedBy: string | null
+  revocation: Revocation | null
+  expiryRemindedAt: Date | null
+}
+
+/** Who ended an API key: its owner, an administrator of the organization, or whoever found it somewhere. */
+export type Revocation = 'owner' | 'admin' | 'leaked'
+
+export interface TokenAnswersTable {
+  requestHash: Buffer
+  answer: Buffer
+  expiresAt: Date
+}
+
+export interface ProtocolStateTable {
+  model: string
+  idHash: Buffer
+  uid: string | null
+  userCodeHash: Buffer | null
+  payload: Json<Record<string, unknown>>
+  expiresAt: Date
+}
+
+export interface SingleUsesTable {
+  hash: Buffer
+  expiresAt: Date
+}
+
+export interface SigningKeysTable {
+  kid: string
+  alg: string
+  status: 'next' | 'current' | 'retired'
+  privateJwk: Buffer
+  createdAt: Generated<Date>
+  statusSince: Generated<Date>
+}
+
+export interface AuthenticationLogTable {
+  id: Generated<number>
+  occurredAt: Generated<Date>
+  outcome: 'accepted' | 'refused'
+  reason: string | null
+  credentialId: string | null
+  credentialKind: string
+  credentialName: string | null
+  via: string
+  userId: string | null
+  userEmail: string | null
+  organizationId: string | null
+  clientId: string | null
+  resourceServer: string | null
+  ip: string | null
+  userAgent: string | null
+  method: string | null
+  path: string | null
+}
+
+export interface AuthenticationLogDaysTable {
+  subject: string
+  day: string
+  kind: string
+  outcome: 'accepted' | 'refused'
+  uses: number
+}
+
+export interface AuthenticationLogCountedTable {
+  onlyRow: Generated<boolean>
+  until: Date
+}
+
+export interface AuditLogTable {
+  id: Generated<number>
+  occurredAt: Generated<Date>
+  actor: string
+  action: string
+  subject: string
+  organizationId: string | null
+  before: JsonWithDefault<unknown>
+  after: JsonWithDefault<unknown>
+}
+
+export interface SessionsTable {
+  uid: string
+  userId: string
+  ip: string | null
+  userAgent: string | null
+  createdAt: Generated<Date>
+  lastUsedAt: Generated<Date>
+  endedAt: Date | null
+}
+
+export type MailLinkPurpose =
+  | 'verify_email'
+  | 'reset_password'
+  | 'change_email'
+  | 'sign_up'
+  | 'invitation'
+  | 'prove_account'
+
+export interface MailLinksTable {
+  hash: Buffer
+  purpose: MailLinkPurpose
+  email: string
+  userId: string | null
+  organizationId: string | null
+  payload: JsonWithDefault<Record<string, unknown>>
+  createdAt: Generated<Date>
+  expiresAt: Date
+  usedAt: Date | null
+}
+
+export interface InvitationsTable {
+  id: string
+  organizationId: string
+  email: string
+  admin: Generated<boolean>
+  teamIds: JsonWithDefault<string[]>
+  invitedBy: string | null
+  createdAt: Generated<Date>
+  acceptedAt: Date | null
+  withdrawnAt: Date | null
+}
+
+export interface MailOutboxTable {
+  id: string
+  template: string
+  recipientHash: Buffer
+  content: Buffer | null
+  attempts: Generated<number>
+  nextAttemptAt: Generated<Date>
+  claimedUntil: Date | null
+  lastError: string | null
+  createdAt: Generated<Date>
+  deliveredAt: Date | null
+  givenUpAt: Date | null
+}
+
+export interface ConnectionsTable {
+  id: string
+  name: string
+  organizationId: string | null
+  type: 'oidc' | 'google' | 'github'
+  displayName: string | null
+  issuer: string | null
+  clientId: string
+  clientSecret: Buffer | null
+  jit: Generated<boolean>
+  defaultTeamIds: JsonWithDefault<string[]>
+  groupClaim: string | null
+  groupTeamIds: JsonWithDefault<Record<string, string>>
+  required: Generated<boolean>
+  signOut: Generated<boolean>
+  enabled: Generated<boolean>
+  createdAt: Generated<Date>
+}
+
+export interface IdentitiesTable {
+  id: string
+  connectionId: string
+  issuer: string
+  subject: string
+  userId: string
+  email: string | null
+  createdAt: Generated<Date>
+  lastUsedAt: Generated<Date>
+}
+
+/** Every table on one page; the columns' meaning is in `migrations/`. */
+export interface Tables {
+  users: UsersTable
+  organizations: OrganizationsTable
+  organizationDomains: OrganizationDomainsTable
+  memberships: MembershipsTable
+  teams: TeamsTable
+  teamMembers: TeamMembersTable
+  permissions: PermissionsTable
+  clients: ClientsTable
+  oauthGrants: OauthGrantsTable
+  credentials: CredentialsTable
+  tokenAnswers: TokenAnswersTable
+  protocolState: ProtocolStateTable
+  singleUses: SingleUsesTable
+  signingKeys: SigningKeysTable
+  authenticationLog: AuthenticationLogTable
+  authenticationLogDays: AuthenticationLogDaysTable
+  authenticationLogCounted: AuthenticationLogCountedTable
+  auditLog: AuditLogTable
+  mailOutbox: MailOutboxTable
+  sessions: SessionsTable
+  mailLinks: MailLinksTable
+  invitations: InvitationsTable
+  connections: ConnectionsTable
+  identities: IdentitiesTable
+}
+
+export type User = Selectable<UsersTable>
+export type Organization = Selectable<OrganizationsTable>
+export type OrganizationDomain = Selectable<OrganizationDomainsTable>
+export type Membership = Selectable<MembershipsTable>
+export type Team = Selectable<TeamsTable>
+export type Connection = Selectable<ConnectionsTable>
+export type Identity = Selectable<IdentitiesTable>
+export type Client = Selectable<ClientsTable>
+export type NewAuthenticationLogEntry = Insertable<AuthenticationLogTable>

@@ -1,0 +1,235 @@
+// From the outbox to the mail server. A mail is claimed for the length of a lease, sent, and recorded. A node that dies
+// in between leaves a claim that runs out; the next node sends the mail again under the same Message-ID. Sending is cut
+// off well before the lease ends, so two living nodes never send the same mail.
+
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { Encryption } from '#foundation/crypto/encryption.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Brand } from '#surfaces/page-kit/render.ts'
+import type { MailContent } from './mail.ts'
+import {
+  type ClaimedMail,
+  claimDueMails,
+  recordDelivery,
+  recordGivenUp,
+  recordRetry,
+  sweepMails,
+} from './outbox-queries.ts'
+import { gatehouseBrand, renderMail } from './render-mail.ts'
+import { hostOf, senderFrom } from './sender.ts'
+import { describeFailure, directoryTransport, mostConnections, smtpTransport } from './transport.ts'
+
+/** Milliseconds. */
+export interface DeliveryTimes {
+  /** How often to look for mails that another node has left. */
+  pollMs: number
+  /** For how long a claim keeps other nodes away. Half of it is the time that sending may take. */
+  leaseMs: number
+  /** Pause after the first failure; it doubles with each. */
+  firstRetryMs: number
+  longestRetryMs: number
+  /** Age at which a mail that still cannot be delivered is given up. */
+  giveUpAfterMs: number
+  /** How long `stop` waits for mails under way. */
+  drainMs: number
+}
+
+export interface MailDelivery {
+  /** Looks for mails now. Called after the commit of a transaction that left one; without it, polling finds them. */
+  wake(): void
+  /** Claims nothing more, and waits for what is under way; what is cut off is delivered after the next start. */
+  stop(): Promise<void>
+}
+
+export interface MailDeliveryOptions {
+  db: Queryable
+  encryption: Encryption
+  issuer: string
+  /** Without it, mails are written to `dataDir/outbox`. */
+  smtpUrl: string | undefined
+  mailFrom: string | undefined
+  dataDir: string
+  /** Outside production the links of mails that no server takes are logged, for whoever tries Gatehouse out. */
+  production: boolean
+  log: Logger
+  times?: Partial<DeliveryTimes>
+}
+
+const hour = 3_600_000
+
+const usualTimes: DeliveryTimes = {
+  pollMs: 900,
+  leaseMs: 120_000,
+  firstRetryMs: 5_000,
+  longestRetryMs: hour,
+  giveUpAfterMs: 24 * hour,
+  drainMs: 8_000,
+}
+
+/**
+ * Delivers the mails of the outbox until stopped. Any number of nodes may do so at once.
+ * @throws when `mailFrom` is not an address
+ */
+export function startMailDelivery(options: MailDeliveryOptions): MailDelivery {
+  const { db, log } = options
+  const times = { ...usualTimes, ...options.times }
+  const cutOff = new AbortController()
+  const deliver = deliverer({ ...options, times, cutOff: cutOff.signal })
+  const underWay = new Set<Promise<void>>()
+  const bell = new Bell()
+  let stopped = false
+  let sweptAt = 0
+
+  async function claimAndStart(): Promise<void> {
+    const limit = mostConnections - underWay.size
+    if (limit === 0) return
+    for (const mail of await claimDueMails(db, { limit, leaseMs: times.leaseMs })) {
+      const delivery = deliver.mail(mail).finally(() => {
+        underWay.delete(delivery)
+        bell.ring()
+      })
+      underWay.add(delivery)
+    }
+  }
+
+  async function sweepHourly(): Promise<void> {
+    if (Date.now() - sweptAt < hour) return
+    sweptAt = Date.now()
+    await sweepMails(db)
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopped) {
+      try {
+        await claimAndStart()
+        await sweepHourly()
+      } catch (error) {
+        log.error({ err: error }, 'mails cannot be read from the outbox')
+      }
+      // Nodes that started together drift apart.
+      if (!stopped) await bell.wait(times.pollMs * (0.6 + 0.4 * Math.random()))
+    }
+  }
+
+  const running = loop()
+  return {
+    wake: () => bell.ring(),
+    async stop() {
+      stopped = true
+      bell.ring()
+      await running
+      const timer = setTimeout(() => cutOff.abort(), times.drainMs)
+      await Promise.all(underWay)
+      clearTimeout(timer)
+      deliver.close()
+    },
+  }
+}
+
+function deliverer(options: MailDeliveryOptions & { times: DeliveryTimes; cutOff: AbortSignal }) {
+  const { db, encryption, issuer, smtpUrl, log, times } = options
+  const from = senderFrom(options.mailFrom, issuer)
+  const transport = smtpUrl ? smtpTransport(smtpUrl) : directoryTransport(join(options.dataDir, 'outbox'))
+
+  async function send(mail: ClaimedMail): Promise<void> {
+    const { id, template, attempts } = mail
+    const content: MailContent = JSON.parse(encryption.decrypt(mail.content))
+    if (content.decoy) return
+    const { to, locals } = content
+    const brand = await brandOf(db, content.organizationId)
+    const { file } = await transport.send(
+      {
+        ...renderMail({ issuer, brand, to, template, locals }),
+        id,
+        messageId: `<${id}@${hostOf(issuer)}>`,
+        from,
+        to,
+        date: mail.createdAt,
+      },
+      AbortSignal.any([AbortSignal.timeout(times.leaseMs / 2), options.cutOff]),
+    )
+    if (!file) log.info({ mail: id, template, attempts }, 'mail sent')
+    else log.info({ mail: id, template, file, ...linkForNewcomers(content) }, 'mail written to a file: no SMTP_URL')
+  }
+
+  function linkForNewcomers({ locals }: MailContent): { link?: string } {
+    return options.production || !('linkPath' in locals) ? {} : { link: issuer + locals.linkPath }
+  }
+
+  async function recordFailure(mail: ClaimedMail, error: unknown): Promise<void> {
+    const { id, template, attempts, createdAt } = mail
+    const { description, permanent } = describeFailure(error)
+    // An error without a code is none of the transport's but a mistake of ours, or a key that this node lacks.
+    const bug = error instanceof Error && !('code' in error) ? { err: error } : {}
+    const reason = { mail: id, template, attempts, error: description, ...bug }
+    if (permanent || Date.now() - createdAt.getTime() > times.giveUpAfterMs) {
+      log.error(reason, permanent ? 'mail refused: it is not tried again' : 'mail given up: too many failures')
+      return recordGivenUp(db, mail, description)
+    }
+    const delayMs = retryDelayMs(attempts, times)
+    log.warn({ ...reason, retryInSeconds: Math.round(delayMs / 1000) }, 'mail not sent: it is tried again')
+    return recordRetry(db, mail, { delayMs, lastError: description })
+  }
+
+  return {
+    /** Never rejects: what cannot even be recorded is left to the end of its lease. */
+    async mail(mail: ClaimedMail): Promise<void> {
+      try {
+        const failure = await send(mail).then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        )
+        if (failure) await recordFailure(mail, failure.error)
+        else await recordDelivery(db, mail)
+      } catch (error) {
+        log.error({ err: error, mail: mail.id }, 'the outcome of a mail cannot be recorded')
+      }
+    },
+    close: () => transport.close(),
+  }
+}
+
+/** Doubles with each failure up to a bound; the jitter keeps mails that failed together from returning together. */
+export function retryDelayMs(
+  attempts: number,
+  { firstRetryMs, longestRetryMs }: Pick<DeliveryTimes, 'firstRetryMs' | 'longestRetryMs'>,
+): number {
+  return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1)) * (0.5 + 0.5 * Math.random())
+}
+
+/** The organization's look as it is when the mail leaves; Gatehouse's own once it is gone. */
+async function brandOf(db: Queryable, organizationId: string | undefined): Promise<Brand> {
+  const organization =
+    organizationId === undefined
+      ? undefined
+      : await db
+          .selectFrom('organizations')
+          .select(['name', 'accentColor'])
+          .where('id', '=', organizationId)
+          .executeTakeFirst()
+  return organization ? { name: organization.name, accentColor: organization.accentColor ?? undefined } : gatehouseBrand
+}
+
+/** Lets a loop sleep until somebody rings. A ring while it is awake is kept. */
+class Bell {
+  #rung = false
+  #wakeUp: (() => void) | undefined
+
+  ring(): void {
+    this.#rung = true
+    this.#wakeUp?.()
+  }
+
+  async wait(milliseconds: number): Promise<void> {
+    if (!this.#rung) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, milliseconds)
+      this.#wakeUp = resolve
+      await promise
+      clearTimeout(timer)
+      this.#wakeUp = undefined
+    }
+    this.#rung = false
+  }
+}

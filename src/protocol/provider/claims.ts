@@ -1,0 +1,50 @@
+import type { AccessToken, Account, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider'
+import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { findActiveUser } from '#directory/users/user-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { rememberedOrganization, rememberedUser } from '#protocol/library/grant-parties.ts'
+import type { OrganizationGrant } from './grant.ts'
+
+/** Which claims a scope gives. The organization goes with `openid`: no token of ours is without one. */
+export const claimsOfScopes = {
+  openid: ['sub', 'org_id', 'org_slug', 'org_name'],
+  profile: ['name'],
+  email: ['email', 'email_verified'],
+}
+
+/** oidc-provider's account for a user id; undefined for a deactivated user, whose sessions and tokens thereby end. */
+export async function findAccount(
+  ctx: KoaContextWithOIDC,
+  db: () => Queryable,
+  userId: string,
+): Promise<Account | undefined> {
+  const user = rememberedUser(ctx, userId) ?? (await findActiveUser(db(), userId))
+  if (!user) return undefined
+  return {
+    accountId: user.id,
+    claims: async () => ({
+      sub: user.id,
+      name: user.name,
+      email: user.email,
+      email_verified: user.emailVerifiedAt !== null,
+      ...(await organizationClaims(ctx, db)),
+    }),
+  }
+}
+
+/** Claims inside a JWT access token (RFC 9068): an opaque token's organization is read when it is introspected. */
+export async function extraTokenClaims(
+  ctx: KoaContextWithOIDC,
+  db: () => Queryable,
+  token: AccessToken | ClientCredentials,
+) {
+  return token.resourceServer?.accessTokenFormat === 'jwt' ? organizationClaims(ctx, db) : undefined
+}
+
+async function organizationClaims(ctx: KoaContextWithOIDC, db: () => Queryable) {
+  const grant = ctx.oidc.entities.Grant as OrganizationGrant | undefined
+  const id = grant?.organizationId ?? (ctx.oidc.client?.organization_id as string | undefined)
+  const organization = id && (rememberedOrganization(ctx, id) ?? (await findOrganization(db(), id)))
+  if (!organization) return {}
+  return { org_id: organization.id, org_slug: organization.slug, org_name: organization.name }
+}

@@ -1,0 +1,59 @@
+import type Koa from 'koa'
+import type { Provider } from 'oidc-provider'
+import type { Logger } from 'pino'
+import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
+import { endSession } from '#credentials/sessions/sessions.ts'
+import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import { cookieOptions } from './provider.ts'
+import type { UpstreamSignOut } from './upstream-sign-out.ts'
+
+/**
+ * Signs a browser out for a form of ours that its person has sent: the session ends with every grant that it gave, in
+ * all organizations, at once and on every node. Clients that want to be told are told afterwards, as after the library's
+ * own confirmation (sign-out.ts).
+ * @returns where to send the browser next: `location`, or first to an identity provider that signs it out as well
+ */
+export async function endBrowserSession(
+  ctx: Koa.Context,
+  { provider, database, log, upstreamSignOut }: SignOutParts,
+  location: string,
+): Promise<string> {
+  const session = await provider.Session.get(ctx as never)
+  const { uid, accountId } = session
+  if (accountId) {
+    await database.inTransaction(async (tx) => {
+      await endSession(tx, accountId, uid)
+      await revokeGrantsOfSession(tx, uid)
+      await session.destroy()
+    })
+  }
+  ctx.cookies.set(provider.cookieName('session'), null, cookieOptions)
+  if (!accountId) return location
+  await tellClients(provider, { accountId, authorizations: session.authorizations ?? {} }, log)
+  return (await upstreamSignOut.begin(ctx, session, location)) ?? location
+}
+
+interface SignOutParts {
+  provider: Provider
+  database: RequestDatabase
+  log: Logger
+  upstreamSignOut: UpstreamSignOut
+}
+
+async function tellClients(
+  provider: Provider,
+  { accountId, authorizations }: { accountId: string; authorizations: Record<string, { sid?: string }> },
+  log: Logger,
+): Promise<void> {
+  const failed = (error: unknown) => log.warn({ err: error }, 'back-channel logout failed')
+  await Promise.all(
+    Object.entries(authorizations).map(async ([clientId, { sid }]) => {
+      const client = await provider.Client.find(clientId).catch(() => undefined)
+      if (!client?.backchannelLogoutUri) return
+      const { backchannelLogout } = client as unknown as { backchannelLogout: BackchannelLogout }
+      await backchannelLogout.call(client, accountId, sid).catch(failed)
+    }),
+  )
+}
+
+type BackchannelLogout = (this: unknown, sub: string, sid: string | undefined) => Promise<void>

@@ -1,0 +1,247 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { JWK } from 'jose'
+import {
+  type AccessToken,
+  type Adapter,
+  type ClientCredentials,
+  type Configuration,
+  errors,
+  type KoaContextWithOIDC,
+  Provider,
+  type Session,
+} from 'oidc-provider'
+import { insertCredential } from '#adapters/credential-adapter.ts'
+import { signingAlgorithms } from '#credentials/signing-keys/signing-keys.ts'
+import { findResourceServer } from '#directory/clients/client-queries.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { claimOnce } from '#foundation/database/single-use.ts'
+import type { Fetch } from '#foundation/http/outbound-fetch.ts'
+import { cookieNames } from '#protocol/library/interaction-cookies.ts'
+import { dropOutdatedLogins } from '#protocol/library/outdated-logins.ts'
+import { noticeReuseFirst } from '#protocol/library/refresh-token-reuse.ts'
+import { claimsOfScopes, extraTokenClaims, findAccount } from './claims.ts'
+import { extendGrant, loadGrant } from './grant.ts'
+import { gatehouseInteractionPolicy } from './interaction-policy.ts'
+import { rememberConnections } from './session-connections.ts'
+import { sendLogoutTokensLast } from './sign-out.ts'
+
+export const accessTokenSeconds = 900
+const codeSeconds = 60
+const deviceCodeSeconds = 600
+const interactionSeconds = 3600
+const idTokenSeconds = 3600
+/** However much a session or a grant is used, it ends: 30 days. */
+const longestSessionSeconds = 30 * 86_400
+export const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', path: '/' } as const
+
+/** Where the protocol's endpoints are (design: `/oauth/…`; `/device` is for people). */
+export const routes = {
+  authorization: '/oauth/authorize',
+  token: '/oauth/token',
+  introspection: '/oauth/introspect',
+  revocation: '/oauth/revoke',
+  userinfo: '/oauth/userinfo',
+  jwks: '/oauth/jwks',
+  pushed_authorization_request: '/oauth/par',
+  device_authorization: '/oauth/device_authorization',
+  code_verification: '/device',
+  end_session: '/oauth/logout',
+}
+
+export interface ProviderParts {
+  issuer: string
+  sessionSeconds: number
+  /** The current request's transaction, or the database. */
+  db: () => Queryable
+  adapter: (model: string) => Adapter
+  signingKeys: JWK[]
+  cookieKeys: string[]
+  /** The catalogue: every permission is also a scope that a client may ask for. */
+  permissionNames: string[]
+  fetch: Fetch
+  pages: ProviderPages
+}
+
+/** What the library asks us to render. */
+export interface ProviderPages {
+  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): Promise<void>
+  signOut(ctx: KoaContextWithOIDC): Promise<void>
+  signedOut(ctx: KoaContextWithOIDC): Promise<void>
+  deviceCode(ctx: KoaContextWithOIDC, error: Error | undefined): Promise<void>
+  deviceConfirm(ctx: KoaContextWithOIDC, userCode: string): Promise<void>
+  deviceDone(ctx: KoaContextWithOIDC): Promise<void>
+}
+
+/** oidc-provider as design.md §4 wants it: every protocol endpoint is the library's work, with our stores behind it. */
+export function createProvider(parts: ProviderParts): Provider {
+  const provider = new Provider(parts.issuer, configuration(parts))
+  extendGrant(provider)
+  rememberConnections(provider)
+  dropOutdatedLogins(provider, parts.db)
+  compareSecretsByHash(provider)
+  detectReplaysByInsert(provider, parts.db)
+  noticeReuseFirst(provider, parts.db)
+  sendLogoutTokensLast(provider)
+  saveSessionsOfErrorPages(provider)
+  return provider
+}
+
+function configuration(parts: ProviderParts): Configuration {
+  const { db, pages } = parts
+  return {
+    adapter: parts.adapter,
+    jwks: { keys: parts.signingKeys } as Configuration['jwks'],
+    fetch: parts.fetch,
+    scopes: ['openid', 'profile', 'email', 'offline_access', ...parts.permissionNames],
+    claims: claimsOfScopes,
+    conformIdTokenClaims: false,
+    clientDefaults: { id_token_signed_response_alg: 'ES256', grant_types: ['authorization_code'] },
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    enabledJWA: {
+      idTokenSigningAlgValues: [...signingAlgorithms],
+      userinfoSigningAlgValues: [...signingAlgorithms],
+      introspectionSigningAlgValues: [...signingAlgorithms],
+      requestObjectSigningAlgValues: [...signingAlgorithms],
+      authorizationSigningAlgValues: [...signingAlgorithms],
+    },
+    responseTypes: ['code'],
+    pkce: { required: () => true },
+    /** RFC 6749 §4.1.3: a code is redeemed with the redirect_uri that it was asked for with. */
+    allowOmittingSingleRegisteredRedirectUri: false,
+    extraParams: ['organization', 'connection'],
+    extraClientMetadata: { properties: ['first_party', 'organization_id'] },
+    clientBasedCORS,
+    cookies: {
+      keys: parts.cookieKeys,
+      names: cookieNames(parts.issuer),
+      long: cookieOptions,
+      short: cookieOptions,
+    },
+    routes,
+    features: {
+      devInteractions: { enabled: false },
+      introspection: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      clientCredentials: { enabled: true },
+      userinfo: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      backchannelLogout: { enabled: true },
+      dPoP: { enabled: false },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: (ctx, _form, _out, error) => pages.deviceCode(ctx, error),
+        userCodeConfirmSource: (ctx, _form, _client, _device, userCode) => pages.deviceConfirm(ctx, userCode),
+        successSource: (ctx) => pages.deviceDone(ctx),
+      },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx) => pages.signOut(ctx),
+        postLogoutSuccessSource: (ctx) => pages.signedOut(ctx),
+      },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => true,
+        defaultResource: (_ctx, _client, oneOf) => oneOf as unknown as string,
+        getResourceServerInfo: async (_ctx, resource) => {
+          const server = await findResourceServer(db(), resource)
+          if (!server) throw new errors.InvalidTarget()
+          return {
+            scope: parts.permissionNames.join(' '),
+            audience: resource,
+            accessTokenFormat: server.accessTokenFormat,
+            accessTokenTTL: accessTokenSeconds,
+            jwt: { sign: { alg: 'ES256' } },
+          }
+        },
+      },
+    },
+    formats: {
+      customizers: {
+        jwt: (_ctx, token, jwt) => recordJwt(db(), token, jwt.payload),
+      },
+    },
+    interactions: {
+      policy: gatehouseInteractionPolicy(db),
+      url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
+    },
+    findAccount: (ctx, userId) => findAccount(ctx, db, userId),
+    loadExistingGrant: (ctx) => loadGrant(ctx, db),
+    extraTokenClaims: (ctx, token) => extraTokenClaims(ctx, db, token),
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    /** A token revoked by its client takes its grant along: one row decides, also over tokens issued at this moment. */
+    revokeGrantPolicy: () => true,
+    /** Signing out revokes the session's grants itself, at once and for every organization (sign-out.ts). */
+    expiresWithSession: () => false,
+    renderError: (ctx, out, error) => pages.error(ctx, out as { error: string }, error),
+    ttl: {
+      AccessToken: accessTokenSeconds,
+      ClientCredentials: accessTokenSeconds,
+      AuthorizationCode: codeSeconds,
+      DeviceCode: deviceCodeSeconds,
+      IdToken: idTokenSeconds,
+      Interaction: interactionSeconds,
+      Grant: longestSessionSeconds,
+      Session: (_ctx, session) => slidingSeconds(parts.sessionSeconds, session.loginTs),
+      RefreshToken: (_ctx, token) => slidingSeconds(parts.sessionSeconds, token.iiat),
+    },
+  }
+}
+
+/** The library keeps no record of a JWT; without one it could be neither introspected nor revoked. */
+async function recordJwt(db: Queryable, token: AccessToken | ClientCredentials, claims: Record<string, unknown>) {
+  const { kind, clientId, scope } = token
+  const { accountId, grantId, gty } = token as AccessToken
+  const { jti, iat, exp, aud } = claims as { jti: string; iat: number; exp: number; aud: string }
+  await insertCredential(db, {
+    format: 'jwt',
+    presented: jti,
+    payload: { kind, clientId, scope, accountId, grantId, gty, iat, exp, aud },
+    expiresIn: exp - iat,
+  })
+}
+
+/** The idle window, cut where the absolute end comes first. @param since seconds since the epoch */
+export function slidingSeconds(idleSeconds: number, since = now()): number {
+  return Math.max(1, Math.min(idleSeconds, since + longestSessionSeconds - now()))
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000)
+}
+
+/** A browser app may call the endpoints from the origins it is registered with, never with credentials. */
+const clientBasedCORS: Configuration['clientBasedCORS'] = (_ctx, origin, client) =>
+  [...(client.redirectUris ?? []), ...(client.postLogoutRedirectUris ?? [])].some(
+    (uri) => URL.canParse(uri) && new URL(uri).origin === origin,
+  )
+
+/** Client secrets are stored as SHA-256: `adapters/client-adapter.ts` hands the hash on in the secret's place. */
+function compareSecretsByHash(provider: Provider): void {
+  provider.Client.prototype.compareClientSecret = async function compare(presented: string) {
+    const expected = Buffer.from(this.clientSecret ?? '', 'hex')
+    return expected.length === 32 && timingSafeEqual(expected, sha256(presented))
+  }
+}
+
+/** The library looks a client assertion's `jti` up and then saves it: two requests at once would both find nothing. */
+function detectReplaysByInsert(provider: Provider, db: () => Queryable): void {
+  provider.ReplayDetection.unique = (issuer: string, jti: string, exp: number) =>
+    claimOnce(db(), `ReplayDetection:${issuer}:${jti}`, new Date(exp * 1000))
+}
+
+/**
+ * The device page shows its form again after an error. A browser that came without a session (it expired meanwhile) needs
+ * one for that form, and the library can only save those that were saved before.
+ */
+function saveSessionsOfErrorPages(provider: Provider): void {
+  const session = provider.Session.prototype as Session & { id: string; persist(): Promise<string> }
+  const { persist } = session
+  session.persist = async function persistOrSave(this: typeof session) {
+    const ctx = Provider.ctx
+    if (this.exp !== undefined || !ctx) return persist.call(this)
+    ctx.cookies.set(provider.cookieName('session'), this.id, cookieOptions)
+    return this.save(deviceCodeSeconds)
+  }
+}

@@ -1,0 +1,21 @@
+import { stringify } from 'node:querystring'
+import type Koa from 'koa'
+import type { VerifyJwt } from '#credentials/resolve/credential.ts'
+import { parseForm, readBody } from '#foundation/http/read-form.ts'
+
+/**
+ * In front of `/oauth/revoke` (RFC 7009): the library refuses every JWT, so one of ours is exchanged for its `jti` once
+ * its signature is verified. `ctx.state.verifiedJwtId` is what lets the credential adapter take a jti for a token; the
+ * library then authenticates the client and checks whose token it is, as for any other.
+ */
+export function acceptJwtForRevocation(verifyJwt: () => VerifyJwt): Koa.Middleware {
+  return async (ctx, next) => {
+    const body = await readBody(ctx.req)
+    const form = parseForm(body)
+    const token = form.token ?? ''
+    const jti = token.includes('.') ? await verifyJwt()(token) : undefined
+    if (jti) ctx.state.verifiedJwtId = jti
+    Object.assign(ctx.req, { body: jti ? stringify({ ...form, token: jti }) : body })
+    await next()
+  }
+}

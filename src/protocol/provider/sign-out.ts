@@ -1,0 +1,58 @@
+import type Koa from 'koa'
+import { type KoaContextWithOIDC, Provider, type Session } from 'oidc-provider'
+import type { Logger } from 'pino'
+import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
+import { endSession } from '#credentials/sessions/sessions.ts'
+import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { UpstreamSignOut } from './upstream-sign-out.ts'
+
+type SendLogoutToken = () => Promise<void>
+
+/**
+ * Around `POST /oauth/logout/confirm`: signing out ends every grant that the session gave, in all organizations, in the
+ * transaction that ends the session. The library itself knows only the latest grant of each client. Clients are told
+ * afterwards: one that asks us back finds its tokens dead, and a slow one holds no transaction open. Then the browser is
+ * sent to the identity provider that it signed in at, where that is wanted, and from there to where it was going.
+ */
+export function revokeGrantsOnSignOut(
+  database: RequestDatabase,
+  log: Logger,
+  upstreamSignOut: UpstreamSignOut,
+): Koa.Middleware {
+  return async (ctx, next) => {
+    const logoutTokens: SendLogoutToken[] = []
+    ctx.state.logoutTokens = logoutTokens
+    const ended = await database.inTransaction(async (tx) => {
+      await next()
+      const session = (ctx as KoaContextWithOIDC).oidc.session as (Session & { destroyed?: boolean }) | undefined
+      if (!session?.uid || !session.destroyed) return undefined
+      await revokeGrantsOfSession(tx, session.uid)
+      if (session.accountId) await endSession(tx, session.accountId, session.uid)
+      return session
+    })
+    const failed = (error: unknown) => log.warn({ err: error }, 'back-channel logout failed')
+    await Promise.all(logoutTokens.map((send) => send().catch(failed)))
+    if (ended) await signOutUpstream(ctx, ended, upstreamSignOut)
+  }
+}
+
+/** Whoever makes room for another person, who has just signed in there, must not sign that one out. */
+async function signOutUpstream(ctx: Koa.Context, session: Session, upstreamSignOut: UpstreamSignOut): Promise<void> {
+  const location = ctx.response.get('location')
+  const goesOnSigningIn = new URL(location, ctx.origin).pathname.startsWith('/oauth/authorize/')
+  const target = goesOnSigningIn ? undefined : await upstreamSignOut.begin(ctx, session, location)
+  if (target) ctx.redirect(target)
+}
+
+/** The library would tell the clients while their tokens are still alive: what it sends is kept for the end instead. */
+export function sendLogoutTokensLast(provider: Provider): void {
+  const client = provider.Client.prototype as unknown as { backchannelLogout: BackchannelLogout }
+  const send = client.backchannelLogout
+  client.backchannelLogout = async function keep(sub, sid) {
+    const logoutTokens = Provider.ctx?.state.logoutTokens as SendLogoutToken[] | undefined
+    if (!logoutTokens) return send.call(this, sub, sid)
+    logoutTokens.push(() => send.call(this, sub, sid))
+  }
+}
+
+type BackchannelLogout = (this: unknown, sub: string, sid: string) => Promise<void>

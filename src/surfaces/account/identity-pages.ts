@@ -1,0 +1,37 @@
+import { listConnectionsForUser } from '#authentication/connections/identity-queries.ts'
+import { unlinkIdentity } from '#authentication/connections/link-identity.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { showUpstreamError } from '#surfaces/sign-in/upstream-error-page.ts'
+import type { AccountRequest } from './account-request.ts'
+import { renderSecurity } from './security-pages.ts'
+
+const at = '/account/security'
+
+/** To the identity provider that somebody wants to sign in by from now on; it brings them back to `Security`. */
+export async function postLink(request: AccountRequest): Promise<void> {
+  const { ctx, db, form, signedIn, upstreamTransactions } = request
+  const { user, sessionUid } = signedIn
+  const connections = await listConnectionsForUser(db, user.id)
+  const connection = connections.find(({ name }) => name === form.connection)
+  if (!connection) throw new GatehouseError('not_found', 'That way to sign in is not available any more.')
+  const purpose = { kind: 'link', userId: user.id, sessionUid } as const
+  try {
+    const wishes = { loginHint: undefined, fresh: false }
+    seeOther(ctx, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
+  } catch (error) {
+    await showUpstreamError(request, ctx, { error, connection, back: { label: 'Back to Security', href: at } })
+  }
+}
+
+/** Takes a way to sign in away; the last one stays. */
+export async function postUnlink(request: AccountRequest): Promise<void> {
+  const { ctx, db, form, signedIn } = request
+  try {
+    await unlinkIdentity(db, { userId: signedIn.user.id, identityId: form.identity ?? '' })
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || error.code !== 'conflict') throw error
+    return renderSecurity(request, { identityError: error.message }, 409)
+  }
+  seeOther(ctx, `${at}?changed=unlinked`)
+}

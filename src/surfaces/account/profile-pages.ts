@@ -1,0 +1,96 @@
+import { authorizationOrigins, heldFrom, listGrantSources } from '#directory/access/authorization-origins.ts'
+import { readCatalogue } from '#directory/access/authorization-queries.ts'
+import { describeDataScope, describeOrigin, describePermission } from '#directory/access/describe-authorization.ts'
+import { listAdminNames } from '#directory/organizations/membership-queries.ts'
+import { listOrganizationsOfUser } from '#directory/organizations/organization-queries.ts'
+import { updateUser } from '#directory/users/save-user.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { displayName } from '#foundation/values/names.ts'
+import { covers } from '#foundation/values/permission.ts'
+import type { AccountRequest } from './account-request.ts'
+
+const at = '/account/profile'
+const mostAdmins = 5
+const mostListed = 100
+
+/** Who one is, and what one may do and see in the organization, each with where it comes from (S0-37). */
+export async function showProfile(request: AccountRequest): Promise<void> {
+  const { name } = request.signedIn.user
+  await renderProfile(request, { name, saved: request.ctx.query.saved === 'name' })
+}
+
+/** Changes one's own name. */
+export async function postName(request: AccountRequest): Promise<void> {
+  const { ctx, db, form, signedIn } = request
+  const name = displayName.safeParse(form.name ?? '')
+  if (!name.success) {
+    const error = `Your name ${name.error.issues[0]?.message ?? 'is not valid'}.`
+    await renderProfile(request, { name: form.name ?? '', error }, 422)
+    return
+  }
+  const { user } = signedIn
+  if (name.data !== user.name) {
+    await db.transaction().execute(async (tx) => {
+      await updateUser(tx, user.id, { name: name.data })
+      await recordAuditEvent(tx, {
+        actor: user.id,
+        action: 'user.updated',
+        subject: `user ${user.email}`,
+        before: { name: user.name },
+        after: { name: name.data },
+      })
+    })
+  }
+  seeOther(ctx, `${at}?saved=name`)
+}
+
+async function renderProfile(
+  request: AccountRequest,
+  locals: { name: string; error?: string; saved?: boolean },
+  status?: number,
+): Promise<void> {
+  const { db, signedIn, show } = request
+  const { user, organization } = signedIn
+  const [sources, catalogue, admins, organizations] = await Promise.all([
+    listGrantSources(db, { userId: user.id, organizationId: organization.id }),
+    readCatalogue(db),
+    listAdminNames(db, organization.id, mostAdmins),
+    listOrganizationsOfUser(db, user.id),
+  ])
+  const held = heldFrom(sources)
+  const origins = authorizationOrigins(held, sources)
+  await show(
+    'profile',
+    {
+      at,
+      ...locals,
+      email: user.email,
+      emailVerified: user.emailVerifiedAt !== null,
+      superadmin: user.superadmin,
+      isMember: sources.some(({ origin }) => origin === 'direct'),
+      organizationName: organization.name,
+      organizationNames: organizations.map((one) => one.name),
+      admins: wordsFor(admins),
+      permissions: origins.permissions.slice(0, mostListed).map(({ permission, from }) => ({
+        permission,
+        title: describePermission(permission, catalogue),
+        from: from.map(describeOrigin),
+      })),
+      dataScopes: origins.dataScopes
+        .slice(0, mostListed)
+        .map((scope) => ({ title: describeDataScope(scope), from: scope.from.map(describeOrigin) })),
+      hiddenCount: Math.max(0, held.permissions.length - mostListed) + Math.max(0, held.dataScopes.length - mostListed),
+      missing: [...catalogue.keys()]
+        .filter((permission) => !held.permissions.some((granted) => covers(granted, permission)))
+        .slice(0, mostListed)
+        .map((permission) => ({ permission, title: describePermission(permission, catalogue) })),
+    },
+    status,
+  )
+}
+
+/** `Ada or Grace` */
+function wordsFor(names: readonly string[]): string {
+  return new Intl.ListFormat('en', { type: 'disjunction' }).format(names)
+}

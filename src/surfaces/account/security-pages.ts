@@ -1,0 +1,109 @@
+import { connectionLabel } from '#authentication/connections/connection.ts'
+import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
+import { listConnectionsForUser, listIdentitiesOfUser } from '#authentication/connections/identity-queries.ts'
+import { changePassword } from '#authentication/passwords/change-password.ts'
+import { passwordLength } from '#authentication/passwords/password.ts'
+import { passwordProblem } from '#authentication/passwords/password-rules.ts'
+import { builtInClientId } from '#directory/clients/built-in-client.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { freshSignIn, isSignInFresh } from '#surfaces/page-kit/signed-in-user.ts'
+import type { AccountRequest } from './account-request.ts'
+
+const at = '/account/security'
+/** What the page can say has happened. */
+const changes = ['password', 'short', 'linked', 'taken', 'unlinked']
+/** Without a second factor, length is what makes a password hard to guess. */
+const recommendedLength = 15
+
+interface Mistakes {
+  currentError?: string
+  newError?: string
+  identityError?: string
+}
+
+/** How one signs in. The form shows once the sign-in is fresh; before that, a button that asks for the password. */
+export async function showSecurity(request: AccountRequest): Promise<void> {
+  await renderSecurity(request, {})
+}
+
+/** Reached with a fresh sign-in only: the way here asks for one. */
+export async function confirmIdentity({ ctx }: AccountRequest): Promise<void> {
+  seeOther(ctx, at)
+}
+
+/** A new password for whoever knows the old one. Everybody else who is signed in as this person no longer is. */
+export async function postPassword(request: AccountRequest): Promise<void> {
+  const { ctx, form, signedIn } = request
+  const current = form.current_password ?? ''
+  const password = form.new_password ?? ''
+  if (current.length > passwordLength.max || password.length > passwordLength.max) {
+    const tooLong = `A password has at most ${passwordLength.max} characters.`
+    const mistakes = current.length > passwordLength.max ? { currentError: tooLong } : { newError: tooLong }
+    return renderSecurity(request, mistakes, 400)
+  }
+  const newError = problemWith(password, { current, email: signedIn.user.email })
+  if (newError) return renderSecurity(request, { newError }, 422)
+  const refusal = await checkCurrentPassword(request, current)
+  if (refusal) return renderSecurity(request, { currentError: refusal.message }, refusal.status)
+  await changePassword(request, { userId: signedIn.user.id, sessionUid: signedIn.sessionUid, password })
+  seeOther(ctx, `${at}?changed=${password.length < recommendedLength ? 'short' : 'password'}`)
+}
+
+/** Looked at before the current password, so that a mistake in the new one costs none of the ten tries. */
+function problemWith(password: string, { current, email }: { current: string; email: string }): string | undefined {
+  if (password === current && password !== '') return 'This is your current password. Choose another one.'
+  return passwordProblem(password, email)
+}
+
+/** Counted with every other try at this account's password: a borrowed browser is no place for guessing it. */
+async function checkCurrentPassword(
+  { ctx, signedIn, authenticateWithPassword, clientAddress, knownBrowser }: AccountRequest,
+  password: string,
+): Promise<{ message: string; status: number } | undefined> {
+  const { email } = signedIn.user
+  const attempt = await authenticateWithPassword({
+    email,
+    password,
+    ip: clientAddress(ctx.req),
+    userAgent: ctx.get('user-agent') || undefined,
+    clientId: builtInClientId,
+    organization: signedIn.organization.slug,
+    knownBrowser: knownBrowser.nameFor(ctx, email),
+  })
+  if (attempt.outcome === 'authenticated') return undefined
+  if (attempt.outcome === 'rejected') return { message: 'That is not your current password.', status: 422 }
+  ctx.set('Retry-After', String(attempt.retryAfterSeconds))
+  return { message: 'Too many tries. Wait a few minutes and try again.', status: 429 }
+}
+
+export async function renderSecurity(request: AccountRequest, mistakes: Mistakes, status?: number): Promise<void> {
+  const { ctx, db, signedIn, show } = request
+  const { changed } = ctx.query
+  const [identities, connections] = await Promise.all([
+    listIdentitiesOfUser(db, signedIn.user.id),
+    listConnectionsForUser(db, signedIn.user.id),
+  ])
+  await show(
+    'security',
+    {
+      at,
+      ...mistakes,
+      email: signedIn.user.email,
+      hasPassword: signedIn.user.passwordHash !== null,
+      isFresh: isSignInFresh(signedIn, freshSignIn),
+      signedInAt: signedIn.signedInAt,
+      changed: changes.find((known) => known === changed),
+      identities: identities.map(({ connection, ...identity }) => ({
+        ...identity,
+        label: connectionLabel(connection),
+      })),
+      connections: connections
+        .filter(({ id }) => !identities.some((identity) => identity.connection.id === id))
+        .map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+      formTargets: upstreamTargets(connections),
+      recommendedLength,
+      lengths: passwordLength,
+    },
+    status,
+  )
+}

@@ -1,0 +1,248 @@
+import { z } from 'zod'
+import { apiKeyEdit, newApiKeyInput } from '#authentication/api-keys/api-key-input.ts'
+import { type ApiKey, findApiKey, listApiKeys, type Person } from '#authentication/api-keys/api-key-queries.ts'
+import { type CreateApiKeyParts, createApiKey } from '#authentication/api-keys/create-api-key.ts'
+import { deleteApiKey } from '#authentication/api-keys/delete-api-key.ts'
+import { editApiKey } from '#authentication/api-keys/edit-api-key.ts'
+import { reactivateApiKey } from '#authentication/api-keys/reactivate-api-key.ts'
+import { reportLeakedApiKey } from '#authentication/api-keys/report-leaked-api-key.ts'
+import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
+import type { ReferenceTo } from '#credentials/resolve/credential.ts'
+import { dataScope } from '#directory/access/grants.ts'
+import { requireMember } from '#directory/organizations/membership-queries.ts'
+import { type Actor, isActor } from '#directory/users/actor.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
+import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
+import { organizationSummary } from '#foundation/values/names.ts'
+import { actorOf } from '#surfaces/api-kit/acting-caller.ts'
+import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
+import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
+
+export interface ApiKeyApiParts extends CreateApiKeyParts {
+  referenceTo: ReferenceTo
+  createRateLimit: CreateRateLimit
+}
+
+const id = z.strictObject({ id: z.string() })
+const tags: [string] = ['API keys']
+const path = '/v1/api-keys/{id}'
+
+/** `/v1/api-keys`: a person's own keys, and for an administrator those of the organization's members. */
+export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
+  const { db, referenceTo } = parts
+  const reports = parts.createRateLimit({ name: 'leak-reports', points: 30, seconds: 60 })
+  return [
+    apiRoute({
+      name: 'listApiKeys',
+      method: 'GET',
+      path: '/v1/api-keys',
+      summary: 'List API keys',
+      description: 'One’s own; an administrator may name a member by id or e-mail, or everybody with `user=*`.',
+      tags,
+      credential: 'required',
+      query: z.strictObject({
+        ...pageQuery,
+        user: z.string().max(254).optional(),
+        status: z.enum(['active', 'expired', 'revoked'], { error: 'must be active, expired or revoked' }).optional(),
+      }),
+      answer: listOf(apiKey),
+      errors: ['permission_denied', 'not_found'],
+      async handle({ caller, query }) {
+        const actor = await requireOwnHands(db, caller)
+        const { organizationId } = actor
+        const userId = await listedUser(db, actor, query.user)
+        const rows = await listApiKeys(db, { organizationId, userId, status: query.status }, query)
+        return pageOf(rows, query.limit, (key) => ({ at: key.createdAt, id: key.id }), toJson)
+      },
+    }),
+    apiRoute({
+      name: 'createApiKey',
+      method: 'POST',
+      path: '/v1/api-keys',
+      summary: 'Create an API key',
+      description: 'The answer holds the key itself, this once. `user` names a member, for administrators.',
+      tags,
+      credential: 'required',
+      body: newApiKeyInput,
+      status: 201,
+      answer: newApiKey,
+      errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
+      async handle({ caller, body }) {
+        const { key, apiKey } = await createApiKey(parts, await requireSignedIn(db, caller), body)
+        return { ...toJson(apiKey), key }
+      },
+    }),
+    apiRoute({
+      name: 'getApiKey',
+      method: 'GET',
+      path,
+      summary: 'Look at an API key',
+      tags,
+      credential: 'required',
+      params: id,
+      answer: apiKey,
+      errors: ['permission_denied', 'not_found'],
+      async handle({ caller, params }) {
+        const { user, organizationId, isAdmin } = await requireOwnHands(db, caller)
+        const found = await findApiKey(db, { organizationId, userId: isAdmin ? undefined : user.id }, params.id)
+        if (!found) throw new GatehouseError('not_found', 'There is no such API key.')
+        return toJson(found)
+      },
+    }),
+    apiRoute({
+      name: 'editApiKey',
+      method: 'PATCH',
+      path,
+      summary: 'Change name, description or expiry',
+      tags,
+      credential: 'required',
+      params: id,
+      body: apiKeyEdit,
+      answer: apiKey,
+      errors: ['permission_denied', 'not_found', 'conflict'],
+      handle: async ({ caller, params, body }) =>
+        toJson(await editApiKey(parts, await requireSignedIn(db, caller), params.id, body)),
+    }),
+    apiRoute({
+      name: 'revokeApiKey',
+      method: 'POST',
+      path: `${path}/revoke`,
+      summary: 'Revoke an API key, at once',
+      tags,
+      credential: 'required',
+      params: id,
+      answer: apiKey,
+      errors: ['permission_denied', 'not_found'],
+      handle: async ({ caller, params }) =>
+        toJson(await revokeApiKey(parts, await requireOwnHands(db, caller), params.id)),
+    }),
+    apiRoute({
+      name: 'reactivateApiKey',
+      method: 'POST',
+      path: `${path}/reactivate`,
+      summary: 'Re-activate a revoked API key that has not expired',
+      tags,
+      credential: 'required',
+      params: id,
+      answer: apiKey,
+      errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
+      handle: async ({ caller, params }) =>
+        toJson(await reactivateApiKey(parts, await requireSignedIn(db, caller), params.id)),
+    }),
+    apiRoute({
+      name: 'deleteApiKey',
+      method: 'DELETE',
+      path,
+      summary: 'Delete an API key',
+      tags,
+      credential: 'required',
+      params: id,
+      errors: ['permission_denied', 'not_found'],
+      handle: async ({ caller, params }) => deleteApiKey(parts, await requireOwnHands(db, caller), params.id),
+    }),
+    apiRoute({
+      name: 'revokeLeakedApiKey',
+      method: 'POST',
+      path: '/v1/api-keys/revoke-leaked',
+      summary: 'Revoke a key that you have found somewhere',
+      description:
+        'Holding the key is all it takes. The answer is the same whether or not it was a key; its owner gets a mail.',
+      tags,
+      credential: 'none',
+      body: z.strictObject({ key: z.string().trim().min(1, 'must not be empty').max(8192, 'is too long for a key') }),
+      status: 202,
+      answer: z.object({ status: z.literal('accepted') }),
+      errors: ['too_many_requests'],
+      async handle({ body, ip }) {
+        const retryAfterSeconds = await reports.take(ip)
+        if (retryAfterSeconds > 0) {
+          throw new GatehouseError('too_many_requests', 'Too many reports. Try again later.', { retryAfterSeconds })
+        }
+        const reference = await referenceTo(body.key)
+        if (typeof reference === 'object') await reportLeakedApiKey(parts, reference)
+        return { status: 'accepted' as const }
+      },
+    }),
+  ]
+}
+
+/**
+ * Somebody in person. What was handed to a client of somebody else's opens no keys: with one, that client could give
+ * itself all that its user may do.
+ */
+async function requireOwnHands(db: Queryable, caller: AuthenticatedCaller): Promise<Actor> {
+  const actor = await actorOf(db, caller)
+  if (caller.credential.firstParty) return actor
+  throw new GatehouseError('permission_denied', 'This application may not manage API keys.')
+}
+
+/** A stolen key must not be able to make itself another one, or a longer life. */
+async function requireSignedIn(db: Queryable, caller: AuthenticatedCaller): Promise<Actor> {
+  const actor = await requireOwnHands(db, caller)
+  if (caller.credential.kind !== 'api_key') return actor
+  throw new GatehouseError('permission_denied', 'An API key can’t do this. Sign in, or use an access token.')
+}
+
+/** @returns whose keys to list; undefined for everybody's */
+async function listedUser(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string | undefined> {
+  const { user, organizationId, isAdmin } = actor
+  if (wanted === undefined || isActor(actor, wanted)) return user.id
+  if (!isAdmin) {
+    throw new GatehouseError('permission_denied', 'Only administrators of the organization see the keys of others.')
+  }
+  return wanted === '*' ? undefined : (await requireMember(db, organizationId, wanted)).id
+}
+
+const person = z.object({ id: z.string(), email: z.string() })
+const time = z.iso.datetime()
+
+const apiKey = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string(),
+    format: z.enum(['opaque', 'jwt']),
+    status: z.enum(['active', 'expired', 'revoked']),
+    hint: z.string().describe('Prefix and last four characters'),
+    user: person,
+    organization: organizationSummary,
+    permissions: z.array(z.string()).nullable().describe('null: not restricted'),
+    data_scopes: z.array(dataScope).nullable().describe('null: not restricted'),
+    created_at: time,
+    created_by: person.nullable(),
+    expires_at: time,
+    last_used_at: time.nullable(),
+    revoked_at: time.nullable(),
+    revoked_by: person.nullable(),
+  })
+  .meta({ id: 'ApiKey' })
+
+const newApiKey = apiKey.extend({ key: z.string().describe('Shown this once') }).meta({ id: 'NewApiKey' })
+
+function toJson(key: ApiKey): z.infer<typeof apiKey> {
+  const { id, name, description, format, status, hint, organization, permissions } = key
+  return {
+    id,
+    name,
+    description,
+    format,
+    status,
+    hint,
+    user: toPerson(key.user),
+    organization,
+    permissions,
+    data_scopes: key.dataScopes,
+    created_at: key.createdAt.toISOString(),
+    created_by: key.createdBy && toPerson(key.createdBy),
+    expires_at: key.expiresAt.toISOString(),
+    last_used_at: key.lastUsedAt?.toISOString() ?? null,
+    revoked_at: key.revokedAt?.toISOString() ?? null,
+    revoked_by: key.revokedBy && toPerson(key.revokedBy),
+  }
+}
+
+function toPerson({ id, email }: Person): z.infer<typeof person> {
+  return { id, email }
+}

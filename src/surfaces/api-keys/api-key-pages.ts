@@ -1,0 +1,248 @@
+import { z } from 'zod'
+import {
+  type ApiKey,
+  type ApiKeyFilter,
+  countLiveApiKeys,
+  findApiKey,
+  listApiKeys,
+} from '#authentication/api-keys/api-key-queries.ts'
+import { deleteApiKey } from '#authentication/api-keys/delete-api-key.ts'
+import { editApiKey } from '#authentication/api-keys/edit-api-key.ts'
+import { mostLiveKeys, requireMayEmpower } from '#authentication/api-keys/manage-api-key.ts'
+import { reactivateApiKey } from '#authentication/api-keys/reactivate-api-key.ts'
+import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
+import { usesByDay } from '#credentials/log/uses-by-day.ts'
+import { allowKeysInQuery } from '#directory/organizations/allow-keys-in-query.ts'
+import { findMember, listMembers } from '#directory/organizations/membership-queries.ts'
+import type { Actor } from '#directory/users/actor.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { pageOf, pageQuery } from '#foundation/http/list.ts'
+import { parse } from '#foundation/http/parse.ts'
+import { statusOfCode } from '#foundation/http/problem-details.ts'
+import type { Form } from '#foundation/http/read-form.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import type { AccountRequest } from '#surfaces/account/account-request.ts'
+import type { AdminRequest } from '#surfaces/console/admin-pages.ts'
+import { type FormProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
+import type { Handler, SignedInRoutes } from '#surfaces/page-kit/signed-in-routes.ts'
+import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
+import { expiryChoices, keyFormProblems, readKeyEdit } from './api-key-form.ts'
+import { rowOf } from './api-key-row.ts'
+import { postApiKey, postNewApiKey, showNewApiKey } from './new-api-key-pages.ts'
+import { usesPictures } from './uses-picture.ts'
+
+/** A request for a page about keys: one's own under `/account`, those of the organization under `/admin`. */
+export interface ApiKeyRequest extends AccountRequest {
+  actor: Actor
+  /** Of the list, which the other pages are below. */
+  at: string
+}
+
+/** @param refusal of what was asked for from the list, to be said there */
+type ShowList = (request: ApiKeyRequest, refusal?: GatehouseError) => Promise<void>
+
+/** One's own keys. Here nobody is an administrator: what they may do to keys of others, and to locked ones, is in `/admin`. */
+export function ownApiKeyPages(table: SignedInRoutes<AccountRequest>): void {
+  const at = '/account/api-keys'
+  addPages(table, at, showOwnApiKeys, (request) => {
+    const { user, organization } = request.signedIn
+    return { ...request, at, actor: { user, organizationId: organization.id, isAdmin: false } }
+  })
+}
+
+/** The keys of everybody in the organization, for its administrators. */
+export function organizationApiKeyPages(table: SignedInRoutes<AdminRequest>): void {
+  const at = '/admin/api-keys'
+  addPages(table, at, showApiKeysOfOrganization, (request) => ({ ...request, at }))
+  table.form(`${at}/in-urls`, postKeysInUrls, { returnTo: at })
+}
+
+function addPages<Request extends AccountRequest>(
+  { page, form }: SignedInRoutes<Request>,
+  at: string,
+  showList: ShowList,
+  toKeyRequest: (request: Request) => ApiKeyRequest,
+): void {
+  const on = (handler: Handler<ApiKeyRequest>) => (request: Request) => handler(toKeyRequest(request))
+  const creating = { ...freshSignIn, returnTo: `${at}/new` }
+  page(
+    at,
+    on((request) => showList(request)),
+  )
+  page(`${at}/new`, on(showNewApiKey), freshSignIn)
+  form(`${at}/new`, on(postNewApiKey), creating)
+  form(at, on(postApiKey), creating)
+  page(`${at}/:id/edit`, on(showEdit))
+  form(`${at}/:id/edit`, on(postEdit), { returnTo: at })
+  page(`${at}/:id/revoke`, on(showRevoke))
+  form(`${at}/:id/revoke`, on(postRevoke), { returnTo: at })
+  form(
+    `${at}/:id/reactivate`,
+    on((request) => postReactivate(request, showList)),
+    { returnTo: at },
+  )
+  page(`${at}/:id/delete`, on(showDelete))
+  form(`${at}/:id/delete`, on(postDelete), { returnTo: at })
+}
+
+/** A row with its picture is some two and a half kilobytes, and a page stays below sixty. */
+const pageSize = 15
+const mostMembersListed = 100
+
+const listQuery = z.object({
+  cursor: pageQuery.cursor.catch(undefined),
+  user: z.string().trim().max(254).catch(''),
+  status: z.enum(['active', 'expired', 'revoked']).optional().catch(undefined),
+  done: z.enum(['saved', 'revoked', 'reactivated', 'deleted', 'urls']).optional().catch(undefined),
+})
+
+type ListQuery = z.infer<typeof listQuery>
+
+async function showOwnApiKeys(request: ApiKeyRequest, refusal?: GatehouseError): Promise<void> {
+  const { db, ctx, actor, signedIn, show } = request
+  const owner = { userId: actor.user.id, organizationId: actor.organizationId }
+  const list = await readList(request, owner, parse(listQuery, { ...ctx.query }), refusal)
+  const live = await countLiveApiKeys(db, owner, new Date())
+  const locals = { ...list, organizationName: signedIn.organization.name, live, mostLive: mostLiveKeys }
+  await show('api-keys', locals, refusal && statusOfCode[refusal.code])
+}
+
+/** Everybody's keys, or those of the member whose name the filter says (S2-25, S2-26). */
+async function showApiKeysOfOrganization(request: ApiKeyRequest, refusal?: GatehouseError): Promise<void> {
+  const { db, ctx, actor, signedIn, show } = request
+  const { organizationId } = actor
+  const query = parse(listQuery, { ...ctx.query })
+  const [member, members] = await Promise.all([
+    query.user === '' ? undefined : findMember(db, organizationId, query.user),
+    listMembers(db, organizationId, mostMembersListed + 1),
+  ])
+  const isUnknown = query.user !== '' && !member
+  const list = isUnknown
+    ? { at: request.at, keys: [] }
+    : await readList(request, { organizationId, userId: member?.id, status: query.status }, query, refusal)
+  const locals = {
+    ...list,
+    organizationName: signedIn.organization.name,
+    allowsKeysInQuery: signedIn.organization.allowsKeysInQuery,
+    filter: { user: member?.email ?? query.user, status: query.status ?? '', isUnknown },
+    people: choiceOf(members),
+  }
+  await show('api-keys', locals, refusal && statusOfCode[refusal.code])
+}
+
+/** Whoever is one of more than a list is good for is typed instead. */
+function choiceOf<Person>(members: Person[]): Person[] | undefined {
+  return members.length > mostMembersListed ? undefined : members
+}
+
+async function readList(
+  { db, actor, at }: ApiKeyRequest,
+  filter: ApiKeyFilter,
+  { cursor, user, status, done }: ListQuery,
+  refusal: GatehouseError | undefined,
+) {
+  const rows = await listApiKeys(db, filter, { limit: pageSize, cursor })
+  const page = pageOf(
+    rows,
+    pageSize,
+    (key) => ({ at: key.createdAt, id: key.id }),
+    (key) => key,
+  )
+  const pictures = usesPictures(await usesByDay(db, { credentialIds: page.items.map(({ id }) => id) }))
+  const older = new URLSearchParams({ user, status: status ?? '', cursor: page.next_cursor ?? '' })
+  return {
+    at,
+    keys: page.items.map((key) => ({ ...rowOf(actor, key), uses: pictures.get(key.id) })),
+    olderUrl: page.next_cursor ? `${at}?${older}` : undefined,
+    isFirstPage: cursor === undefined,
+    done,
+    refusal: refusal?.message,
+  }
+}
+
+async function showEdit(request: ApiKeyRequest): Promise<void> {
+  const key = await requireKey(request)
+  requireMayEmpower(request.actor, key.user)
+  const { name, description } = key
+  await renderEdit(request, key, { name, description, expires: 'keep' }, noErrors)
+}
+
+async function postEdit(request: ApiKeyRequest): Promise<void> {
+  const { ctx, form, actor, at } = request
+  const key = await requireKey(request)
+  const problems = await keyFormProblems(form, async () => {
+    await editApiKey(request, actor, key.id, readKeyEdit(form))
+    seeOther(ctx, `${at}?done=saved`)
+  })
+  if (problems) await renderEdit(request, key, form, problems)
+}
+
+async function renderEdit(request: ApiKeyRequest, key: ApiKey, values: Form, { status, errors }: FormProblems) {
+  const { actor, at, show } = request
+  await show(
+    'api-keys/edit',
+    {
+      at,
+      key: rowOf(actor, key),
+      values,
+      errors,
+      ...(key.expiresAt > new Date() && { expiry: expiryChoices(key.createdAt) }),
+    },
+    status,
+  )
+}
+
+/** Asks once, and says what will break (S0-20); a key that works no more has nothing to revoke. */
+async function showRevoke(request: ApiKeyRequest): Promise<void> {
+  const { ctx, at } = request
+  const key = await requireKey(request)
+  if (key.status !== 'active') return seeOther(ctx, at)
+  await renderQuestion(request, 'revoke', key)
+}
+
+async function postRevoke(request: ApiKeyRequest): Promise<void> {
+  const { ctx, actor, at } = request
+  await revokeApiKey(request, actor, ctx.params.id ?? '')
+  seeOther(ctx, `${at}?done=revoked`)
+}
+
+async function postReactivate(request: ApiKeyRequest, showList: ShowList): Promise<void> {
+  const { ctx, actor, at } = request
+  try {
+    await reactivateApiKey(request, actor, ctx.params.id ?? '')
+    seeOther(ctx, `${at}?done=reactivated`)
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached'))
+      throw error
+    await showList(request, error)
+  }
+}
+
+async function showDelete(request: ApiKeyRequest): Promise<void> {
+  await renderQuestion(request, 'delete', await requireKey(request))
+}
+
+async function postDelete(request: ApiKeyRequest): Promise<void> {
+  const { ctx, actor, at } = request
+  await deleteApiKey(request, actor, ctx.params.id ?? '')
+  seeOther(ctx, `${at}?done=deleted`)
+}
+
+async function renderQuestion({ db, actor, at, show }: ApiKeyRequest, what: 'revoke' | 'delete', key: ApiKey) {
+  const uses = usesPictures(await usesByDay(db, { credentialIds: [key.id] })).get(key.id)
+  const isOwn = key.user.id === actor.user.id
+  await show(`api-keys/${what}`, { at, key: { ...rowOf(actor, key), format: key.format, uses }, isOwn })
+}
+
+async function postKeysInUrls({ ctx, db, form, actor }: AdminRequest): Promise<void> {
+  await allowKeysInQuery(db, actor, form.allowed === 'yes')
+  seeOther(ctx, '/admin/api-keys?done=urls')
+}
+
+/** @throws GatehouseError not_found, also for a key that is somebody else's business */
+async function requireKey({ ctx, db, actor }: ApiKeyRequest): Promise<ApiKey> {
+  const { user, organizationId, isAdmin } = actor
+  const key = await findApiKey(db, { organizationId, userId: isAdmin ? undefined : user.id }, ctx.params.id ?? '')
+  if (!key) throw new GatehouseError('not_found', 'There is no such API key.')
+  return key
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import { eachLogPage, isLogPosition, type LogFilter, listLogEntries, positionOf } from '#credentials/log/log-queries.ts'
+import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
+import { actorOf } from '#surfaces/api-kit/acting-caller.ts'
+import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
+import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
+import { logEntry, toLogEntry } from './log-entry.ts'
+import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
+import { periodEnd, periodStart } from './log-period.ts'
+import { visibleSubjects } from './visible-subjects.ts'
+
+const query = z.strictObject({
+  ...pageQuery,
+  cursor: pageQuery.cursor.refine((cursor) => !cursor || isLogPosition(cursor), 'must be the next_cursor of an answer'),
+  api_key: z.string().max(100).optional().describe('Id of an API key, also of a deleted one'),
+  user: z
+    .string()
+    .max(254)
+    .optional()
+    .describe('For administrators: id or e-mail address of a member, or `*` for everybody in the organization'),
+  from: periodStart.optional(),
+  to: periodEnd.optional(),
+  outcome: z.enum(['accepted', 'refused'], { error: 'must be accepted or refused' }).optional(),
+})
+
+/** `GET /v1/authentication-log`: every use of a credential, newest first. Asking is a use as well, and in it. */
+export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
+  const download = (form: LogExportForm, description: string) => ({
+    description,
+    filename: `authentication-log.${form.extension}`,
+    async stream(request: LogRequest) {
+      const { filter, organization } = await asked(db, request)
+      return exportText(form, eachEntry(db, filter, organization))
+    },
+  })
+  return [
+    apiRoute({
+      name: 'listAuthenticationLog',
+      method: 'GET',
+      path: '/v1/authentication-log',
+      summary: 'List uses of credentials',
+      description:
+        'One’s own in the organization that the credential is for, and what happened before one was chosen; an ' +
+        'administrator may name a member by id or e-mail address, everybody with `user=*`, or any API key of the ' +
+        'organization. As `text/csv` or `application/x-ndjson`: all that match, whatever `limit` and `cursor` say.',
+      tags: ['Authentication log'],
+      credential: 'required',
+      query,
+      answer: listOf(logEntry),
+      downloads: {
+        [csv.mediaType]: download(
+          csv,
+          'A line for each entry (RFC 4180); what a spreadsheet would run begins with an apostrophe',
+        ),
+        [ndjson.mediaType]: download(ndjson, 'An entry on each line, as in `items`'),
+      },
+      errors: ['permission_denied', 'not_found'],
+      async handle(request) {
+        const { filter, organization } = await asked(db, request)
+        const { limit, cursor } = request.query
+        const rows = await listLogEntries(db, filter, { limit: limit + 1, cursor })
+        return pageOf(rows, limit, positionOf, (row) => toLogEntry(row, organization))
+      },
+    }),
+  ]
+}
+
+interface LogRequest {
+  caller: AuthenticatedCaller
+  query: z.infer<typeof query>
+}
+
+/** @throws GatehouseError permission_denied, not_found */
+async function asked(db: Queryable, { caller, query }: LogRequest) {
+  // Addresses and devices of a person are no business of an application that somebody signs in to.
+  if (!caller.credential.firstParty) {
+    throw new GatehouseError('permission_denied', 'This application may not read the authentication log.')
+  }
+  const actor = await actorOf(db, caller)
+  const organization = await findOrganization(db, actor.organizationId)
+  if (!organization) throw new GatehouseError('not_found', 'There is no such organization.')
+  const { user, api_key: apiKey, from, to, outcome } = query
+  const subjects = await visibleSubjects(db, actor, { user, apiKey })
+  const filter: LogFilter = { subjects, from, to, outcome }
+  return { filter, organization }
+}
+
+/** All entries of a filter, as the API tells them, a page at a time. */
+export async function* eachEntry(db: Queryable, filter: LogFilter, organization: Parameters<typeof toLogEntry>[1]) {
+  for await (const rows of eachLogPage(db, filter)) yield rows.map((row) => toLogEntry(row, organization))
+}

@@ -1,0 +1,238 @@
+import { z } from 'zod'
+import {
+  isLogPosition,
+  type LogFilter,
+  type LogRow,
+  listLogEntries,
+  positionOf,
+  type Subject,
+} from '#credentials/log/log-queries.ts'
+import { activityByDay, isSignIn } from '#credentials/log/uses-by-day.ts'
+import { listMembers } from '#directory/organizations/membership-queries.ts'
+import type { Actor } from '#directory/users/actor.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { pageOf, pageQuery } from '#foundation/http/list.ts'
+import { parse } from '#foundation/http/parse.ts'
+import type { AccountRequest } from '#surfaces/account/account-request.ts'
+import { sendDownload } from '#surfaces/api-kit/download.ts'
+import type { AdminRequest } from '#surfaces/console/admin-pages.ts'
+import type { SignedInRoutes } from '#surfaces/page-kit/signed-in-routes.ts'
+import { activityPictures } from './activity-pictures.ts'
+import { eachEntry } from './authentication-log-api.ts'
+import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
+import { periodEnd, periodStart } from './log-period.ts'
+import { useInWords } from './log-words.ts'
+import { visibleSubjects } from './visible-subjects.ts'
+
+type Pages<Request> = Pick<SignedInRoutes<Request>, 'page'>
+
+/** A request for a log: one's own under `/account`, the organization's under `/admin`. */
+interface LogRequest extends AccountRequest {
+  actor: Actor
+  at: string
+  /** Whether entries are of several people. */
+  withPeople: boolean
+}
+
+/** An entry is some one and a half kilobytes, and a page stays below sixty. */
+const pageSize = 20
+const mostChoices = 100
+
+/** One's own uses. Here nobody is an administrator: what others do is in `/admin`. */
+export function ownAuthenticationLogPages(table: Pages<AccountRequest>): void {
+  const at = '/account/authentication-log'
+  addPages(table, at, (request) => {
+    const { user, organization } = request.signedIn
+    return { ...request, at, actor: { user, organizationId: organization.id, isAdmin: false }, withPeople: false }
+  })
+}
+
+/** Everybody's uses in the organization, for its administrators. */
+export function organizationAuthenticationLogPages(table: Pages<AdminRequest>): void {
+  const at = '/admin/authentication-log'
+  addPages(table, at, (request) => ({ ...request, at, withPeople: true }))
+}
+
+function addPages<Request>({ page }: Pages<Request>, at: string, toLogRequest: (request: Request) => LogRequest): void {
+  page(at, (request) => showLog(toLogRequest(request)))
+  for (const form of [csv, ndjson]) {
+    page(`${at}.${form.extension}`, (request) => downloadLog(toLogRequest(request), form))
+  }
+}
+
+/** A field that was left empty asks for nothing. */
+const optional = (schema: z.ZodType<string, string>) =>
+  z
+    .string()
+    .trim()
+    .transform((value) => value || undefined)
+    .pipe(schema.optional())
+    .optional()
+
+const logQuery = z.object({
+  api_key: optional(z.string().max(100)),
+  user: optional(z.string().max(254)),
+  from: optional(periodStart),
+  to: optional(periodEnd),
+  outcome: z.enum(['accepted', 'refused']).optional().catch(undefined),
+  cursor: pageQuery.cursor.refine((cursor) => !cursor || isLogPosition(cursor)).catch(undefined),
+})
+
+async function showLog(request: LogRequest): Promise<void> {
+  const { db, ctx, at, signedIn, withPeople, show } = request
+  const { organization } = signedIn
+  // As the form shows them again.
+  const asked = { api_key: '', user: '', from: '', to: '', outcome: '', cursor: '', ...textsOf(ctx.query) }
+  const [found, people] = await Promise.all([
+    readLog(request),
+    withPeople ? listMembers(db, organization.id, mostChoices + 1) : [],
+  ])
+  const keys = await listKeys(db, organization.id, withPeople ? found.personId : signedIn.user.id)
+  const chosen = asked.api_key && !keys.some(({ id }) => id === asked.api_key)
+  const filter = new URLSearchParams(Object.entries(asked).filter(([name, value]) => value && name !== 'cursor'))
+  const older = new URLSearchParams(filter)
+  if (found.nextCursor) older.set('cursor', found.nextCursor)
+  await show(
+    'authentication-log',
+    {
+      at,
+      withPeople,
+      organizationName: organization.name,
+      filter: asked,
+      isFiltered: filter.size > 0,
+      errors: found.errors,
+      keys: chosen ? [{ id: asked.api_key, name: found.keyName ?? 'A deleted key' }, ...keys] : keys,
+      people: people.length > mostChoices ? undefined : people,
+      pictures: found.subjects && activityPictures(await activityByDay(db, found.subjects)),
+      entries: found.rows.length > 0 ? await describeEntries(request, found.rows) : [],
+      isFirstPage: !asked.cursor,
+      newestUrl: `${at}?${filter}`,
+      olderUrl: found.nextCursor && `${at}?${older}`,
+      exports: [csv, ndjson].map(({ extension }) => ({ extension, href: `${at}.${extension}?${filter}` })),
+    },
+    found.status,
+  )
+}
+
+interface FoundLog {
+  rows: LogRow[]
+  nextCursor: string | null
+  subjects: readonly Subject[] | undefined
+  /** Of the one that is asked for. */
+  personId: string | undefined
+  keyName: string | undefined
+  errors: Record<string, string>
+  status: number
+}
+
+const nothing: FoundLog = {
+  rows: [],
+  nextCursor: null,
+  subjects: undefined,
+  personId: undefined,
+  keyName: undefined,
+  errors: {},
+  status: 200,
+}
+
+/** What is wrong with a field is said at it; a key that does not exist here is a page that does not. */
+async function readLog(request: LogRequest): Promise<FoundLog> {
+  const { db, ctx } = request
+  try {
+    const { cursor, filter, personId } = await askedOf(request)
+    const rows = await listLogEntries(db, filter, { limit: pageSize + 1, cursor })
+    const page = pageOf(rows, pageSize, positionOf, (row) => row)
+    const keyName = ctx.query.api_key ? (page.items[0]?.credentialName ?? undefined) : undefined
+    return { ...nothing, rows: page.items, nextCursor: page.next_cursor, subjects: filter.subjects, personId, keyName }
+  } catch (error) {
+    if (!(error instanceof GatehouseError)) throw error
+    if (error.code === 'validation_failed') {
+      const errors = Object.fromEntries(error.fields.map(({ path }) => [path, 'Choose a day, such as 2027-01-31.']))
+      return { ...nothing, errors, status: 422 }
+    }
+    if (error.code !== 'not_found' || !ctx.query.user || ctx.query.api_key) throw error
+    return { ...nothing, errors: { user: 'Nobody in this organization has this address.' }, status: 404 }
+  }
+}
+
+async function askedOf({ db, ctx, actor, withPeople }: LogRequest) {
+  const { api_key: apiKey, user, from, to, outcome, cursor } = parse(logQuery, { ...ctx.query })
+  const subjects = await visibleSubjects(db, actor, { apiKey, user: withPeople ? (user ?? '*') : undefined })
+  const filter: LogFilter = { subjects, from, to, outcome }
+  const [subject] = subjects
+  return { filter, cursor, personId: subject?.of === 'person' ? subject.userId : undefined }
+}
+
+async function downloadLog(request: LogRequest, form: LogExportForm): Promise<void> {
+  const { ctx, db, signedIn } = request
+  const { filter } = await askedOf(request)
+  const file = { mediaType: form.mediaType, filename: `authentication-log.${form.extension}` }
+  sendDownload(ctx, file, exportText(form, eachEntry(db, filter, signedIn.organization)))
+}
+
+/** What a page says of each entry, with the names of clients and people as they are now. */
+async function describeEntries({ db, withPeople, signedIn }: LogRequest, rows: LogRow[]) {
+  const idsOf = (column: keyof LogRow) => rows.flatMap((row) => row[column] ?? []) as string[]
+  const [clients, people, liveKeys] = await Promise.all([
+    namesOfClients(db, [...idsOf('clientId'), ...idsOf('resourceServer')]),
+    withPeople ? namesOfPeople(db, idsOf('userId')) : new Map<string, string>(),
+    findLiveKeys(db, signedIn.organization.id, idsOf('credentialId')),
+  ])
+  return rows.map((row) => ({
+    ...row,
+    ...useInWords(row, (clientId) => (clientId === null ? undefined : (clients.get(clientId) ?? clientId))),
+    person: row.userId === null ? undefined : (people.get(row.userId) ?? row.userEmail),
+    isSignIn: isSignIn(row.credentialKind),
+    mayRevoke: row.credentialId !== null && liveKeys.has(row.credentialId),
+  }))
+}
+
+async function namesOfClients(db: Queryable, ids: string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('clients').select(['clientId', 'clientName']).where('clientId', 'in', ids).execute()
+  return new Map(rows.map(({ clientId, clientName }) => [clientId, clientName]))
+}
+
+async function namesOfPeople(db: Queryable, ids: string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('users').select(['id', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}
+
+async function findLiveKeys(db: Queryable, organizationId: string, ids: string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const keys = await db
+    .selectFrom('credentials')
+    .select('id')
+    .where('kind', '=', 'api_key')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', ids)
+    .where('revokedAt', 'is', null)
+    .where('expiresAt', '>', new Date())
+    .execute()
+  return new Set(keys.map(({ id }) => id))
+}
+
+/** To choose from: keys of one person, or with the names of their owners those of an organization. */
+async function listKeys(db: Queryable, organizationId: string, userId: string | undefined) {
+  let keys = db
+    .selectFrom('credentials as k')
+    .innerJoin('users as u', 'u.id', 'k.userId')
+    .select(['k.id', 'k.name', 'u.name as owner'])
+    .where('k.kind', '=', 'api_key')
+    .where('k.organizationId', '=', organizationId)
+    .orderBy('k.name')
+    .orderBy('k.id')
+    .limit(mostChoices)
+  if (userId !== undefined) keys = keys.where('k.userId', '=', userId)
+  const rows = await keys.execute()
+  return rows.map(({ id, name, owner }) => ({ id, name: userId === undefined ? `${name} (${owner})` : (name ?? '') }))
+}
+
+function textsOf(query: Record<string, unknown>): Record<string, string> {
+  const texts = Object.entries(query).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return Object.fromEntries(
+    texts.filter(([name]) => name in logQuery.shape).map(([name, value]) => [name, value.trim()]),
+  )
+}

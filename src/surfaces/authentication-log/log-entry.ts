@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import type { LogRow } from '#credentials/log/log-queries.ts'
+import { organizationSummary } from '#foundation/values/names.ts'
+
+/** One use of a credential, as the API tells it. */
+export const logEntry = z
+  .object({
+    id: z.string(),
+    occurred_at: z.iso.datetime().describe('With microseconds'),
+    outcome: z.enum(['accepted', 'refused']),
+    reason: z.string().nullable().describe('Of a refusal: `unknown`, `expired`, `revoked`, `wrong_password`, …'),
+    credential: z.object({
+      id: z.string().nullable().describe('Not of passwords and codes, and not of what nobody knows'),
+      kind: z
+        .string()
+        .describe('`api_key`, `access_token`, `refresh_token`, `password`, `authorization_code`, `unknown`, …'),
+      name: z.string().nullable(),
+    }),
+    via: z.string().describe('How it was presented: `bearer`, `x-api-key`, `query`, `introspection`, `sign-in`, …'),
+    user: z.object({ id: z.string(), email: z.string().nullable() }).nullable(),
+    organization: organizationSummary.nullable(),
+    resource_server: z.string().nullable().describe('The client id of the API that asked'),
+    ip: z.string().nullable(),
+    user_agent: z.string().nullable(),
+    method: z.string().nullable(),
+    path: z.string().nullable(),
+  })
+  .meta({ id: 'AuthenticationLogEntry' })
+
+export type LogEntry = z.infer<typeof logEntry>
+
+/** @param organization the one whose log is read: no entry is of another */
+export function toLogEntry(row: LogRow, organization: z.infer<typeof organizationSummary>): LogEntry {
+  const { id, slug, name } = organization
+  return {
+    id: String(row.id),
+    occurred_at: row.at,
+    outcome: row.outcome,
+    reason: row.reason,
+    credential: { id: row.credentialId, kind: row.credentialKind, name: row.credentialName },
+    via: row.via,
+    user: row.userId === null ? null : { id: row.userId, email: row.userEmail },
+    organization: row.organizationId === null ? null : { id, slug, name },
+    resource_server: row.resourceServer,
+    ip: row.ip,
+    user_agent: row.userAgent,
+    method: row.method,
+    path: row.path,
+  }
+}

@@ -1,0 +1,11 @@
+import { applySetup, readSetupFile } from '#surfaces/setup/apply-setup.ts'
+import { printChanges } from './print-changes.ts'
+import { withDatabase } from './with-database.ts'
+
+/** `gatehouse apply -f FILE` */
+export async function applyFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  const setup = await readSetupFile(file, environment)
+  printChanges(
+    await withDatabase(environment, (db, parts) => applySetup(db, setup, { actor: 'setup:apply', ...parts })),
+  )
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod'
+import { listDomains } from '#directory/organizations/domain-queries.ts'
+import {
+  claimDomain,
+  domainRecord,
+  type ResolveTxt,
+  removeDomain,
+  verifyDomain,
+} from '#directory/organizations/verify-domain.ts'
+import type { Encryption } from '#foundation/crypto/encryption.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { OrganizationDomain } from '#foundation/database/schema.ts'
+import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
+import { emailDomain } from '#foundation/values/names.ts'
+import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
+import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
+import { requireManagedOrganization } from '#surfaces/api-kit/managed-organization.ts'
+
+export interface DomainApiParts {
+  db: Queryable
+  encryption: Encryption
+  resolveTxt: ResolveTxt
+}
+
+const tags: [string] = ['Domains']
+const domainsPath = '/v1/organizations/{org}/domains'
+const domainPath = `${domainsPath}/{domain}`
+const ofOrganization = z.strictObject({ org: z.string() })
+const ofDomain = z.strictObject({ org: z.string(), domain: emailDomain })
+
+/** `/v1/organizations/{org}/domains`: e-mail domains of an organization, and the proof that they are its own. */
+export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRoute[] {
+  const management = async (caller: AuthenticatedCaller, org: string) => {
+    const { organization, user } = await requireManagedOrganization(db, caller, org)
+    return { organization, actor: user.id }
+  }
+  const toAnswer = (row: OrganizationDomain) => ({
+    domain: row.domain,
+    status: row.verifiedAt ? ('verified' as const) : ('pending' as const),
+    record: domainRecord(encryption, row),
+    verified_at: row.verifiedAt?.toISOString() ?? null,
+    created_at: row.createdAt.toISOString(),
+  })
+  return [
+    apiRoute({
+      name: 'listDomains',
+      method: 'GET',
+      path: domainsPath,
+      summary: "List an organization's e-mail domains",
+      tags,
+      credential: 'required',
+      params: ofOrganization,
+      query: z.strictObject(pageQuery),
+      answer: listOf(domain),
+      errors: ['permission_denied', 'not_found'],
+      handle: async ({ caller, params, query }) => {
+        const { organization } = await management(caller, params.org)
+        const rows = await listDomains(db, organization.id, query)
+        return pageOf(rows, query.limit, (row) => row.position, toAnswer)
+      },
+    }),
+    apiRoute({
+      name: 'claimDomain',
+      method: 'POST',
+      path: domainsPath,
+      summary: 'Claim an e-mail domain',
+      description:
+        'It counts for nothing until it is verified: publish `record` in the DNS and call `…/verify`. The record is the ' +
+        'same whenever it is asked for.',
+      tags,
+      credential: 'required',
+      params: ofOrganization,
+      body: z.strictObject({ domain: emailDomain }),
+      status: 201,
+      answer: domain,
+      errors: ['permission_denied', 'not_found', 'conflict'],
+      handle: async ({ caller, params, body }) =>
+        toAnswer(await claimDomain(db, await management(caller, params.org), body.domain)),
+    }),
+    apiRoute({
+      name: 'verifyDomain',
+      method: 'POST',
+      path: `${domainPath}/verify`,
+      summary: 'Verify an e-mail domain by its TXT record',
+      description:
+        'From then on its addresses are led to the connections of the organization. 409 while the record is not there, ' +
+        'or when another organization has verified the domain; 503 when no name server answers.',
+      tags,
+      credential: 'required',
+      params: ofDomain,
+      answer: domain,
+      errors: ['permission_denied', 'not_found', 'conflict', 'temporarily_unavailable'],
+      handle: async ({ caller, params }) =>
+        toAnswer(
+          await verifyDomain(db, { encryption, resolveTxt }, await management(caller, params.org), params.domain),
+        ),
+    }),
+    apiRoute({
+      name: 'removeDomain',
+      method: 'DELETE',
+      path: domainPath,
+      summary: 'Give an e-mail domain up',
+      tags,
+      credential: 'required',
+      params: ofDomain,
+      errors: ['permission_denied', 'not_found'],
+      handle: async ({ caller, params }) => removeDomain(db, await management(caller, params.org), params.domain),
+    }),
+  ]
+}
+
+const domain = z
+  .object({
+    domain: z.string(),
+    status: z.enum(['pending', 'verified']),
+    record: z
+      .object({ type: z.literal('TXT'), name: z.string(), value: z.string() })
+      .describe('What its owner publishes in the DNS'),
+    verified_at: z.string().nullable(),
+    created_at: z.string(),
+  })
+  .meta({ id: 'Domain' })

@@ -1,0 +1,141 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Provider } from 'oidc-provider'
+import {
+  type Acceptance,
+  acceptInvitation,
+  acceptInvitationAsNewUser,
+  findInvitation,
+  type OpenInvitation,
+} from '#authentication/joining/accept-invitation.ts'
+import { invitationPage } from '#authentication/joining/invite-member.ts'
+import { newAccountFields } from '#authentication/joining/register-user.ts'
+import { brandOf } from '#directory/organizations/organization-brand.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+import type { Form } from '#foundation/http/read-form.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import type { Csrf } from '#surfaces/page-kit/csrf.ts'
+import { formOf } from '#surfaces/page-kit/form-body.ts'
+import { formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
+import { showDeadLink } from '#surfaces/page-kit/mail-link-pages.ts'
+import type { Render } from '#surfaces/page-kit/render.ts'
+import { authorizationRequest, findUserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+
+export interface InvitationPagesParts {
+  issuer: string
+  db: Queryable
+  provider: () => Provider
+  render: Render
+  csrf: Csrf
+}
+
+const signInAction = `${invitationPage}/sign-in`
+const hourMs = 3_600_000
+
+/**
+ * What the link of an invitation leads to: somebody without an account creates it here, somebody with one signs in
+ * first. The link shows by GET and is used by POST only.
+ */
+export function invitationPages(parts: InvitationPagesParts): Koa.Middleware {
+  const { db, render, issuer } = parts
+  const router = new Router({ sensitive: true, strict: true })
+  const kept = keptToken(issuer)
+
+  router.get(invitationPage, async (ctx) => {
+    const token = typeof ctx.query.token === 'string' ? ctx.query.token : kept.read(ctx)
+    const invitation = await findInvitation(db, token)
+    if (!invitation) return showEnded(ctx)
+    await showInvitation(ctx, { invitation, form: { token }, user: await findUserOfBrowser(ctx, parts) })
+  })
+
+  /** The token waits in a cookie: as part of a return address it would be stored readable with the interaction. */
+  router.post(signInAction, async (ctx) => {
+    const { token = '' } = await postedForm(ctx)
+    const invitation = await findInvitation(db, token)
+    if (!invitation?.invitee) return showEnded(ctx)
+    kept.write(ctx, token)
+    const other = (await findUserOfBrowser(ctx, parts)) !== undefined
+    const more = { login_hint: invitation.email, ...(other && { prompt: 'login' }) }
+    seeOther(ctx, authorizationRequest(issuer, invitationPage, more))
+  })
+
+  router.post(invitationPage, async (ctx) => {
+    const form = await postedForm(ctx)
+    const token = form.token ?? ''
+    const invitation = await findInvitation(db, token)
+    if (!invitation) return showEnded(ctx)
+    const user = await findUserOfBrowser(ctx, parts)
+    if (user || invitation.invitee) {
+      if (!user || user.id !== invitation.invitee?.id) return showInvitation(ctx, { invitation, form, user })
+      return finish(ctx, await acceptInvitation(db, { token, user }))
+    }
+    const problems = await formProblems(newAccountFields(invitation.email), form, async ({ name, password }) =>
+      finish(ctx, await acceptInvitationAsNewUser(db, { token, name, password })),
+    )
+    if (problems) await showInvitation(ctx, { invitation, form, user, problems })
+  })
+
+  async function showInvitation(
+    ctx: Koa.Context,
+    shown: { invitation: OpenInvitation; form: Form; user: User | undefined; problems?: typeof noErrors },
+  ): Promise<void> {
+    const { invitation, form, user, problems = noErrors } = shown
+    const { email, organization, inviterName, invitee } = invitation
+    const common = {
+      brand: brandOf(organization),
+      organizationName: organization.name,
+      token: form.token,
+      signInAction,
+    }
+    if (user && user.id !== invitee?.id) {
+      const locals = { ...common, signedInAs: user.email, hasAccount: invitee !== undefined }
+      await render(ctx, 'account-life/invitation-other-address', locals, { status: 403 })
+      return
+    }
+    await render(
+      ctx,
+      'account-life/invitation',
+      {
+        ...common,
+        inviterName,
+        email,
+        action: invitationPage,
+        mode: user ? 'accept' : invitee ? 'sign-in' : 'register',
+        name: form.name ?? '',
+        errors: problems.errors,
+      },
+      { status: problems.status },
+    )
+  }
+
+  async function finish(ctx: Koa.Context, acceptance: Acceptance): Promise<void> {
+    if (acceptance.outcome !== 'joined') return showEnded(ctx)
+    kept.forget(ctx)
+    const { user, organization } = acceptance
+    seeOther(ctx, authorizationRequest(issuer, '/account', { login_hint: user.email, organization: organization.slug }))
+  }
+
+  function showEnded(ctx: Koa.Context): Promise<void> {
+    return showDeadLink(render, ctx, undefined, 'Ask whoever invited you to invite you again.')
+  }
+
+  async function postedForm(ctx: Koa.Context): Promise<Form> {
+    const form = await formOf(ctx)
+    parts.csrf.require(ctx, form)
+    return form
+  }
+
+  return router.routes() as unknown as Koa.Middleware
+}
+
+/** The link of somebody who has gone to sign in, kept by their browser alone. */
+function keptToken(issuer: string) {
+  const name = issuer.startsWith('https:') ? '__Host-gatehouse-invitation' : 'gatehouse-invitation'
+  const options = { signed: false, httpOnly: true, sameSite: 'lax', path: '/' } as const
+  return {
+    read: (ctx: Koa.Context) => ctx.cookies.get(name, options) ?? '',
+    write: (ctx: Koa.Context, token: string) => void ctx.cookies.set(name, token, { ...options, maxAge: hourMs }),
+    forget: (ctx: Koa.Context) => void ctx.cookies.set(name, null, options),
+  }
+}

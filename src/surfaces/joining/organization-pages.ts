@@ -1,0 +1,154 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import type { Provider } from 'oidc-provider'
+import { connectionLabel } from '#authentication/connections/connection.ts'
+import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
+import { waysInto } from '#authentication/connections/home-realm.ts'
+import type { DiscoverOrganizations } from '#directory/organizations/discover-organizations.ts'
+import { slugOf } from '#directory/organizations/found-organization.ts'
+import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
+import { findOrganization, findOrganizationByName } from '#directory/organizations/organization-queries.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { ClientAddress } from '#foundation/http/client-address.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
+import { organizationSlug } from '#foundation/values/names.ts'
+import type { Csrf } from '#surfaces/page-kit/csrf.ts'
+import { formOf } from '#surfaces/page-kit/form-body.ts'
+import type { Render } from '#surfaces/page-kit/render.ts'
+import { authorizationRequest, findUserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+
+export interface OrganizationPageParts {
+  issuer: string
+  db: Queryable
+  provider: () => Provider
+  render: Render
+  csrf: Csrf
+  clientAddress: ClientAddress
+  discoverOrganizations: DiscoverOrganizations
+}
+
+/** Pages for whoever is not signed in yet: naming one's organization, asking for its name, its own login page. */
+export function organizationPages(parts: OrganizationPageParts): Koa.Middleware {
+  const { render, csrf } = parts
+  const router = new Router({ sensitive: true, strict: true })
+
+  async function posted(ctx: Koa.Context) {
+    const form = await formOf(ctx)
+    csrf.require(ctx, form)
+    return form
+  }
+
+  router.get('/organizations', (ctx) => render(ctx, 'organizations/name', { name: '' }))
+  router.post('/organizations', async (ctx) => goToOrganization(ctx, parts, (await posted(ctx)).organization ?? ''))
+
+  router.get('/organizations/forgot', (ctx) => render(ctx, 'organizations/forgot', { email: '' }))
+  router.post('/organizations/forgot', async (ctx) => mailOrganizations(ctx, parts, (await posted(ctx)).email ?? ''))
+
+  router.get('/o/:slug', async (ctx) => {
+    const slug = requireSlug(ctx)
+    if (slug) await showLogin(ctx, parts, { slug, email: '' })
+  })
+  router.post('/o/:slug', async (ctx) => {
+    const form = await posted(ctx)
+    const slug = requireSlug(ctx)
+    if (slug) await signIn(ctx, parts, { slug, email: form.email, connection: form.connection })
+  })
+  return router.routes() as unknown as Koa.Middleware
+}
+
+/**
+ * A name that nobody has goes on like any other: whether somebody may sign in there is said after the password, as for
+ * an organization to which they do not belong (S2-10).
+ */
+async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPageParts, typed: string): Promise<void> {
+  const name = typed.trim()
+  if (!name || name.length > 200 || !isStorable(name)) {
+    const error = 'Enter the name of your organization, such as acme.'
+    await render(ctx, 'organizations/name', { name, error }, { status: 422 })
+    return
+  }
+  seeOther(ctx, `/o/${await slugForName(db, name)}`)
+}
+
+/** A name that nobody has leads on as the slug that it would be. */
+async function slugForName(db: Queryable, name: string): Promise<string> {
+  const found = await findOrganizationByName(db, name)
+  const lower = name.toLowerCase()
+  return found?.slug ?? (organizationSlug.safeParse(lower).success ? lower : slugOf(name))
+}
+
+async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts, typed: string): Promise<void> {
+  const { render, clientAddress, discoverOrganizations } = parts
+  const address = emailAddress.safeParse(typed)
+  if (!address.success) {
+    const error = 'Enter your e-mail address, such as ada@example.com.'
+    await render(ctx, 'organizations/forgot', { email: typed, error }, { status: 422 })
+    return
+  }
+  await discoverOrganizations({ email: address.data, ip: clientAddress(ctx.req) })
+  await render(ctx, 'organizations/forgot', { email: address.data, sent: true }, { status: 202 })
+}
+
+/** @returns undefined when the browser was sent to the one spelling that an address of ours has */
+function requireSlug(ctx: Koa.Context): string | undefined {
+  const slug = String(ctx.params.slug)
+  const lower = slug.toLowerCase()
+  if (!organizationSlug.safeParse(lower).success) {
+    throw new GatehouseError('not_found', 'There is nothing at this address.')
+  }
+  if (slug === lower) return slug
+  seeOther(ctx, `/o/${lower}`)
+  return undefined
+}
+
+/** The organization's own login page. A name that nobody has gets the page of one that has chosen no look. */
+async function showLogin(
+  ctx: Koa.Context,
+  parts: OrganizationPageParts,
+  { slug, email, error }: { slug: string; email: string; error?: string },
+  status?: number,
+): Promise<void> {
+  const { db, render } = parts
+  const user = await findUserOfBrowser(ctx, parts)
+  const organization = await findOrganization(db, slug)
+  const { connections, required } = await waysInto(db, organization)
+  await render(
+    ctx,
+    'organizations/login',
+    {
+      email,
+      error,
+      action: `/o/${slug}`,
+      connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+      passwordAllowed: !required,
+      signedIn: user && { name: user.name, email: user.email },
+      brand: brandOfAsked(slug, organization),
+    },
+    { status: status ?? 200, formAction: upstreamTargets(connections) },
+  )
+}
+
+/** Begins an ordinary sign-in with the organization preset, so it is never asked for (S2-14). */
+async function signIn(
+  ctx: Koa.Context,
+  parts: OrganizationPageParts,
+  { slug, email = '', connection }: { slug: string; email: string | undefined; connection: string | undefined },
+): Promise<void> {
+  const user = await findUserOfBrowser(ctx, parts)
+  if (connection !== undefined) {
+    // Whoever is signed in and presses another button wants to go that way.
+    const more = { organization: slug, connection: connection.slice(0, 100), ...(user && { prompt: 'login' }) }
+    return seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
+  }
+  const address = emailAddress.safeParse(email)
+  if (!address.success) {
+    const error = 'Enter your e-mail address, such as ada@example.com.'
+    return showLogin(ctx, parts, { slug, email, error }, 422)
+  }
+  // Whoever is signed in and names somebody else wants to sign in as that person.
+  const somebodyElse = user !== undefined && emailKey(user.email) !== emailKey(address.data)
+  const more = { organization: slug, login_hint: address.data, ...(somebodyElse && { prompt: 'login' }) }
+  seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
+}

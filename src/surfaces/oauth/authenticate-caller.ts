@@ -1,0 +1,118 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { ReferenceTo } from '#credentials/resolve/credential.ts'
+import type { Caller, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
+import { findActiveClient } from '#directory/clients/client-queries.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Form } from '#foundation/http/read-form.ts'
+
+/** Why a caller may not ask: one answer for every cause, so that nothing can be guessed from it. */
+export type CallerFailure = 'invalid_client' | 'invalid_token'
+
+export interface CallerAuthentication {
+  /** Client authentication of an introspection request (RFC 7662 §2.1): Basic, post or a Bearer access token. */
+  authenticate(headers: IncomingHttpHeaders, form: Form): Caller | CallerFailure | Promise<Caller | CallerFailure>
+  /** Forgets a caller that has changed since. */
+  forget(headers: IncomingHttpHeaders, form: Form): void
+}
+
+const mostRemembered = 1_000
+
+/**
+ * Remembers who authenticated, under a hash of what was presented: comparing a secret costs a look-up, and the same
+ * resource server asks thousands of times a second. A remembered caller is compared with the client's revision inside
+ * the resolving statement, so an edited or removed client is noticed on every node at its next question.
+ */
+export function callerAuthentication(parts: {
+  db: Queryable
+  resolve: ResolveCredential
+  referenceTo: ReferenceTo
+}): CallerAuthentication {
+  const remembered = new Map<string, Caller>()
+
+  async function authenticateAndRemember(
+    key: string,
+    authorization: string,
+    form: Form,
+  ): Promise<Caller | CallerFailure> {
+    const caller = await authenticateBySecret(parts.db, presentedSecret(authorization, form))
+    if (!caller) return 'invalid_client'
+    if (remembered.size >= mostRemembered) remembered.clear()
+    remembered.set(key, caller)
+    return caller
+  }
+
+  /** Not async: a remembered caller, which nearly every one is, costs no turn of the event loop. */
+  function authenticate({ authorization = '' }: IncomingHttpHeaders, form: Form) {
+    if (/^bearer /i.test(authorization)) {
+      if (form.client_secret !== undefined) return 'invalid_client'
+      return authenticateByToken(authorization.slice(7).trim(), parts)
+    }
+    const key = memoryKey(authorization, form)
+    return remembered.get(key) ?? authenticateAndRemember(key, authorization, form)
+  }
+
+  return {
+    authenticate,
+    forget: ({ authorization = '' }, form) => void remembered.delete(memoryKey(authorization, form)),
+  }
+}
+
+/** Of all that was presented: what is wrong beside a header that was right a moment ago is still wrong. */
+function memoryKey(authorization: string, form: Form): string {
+  return hash('sha256', `${authorization}\n${form.client_id}\n${form.client_secret}`, 'base64')
+}
+
+interface PresentedSecret {
+  clientId: string
+  secret: string
+}
+
+/** RFC 6749 §2.3.1. Undefined: none presented, more than one way at once, or not decodable. */
+function presentedSecret(authorization: string, form: Form): PresentedSecret | undefined {
+  const clientId = form.client_id
+  const secret = form.client_secret
+  if (!authorization) return clientId && secret ? { clientId, secret } : undefined
+  if (secret !== undefined || !/^basic /i.test(authorization)) return undefined
+  const decoded = Buffer.from(authorization.slice(6).trim(), 'base64').toString()
+  const colon = decoded.indexOf(':')
+  if (colon < 1) return undefined
+  try {
+    const basic = { clientId: formDecoded(decoded.slice(0, colon)), secret: formDecoded(decoded.slice(colon + 1)) }
+    return clientId === undefined || clientId === basic.clientId ? basic : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function formDecoded(value: string): string {
+  return decodeURIComponent(value.replaceAll('+', '%20'))
+}
+
+async function authenticateBySecret(db: Queryable, presented: PresentedSecret | undefined) {
+  // The database takes no NUL in a text, and no client has one in its id.
+  if (!presented || presented.clientId.includes('\0')) return undefined
+  const client = await findActiveClient(db, presented.clientId)
+  const hash = sha256(presented.secret)
+  const expected = client?.secretHash ?? noSecret
+  if (!timingSafeEqual(expected, hash) || !client) return undefined
+  return { clientId: client.clientId, revision: client.revision }
+}
+
+const noSecret = Buffer.alloc(32)
+
+/** The token must be the client's own (client credentials): a person's token authenticates no resource server. */
+async function authenticateByToken(
+  token: string,
+  { db, resolve, referenceTo }: { db: Queryable; resolve: ResolveCredential; referenceTo: ReferenceTo },
+): Promise<Caller | CallerFailure> {
+  const reference = await referenceTo(token)
+  const resolution = await resolve({ reference, via: 'bearer', caller: undefined })
+  if (resolution.outcome !== 'accepted' || resolution.kind !== 'access_token') return 'invalid_token'
+  if (resolution.userId !== null || resolution.clientId === null) return 'invalid_token'
+  const client = await findActiveClient(db, resolution.clientId)
+  // One that was asked for another resource server was not meant for us.
+  const meantForUs = resolution.audience === null || resolution.audience === client?.resource
+  return client && meantForUs ? { clientId: client.clientId, revision: client.revision } : 'invalid_token'
+}

@@ -1,0 +1,104 @@
+import type Koa from 'koa'
+import mount from 'koa-mount'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Logger } from 'pino'
+import type { ReferenceTo } from '#credentials/resolve/credential.ts'
+import type { Encryption } from '#foundation/crypto/encryption.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { formTargetOf } from '#foundation/http/form-target.ts'
+import { allowFormTargets } from '#foundation/http/security-headers.ts'
+import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
+import { userinfoLog } from '#protocol/provider/log-token-use.ts'
+import { routes } from '#protocol/provider/provider.ts'
+import { acceptJwtForRevocation } from '#protocol/provider/revoke-jwt.ts'
+import { revokeGrantsOnSignOut } from '#protocol/provider/sign-out.ts'
+import { tokenRequest } from '#protocol/provider/token-request.ts'
+import type { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
+
+interface ProviderRoutes {
+  db: Queryable
+  referenceTo: ReferenceTo
+  current: CurrentProvider
+  database: RequestDatabase
+  encryption: Encryption
+  log: Logger
+  upstreamSignOut: UpstreamSignOut
+}
+
+/** oidc-provider mounted last, with what its endpoints need around them. */
+export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
+  const { current, database, encryption, log, upstreamSignOut } = parts
+  const around: Record<string, Koa.Middleware[]> = {
+    'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ database, encryption })],
+    'GET /oauth/userinfo': [userinfoLog(parts)],
+    'POST /oauth/userinfo': [userinfoLog(parts)],
+    'POST /oauth/revoke': [
+      inWordsOfOAuth,
+      acceptJwtForRevocation(() => current.verifyJwt),
+      (_ctx, next) => database.inTransaction(() => next()),
+    ],
+    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database, log, upstreamSignOut)],
+  }
+  /** Where scopes are asked for, a permission that was added a moment ago must be known. */
+  const asksForScopes = new Set(['/oauth/authorize', '/oauth/par', '/oauth/device_authorization'])
+  const mounted = new WeakMap<object, Koa.Middleware>()
+
+  function library(): Koa.Middleware {
+    const provider = current.provider()
+    let middleware = mounted.get(provider)
+    if (!middleware) {
+      middleware = mount(provider as unknown as Koa)
+      // The library answers its own failures, so nobody else would ever see what they were.
+      provider.on('server_error', ({ state: { requestId } }, error) =>
+        log.error({ err: error, requestId }, 'request failed'),
+      )
+      mounted.set(provider, middleware)
+    }
+    return middleware
+  }
+
+  return async (ctx, next) => {
+    if (isOtherSpelling(ctx.path) || ctx.path === routes.introspection) return next()
+    if (asksForScopes.has(ctx.path)) await current.refresh()
+    const layers = around[`${ctx.method} ${ctx.path}`] ?? []
+    const respond = async () => {
+      await library()(ctx, next)
+      allowFormTargets(ctx, formTargetsOf(ctx as KoaContextWithOIDC))
+    }
+    await layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), respond)()
+  }
+}
+
+/**
+ * The library's router takes `/OAUTH/token` and `/oauth/token/` for `/oauth/token`: there it would answer without what
+ * stands around its endpoints here.
+ */
+function isOtherSpelling(path: string): boolean {
+  const plain = path.toLowerCase().replace(/\/+$/, '')
+  return (
+    Object.values(routes).some((route) => plain.startsWith(route) && !path.startsWith(route)) ||
+    (path.endsWith('/') && path !== '/')
+  )
+}
+
+/** OAuth clients read `error` (RFC 6749 §5.2), whoever it is that cannot read their request. */
+const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
+  try {
+    await next()
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || error.code !== 'invalid_request') throw error
+    ctx.status = 400
+    ctx.body = { error: error.code, error_description: error.message }
+  }
+}
+
+/** The library's own forms (form_post, signing somebody else out first) lead to the client at the end. */
+function formTargetsOf(ctx: KoaContextWithOIDC): string[] {
+  const { oidc } = ctx
+  const state = (oidc?.session as { state?: { postLogoutRedirectUri?: string } } | undefined)?.state
+  return [oidc?.params?.redirect_uri, oidc?.entities?.Interaction?.params?.redirect_uri, state?.postLogoutRedirectUri]
+    .filter((uri): uri is string => typeof uri === 'string' && URL.canParse(uri))
+    .map(formTargetOf)
+}

@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
+import { brotliCompress, gzip } from 'node:zlib'
+import type Koa from 'koa'
+import { accentStyle } from '#foundation/values/accent.ts'
+
+export interface Assets {
+  middleware: Koa.Middleware
+  /** The address of an asset, which changes with its content. */
+  url(name: string): string
+  /** The address of the stylesheet that puts an organization's colour in the accent's place. @param color `#rrggbb` */
+  accentUrl(color: string): string
+}
+
+interface Asset {
+  type: string
+  body: Buffer
+  digest: string
+  encoded: Partial<Record<'br' | 'gzip', Buffer>>
+}
+
+const prefix = '/assets/'
+const forever = 'public, max-age=31536000, immutable'
+const stylesheet = 'text/css; charset=utf-8'
+const { resolve } = createRequire(import.meta.url)
+
+/** Styles, fonts, the mark and scripts, read and compressed once at the start and served under names with a hash. */
+export async function createAssets(): Promise<Assets> {
+  const files = new Map<string, Asset>()
+  const urls = new Map<string, string>()
+
+  async function add(name: string, type: string, body: Buffer) {
+    const digest = digestOf(body)
+    const url = urlOf(name, digest)
+    urls.set(name, url)
+    files.set(url, { type, body, digest, encoded: await encodings(type, body) })
+    return url
+  }
+
+  const regular = await add('inter-400.woff2', 'font/woff2', font(400))
+  const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
+  await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
+  await add('copy.js', 'text/javascript; charset=utf-8', view('scripts/copy.js'))
+  const style = view('styles/gatehouse.css').toString().replace('{inter-400}', regular).replace('{inter-600}', semibold)
+  const base = readFileSync(resolve('modern-normalize'), 'utf8')
+  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(base + style)))
+
+  return {
+    url(name) {
+      const url = urls.get(name)
+      if (!url) throw new Error(`no asset ${name}`)
+      return url
+    },
+    accentUrl: (color) => accent(color).url,
+    middleware: async (ctx, next) => {
+      if (!ctx.path.startsWith(prefix) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
+      const asset = files.get(ctx.path) ?? accentAt(ctx.path)
+      if (!asset) return next()
+      serve(ctx, asset)
+    },
+  }
+}
+
+function serve(ctx: Koa.Context, { type, body, digest, encoded }: Asset): void {
+  ctx.status = 200
+  // Weak, for one tag stands for every encoding (RFC 9110 §8.8.1).
+  ctx.set({ 'Cache-Control': forever, ETag: `W/"${digest}"`, Vary: 'Accept-Encoding' })
+  ctx.type = type
+  if (ctx.fresh) {
+    ctx.status = 304
+    return
+  }
+  const accepted = ctx.acceptsEncodings() as string[]
+  const encoding = (['br', 'gzip'] as const).find((name) => encoded[name] && accepted.includes(name))
+  if (encoding) ctx.set('Content-Encoding', encoding)
+  ctx.body = (encoding && encoded[encoding]) ?? body
+}
+
+/** An organization's colour is made into a stylesheet when it is asked for: small, and the same on every node. */
+function accent(color: string): Asset & { url: string } {
+  const body = Buffer.from(accentStyle(color))
+  const digest = digestOf(body)
+  return { type: stylesheet, body, digest, encoded: {}, url: urlOf(`accent-${color.slice(1)}.css`, digest) }
+}
+
+function accentAt(path: string): Asset | undefined {
+  const color = /^\/assets\/accent-([0-9a-f]{6})\./.exec(path)?.[1]
+  const asset = color ? accent(`#${color}`) : undefined
+  return asset?.url === path ? asset : undefined
+}
+
+function digestOf(body: Buffer): string {
+  return hash('sha256', body, 'hex').slice(0, 12)
+}
+
+function urlOf(name: string, digest: string): string {
+  const dot = name.lastIndexOf('.')
+  return `${prefix}${name.slice(0, dot)}.${digest}${name.slice(dot)}`
+}
+
+/** Comments and indentation are for whoever reads the file. */
+function squeezed(css: string): string {
+  return css.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\n\s*/g, '\n')
+}
+
+/** A font is compressed already. */
+async function encodings(type: string, body: Buffer): Promise<Asset['encoded']> {
+  if (type === 'font/woff2') return {}
+  const [br, gz] = await Promise.all([promisify(brotliCompress)(body), promisify(gzip)(body, { level: 9 })])
+  return { br, gzip: gz }
+}
+
+function font(weight: number): Buffer {
+  return readFileSync(resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`))
+}
+
+function view(name: string): Buffer {
+  return readFileSync(new URL(`../../../views/${name}`, import.meta.url))
+}

@@ -1,0 +1,40 @@
+import type { z } from 'zod'
+import { GatehouseError } from '#foundation/errors.ts'
+import { parse } from '#foundation/http/parse.ts'
+import type { Form } from '#foundation/http/read-form.ts'
+
+/** What is wrong with a form, to be said at its fields. */
+export interface FormProblems {
+  status: number
+  /** A sentence for each field at fault, by name. */
+  errors: Record<string, string>
+}
+
+export const noErrors: FormProblems = { status: 200, errors: {} }
+
+/** Checks a form, then does what it asks for. @returns what is wrong with it; undefined when nothing is */
+export function formProblems<T>(
+  fields: z.ZodType<T>,
+  form: Form,
+  work: (values: T) => Promise<void>,
+): Promise<FormProblems | undefined> {
+  return fieldErrors(async () => work(parse(fields, { ...form })))
+}
+
+/** Does something that may refuse a field of its input. @returns what it found wrong; undefined when nothing is */
+export async function fieldErrors(work: () => Promise<void>): Promise<FormProblems | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || error.fields.length === 0) throw error
+    const errors = Object.fromEntries(error.fields.map(({ path, message }) => [path, sentence(message)]))
+    return { status: 422, errors }
+  }
+}
+
+/** Schemas say `must be at most 200 characters`; at a field that is said as a sentence. */
+function sentence(message: string): string {
+  if (message === 'must not be empty') return 'Fill this in.'
+  return /^(must|is) /.test(message) ? `This ${message}.` : message
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import ejs from 'ejs'
+import type Koa from 'koa'
+import { contentSecurityPolicy } from '#foundation/http/security-headers.ts'
+import { accentsOf } from '#foundation/values/accent.ts'
+import { timeAgo } from '#foundation/values/time-ago.ts'
+import type { Assets } from './assets.ts'
+import { type Csrf, csrfField } from './csrf.ts'
+
+/** Whom a page speaks for: an organization's look, else Gatehouse's own. */
+export interface Brand {
+  name: string
+  logoUrl?: string | undefined
+  /** `#rrggbb` */
+  accentColor?: string | undefined
+}
+
+/**
+ * Renders `views/<view>.ejs` in the layout.
+ * @param options.formAction where the page's forms may end up besides ourselves
+ */
+export type Render = (
+  ctx: Koa.Context,
+  view: string,
+  locals: Record<string, unknown>,
+  options?: { status?: number; formAction?: readonly string[] },
+) => Promise<void>
+
+const compress = promisify(gzip)
+const views = new URL('../../../views/', import.meta.url)
+const gatehouse: Brand = { name: 'Gatehouse' }
+
+/** Templates are compiled once; every page gets its CSRF token, its look and its policy here. */
+export function createRenderer({ issuer, assets, csrf }: { issuer: string; assets: Assets; csrf: Csrf }): Render {
+  const templates = new Map<string, ejs.TemplateFunction>()
+
+  function template(name: string): ejs.TemplateFunction {
+    let compiled = templates.get(name)
+    if (!compiled) {
+      const filename = fileURLToPath(new URL(`${name}.ejs`, views))
+      compiled = ejs.compile(readFileSync(filename, 'utf8'), { filename, strict: true, localsName: 'page' })
+      templates.set(name, compiled)
+    }
+    return compiled
+  }
+
+  return async (ctx, view, locals, { status = 200, formAction = [] } = {}) => {
+    const page = {
+      issuer,
+      brand: gatehouse,
+      csrfField,
+      csrf: csrf.token(ctx),
+      assetUrl: assets.url,
+      accentUrl: assets.accentUrl,
+      timeAgo,
+      markColor: (color: string | undefined) => color && accentsOf(color).light,
+      ...defined(locals),
+    }
+    const body = template(view)(page)
+    ctx.status = status
+    ctx.type = 'html'
+    ctx.set('Content-Security-Policy', contentSecurityPolicy(formAction))
+    ctx.set('Cache-Control', 'no-store')
+    await sendPage(ctx, template('layout')({ ...page, view, body, title: titleOf(body) }))
+  }
+}
+
+/** Compressed for whoever takes it, except after a form: such a page may show a secret, once. */
+async function sendPage(ctx: Koa.Context, html: string): Promise<void> {
+  ctx.vary('Accept-Encoding')
+  if (ctx.method !== 'GET' || ctx.acceptsEncodings('gzip', 'identity') !== 'gzip') {
+    ctx.body = html
+    return
+  }
+  ctx.set('Content-Encoding', 'gzip')
+  ctx.body = await compress(html)
+}
+
+/** The heading is the title: said once, in the view. */
+function titleOf(body: string): string {
+  return (
+    /<h1[^>]*>([\s\S]*?)<\/h1>/
+      .exec(body)?.[1]
+      ?.replace(/<[^>]*>/g, '')
+      .trim() ?? 'Gatehouse'
+  )
+}
+
+function defined(locals: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(locals).filter(([, value]) => value !== undefined))
+}

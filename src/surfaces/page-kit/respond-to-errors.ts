@@ -1,0 +1,53 @@
+import type Koa from 'koa'
+import type { Logger } from 'pino'
+import { GatehouseError } from '#foundation/errors.ts'
+import { headersOfError, problemDetails, statusOfCode } from '#foundation/http/problem-details.ts'
+import type { Render } from './render.ts'
+
+/** Turns what a handler throws into problem details, or into the error page for whoever prefers HTML. */
+export function respondToErrors({ render, log }: { render: Render; log: Logger }): Koa.Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+      if (ctx.status === 404 && ctx.body == null && ctx.respond !== false) {
+        throw new GatehouseError('not_found', 'There is nothing at this address.')
+      }
+    } catch (error) {
+      const requestId = ctx.state.requestId as string
+      const refusal = error instanceof GatehouseError ? error : undefined
+      if (!refusal) log.error({ err: error, requestId, method: ctx.method }, 'request failed')
+      const status = refusal ? statusOfCode[refusal.code] : 500
+      if (refusal) ctx.set(headersOfError(refusal))
+      if (ctx.accepts('json', 'html') === 'html') {
+        await render(ctx, 'error', { ...errorPage(refusal), requestId }, { status })
+        return
+      }
+      ctx.status = status
+      ctx.body = refusal ? problemDetails(refusal, idInBody(refusal, requestId)) : internalError(requestId)
+      ctx.type = 'application/problem+json'
+    }
+  }
+}
+
+/** Failed sign-ins are alike to the byte, so their id is in the X-Request-Id header only. */
+function idInBody({ code }: GatehouseError, requestId: string): string | undefined {
+  return code === 'authentication_required' ? undefined : requestId
+}
+
+function errorPage(refusal: GatehouseError | undefined) {
+  if (!refusal) {
+    return { title: 'Something went wrong', message: 'It was our fault. Try again in a moment.' }
+  }
+  const titles: Partial<Record<GatehouseError['code'], string>> = {
+    not_found: 'Page not found',
+    permission_denied: 'Permission denied',
+    too_many_requests: 'Too many tries',
+    temporarily_unavailable: 'Busy at this moment',
+  }
+  return { title: titles[refusal.code] ?? 'That did not work', message: refusal.message }
+}
+
+/** Nothing of what went wrong inside leaves the server but the id under which the log tells it. */
+function internalError(requestId: string) {
+  return { type: 'about:blank', title: 'Internal error', status: 500, code: 'internal_error', request_id: requestId }
+}

@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto'
+import type Koa from 'koa'
+import type { Provider, Session } from 'oidc-provider'
+import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
+import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
+import { findLiveGrant } from '#credentials/grants/grant-queries.ts'
+import { recordSessionUse } from '#credentials/sessions/sessions.ts'
+import { accountRedirectUri, builtInClientId } from '#directory/clients/built-in-client.ts'
+import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { findActiveUser } from '#directory/users/user-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Organization, User } from '#foundation/database/schema.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { cookieOptions, slidingSeconds } from '#protocol/provider/provider.ts'
+import { usedConnections } from '#protocol/provider/session-connections.ts'
+import { signOutTargets } from '#protocol/provider/upstream-sign-out.ts'
+
+/** Who uses the account pages, in which organization, and since when they are signed in. */
+export interface SignedInUser {
+  user: User
+  organization: Organization
+  sessionUid: string
+  signedInAt: Date
+  /** Where the form that signs out may lead besides ourselves. */
+  signOutTargets: string[]
+}
+
+export interface SignedInUserParts {
+  provider: () => Provider
+  db: Queryable
+  issuer: string
+  /** After how long without use a session ends. */
+  sessionSeconds: number
+}
+
+/** What a page asks of a sign-in. */
+export interface SignInDemand {
+  signedInWithinSeconds?: number
+  /** Where to come back to after signing in. Without it: the page itself, or `/account` after a form. */
+  returnTo?: string
+}
+
+/**
+ * The person behind a request for an account page. Without a session, without an organization, or with a sign-in older
+ * than the page allows, the browser is sent through an ordinary authorization request of Gatehouse's own client, and
+ * comes back here.
+ * @returns undefined when it has been sent away: nothing is left to do
+ */
+export type RequireSignedInUser = (ctx: Koa.Context, demand?: SignInDemand) => Promise<SignedInUser | undefined>
+
+/** A second step is asked before whatever changes how one signs in: a sign-in not older than ten minutes. */
+export const freshSignIn = { signedInWithinSeconds: 600 }
+
+/** Part of the window that must have passed before a session is prolonged: it need not be written at every request. */
+const worthProlonging = 1 / 24
+
+export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
+  return async (
+    ctx,
+    { signedInWithinSeconds, returnTo = ctx.method === 'GET' ? ctx.originalUrl : '/account' } = {},
+  ) => {
+    const session = await parts.provider().Session.get(ctx as never)
+    const signedIn = await findSignedInUser(session, parts.db)
+    if (!signedIn) return seeOther(ctx, authorizationRequest(parts.issuer, returnTo))
+    if (signedInWithinSeconds !== undefined && !isSignInFresh(signedIn, { signedInWithinSeconds })) {
+      const connection = await connectionToConfirmBy(parts.db, session, signedIn.user)
+      return seeOther(ctx, confirmationRequest(parts.issuer, returnTo, { signedIn, signedInWithinSeconds, connection }))
+    }
+    await keepAlive(ctx, session, parts)
+    return signedIn
+  }
+}
+
+/** Whether the person has proved who they are not longer ago than that; in whole seconds, as oidc-provider counts. */
+export function isSignInFresh(
+  { signedInAt }: Pick<SignedInUser, 'signedInAt'>,
+  { signedInWithinSeconds }: { signedInWithinSeconds: number },
+): boolean {
+  return Math.floor(Date.now() / 1000) - signedInAt.getTime() / 1000 <= signedInWithinSeconds
+}
+
+/** Who is signed in with this browser, whether or not they have chosen an organization to act in on our own pages. */
+export async function findUserOfBrowser(
+  ctx: Koa.Context,
+  { provider, db }: Pick<SignedInUserParts, 'provider' | 'db'>,
+): Promise<User | undefined> {
+  const { accountId } = await provider().Session.get(ctx as never)
+  return accountId ? findActiveUser(db, accountId) : undefined
+}
+
+/**
+ * The address of an authorization request that leads back to `returnTo`, which travels as `state`. The code that comes
+ * with it is not needed: these pages read the session, which lives on this very origin.
+ * @param more for example `organization` to switch, `max_age` to ask for the password again
+ */
+export function authorizationRequest(issuer: string, returnTo: string, more: Record<string, string> = {}): string {
+  const url = new URL('/oauth/authorize', issuer)
+  url.search = new URLSearchParams({
+    client_id: builtInClientId,
+    response_type: 'code',
+    scope: 'openid',
+    redirect_uri: accountRedirectUri(issuer),
+    code_challenge: randomBytes(32).toString('base64url'),
+    code_challenge_method: 'S256',
+    state: returnTo,
+    ...more,
+  }).toString()
+  return url.href
+}
+
+/** Where to go after signing in: a path of our own, whatever its spelling, else the account's first page. */
+export function safeReturnPath(state: unknown, issuer: string): string {
+  if (typeof state !== 'string' || !state.startsWith('/') || !URL.canParse(state, issuer)) return '/account'
+  const url = new URL(state, issuer)
+  const path = `${url.pathname}${url.search}`
+  // `/.//evil.example` is a path of ours when it is read, and another host's once its dots are gone.
+  if (url.origin !== issuer || path.startsWith('//') || path.startsWith('/account/signed-in')) return '/account'
+  return path
+}
+
+/**
+ * Undefined without a session, before its person has chosen an organization to act in on these pages, or since that one
+ * asks for a sign-in through its own identity provider.
+ */
+async function findSignedInUser(session: Session, db: Queryable): Promise<SignedInUser | undefined> {
+  const { accountId, uid, loginTs } = session
+  const grantId = session.grantIdFor(builtInClientId)
+  if (!accountId || !grantId) return undefined
+  const [user, grant] = await Promise.all([findActiveUser(db, accountId), findLiveGrant(db, grantId)])
+  const organization = grant && (await findOrganization(db, grant.organizationId))
+  if (!user || !organization) return undefined
+  const used = usedConnections(session)
+  if (await lacksRequiredConnection(db, { user, organizationId: organization.id, used })) return undefined
+  const signedInAt = new Date((loginTs ?? 0) * 1000)
+  return { user, organization, sessionUid: uid, signedInAt, signOutTargets: signOutTargets(session) }
+}
+
+/** Asks the same person to sign in again, and keeps the organization that they are in. */
+function confirmationRequest(
+  issuer: string,
+  returnTo: string,
+  { signedIn, signedInWithinSeconds, connection }: Confirmation,
+): string {
+  return authorizationRequest(issuer, returnTo, {
+    max_age: String(signedInWithinSeconds),
+    login_hint: signedIn.user.email,
+    organization: signedIn.organization.slug,
+    ...(connection && { connection }),
+  })
+}
+
+interface Confirmation {
+  signedIn: SignedInUser
+  signedInWithinSeconds: number
+  connection: string | undefined
+}
+
+/** Who has no password goes the way that they came. */
+async function connectionToConfirmBy(db: Queryable, session: Session, user: User): Promise<string | undefined> {
+  const id = usedConnections(session).at(-1)
+  if (user.passwordHash !== null || id === undefined) return undefined
+  return (await findEnabledConnectionById(db, id))?.name
+}
+
+/** A session slides while it is in use, and its owner sees when and from where that was. */
+async function keepAlive(ctx: Koa.Context, session: Session, { provider, db, sessionSeconds }: SignedInUserParts) {
+  const { uid, accountId = '', loginTs, exp } = session
+  const ip = ctx.state.clientAddress as string | undefined
+  await recordSessionUse(db, {
+    uid,
+    userId: accountId,
+    ip,
+    userAgent: ctx.get('user-agent').slice(0, 256) || undefined,
+  })
+  const secondsLeft = exp - Math.floor(Date.now() / 1000)
+  const secondsDue = slidingSeconds(sessionSeconds, loginTs)
+  if (secondsDue - secondsLeft < sessionSeconds * worthProlonging) return
+  await session.save(secondsDue)
+  const expires = new Date(Date.now() + secondsDue * 1000)
+  ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookieOptions, expires })
+}

@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises'
+import { sql } from 'kysely'
+import {
+  type ConnectionParts,
+  deleteConnections,
+  insertConnection,
+  updateConnection,
+} from '#authentication/connections/save-connection.ts'
+import { hashPassword } from '#authentication/passwords/password.ts'
+import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
+import { setDirectGrants } from '#directory/access/save-grants.ts'
+import { savePermissions } from '#directory/access/save-permission.ts'
+import {
+  changeTeamMembers,
+  deleteTeams,
+  insertTeams,
+  listMembersOfTeams,
+  lockTeams,
+  updateTeam,
+} from '#directory/access/save-team.ts'
+import { insertClients, releaseResources, replaceClient } from '#directory/clients/save-client.ts'
+import { insertMemberships, removeMemberships, updateMembership } from '#directory/organizations/save-membership.ts'
+import {
+  addVerifiedDomains,
+  insertOrganizations,
+  removeDomains,
+  updateOrganization,
+} from '#directory/organizations/save-organization.ts'
+import { insertUsers, updateUser } from '#directory/users/save-user.ts'
+import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
+import type { Encryption } from '#foundation/crypto/encryption.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Change } from './changes.ts'
+import { prepareSetup } from './plan-setup.ts'
+import { SetupError } from './setup-error.ts'
+import { parseSetupFile, type Setup } from './setup-file.ts'
+import type { PlannedUser, SetupWrites } from './setup-writes.ts'
+
+/** Nodes that start at once apply one after the other; all but the first find nothing to do. */
+const lock = 7_148_302
+
+/** Rows in one statement: far below the 65,535 parameters that PostgreSQL takes. */
+const batchSize = 1_000
+
+/** Passwords in one go: the queue that hashing allows is shared with those who sign in meanwhile. */
+const hashesAtOnce = 8
+
+export interface ApplyOptions extends ConnectionParts {
+  /** Who the audit log names, such as `setup:boot`. */
+  actor: string
+}
+
+/**
+ * Makes the database as the setup says, in one transaction, and records each change in the audit log. A second time
+ * nothing differs and nothing is written. @returns what was changed
+ * @throws SetupError when the file refers to something that doesn't exist; nothing was applied
+ */
+export function applySetup(db: Queryable, setup: Setup, { actor, ...parts }: ApplyOptions): Promise<Change[]> {
+  return db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${sql.lit(lock)})`.execute(tx)
+    const { changes, events, writes } = await prepareSetup(tx, setup, parts)
+    if (changes.length === 0) return changes
+    await hashPasswords(writes.newUsers)
+    await writeUsers(tx, writes)
+    await writeOrganizations(tx, writes)
+    await writeMembersAndTeams(tx, writes)
+    await writeClients(tx, writes)
+    await writeConnections(tx, writes, parts.encryption)
+    await inBatches(events, (batch) =>
+      recordAuditEvents(
+        tx,
+        batch.map((event) => ({ ...event, actor })),
+      ),
+    )
+    return changes
+  })
+}
+
+/**
+ * Reads a setup file and applies it. @param environment where its `…_env` names are looked up
+ * @throws SetupError when the file cannot be read or applied
+ */
+export async function applySetupFile(
+  db: Queryable,
+  path: string,
+  { environment, ...options }: ApplyOptions & { environment: NodeJS.ProcessEnv },
+): Promise<Change[]> {
+  return applySetup(db, await readSetupFile(path, environment), options)
+}
+
+/** @throws SetupError when the file cannot be read or its contents are not in order */
+export async function readSetupFile(path: string, environment: NodeJS.ProcessEnv): Promise<Setup> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new SetupError([{ file: path, line: 1, column: 1, path: '', message: `cannot be read (${error.code})` }])
+  })
+  return parseSetupFile(text, path, environment)
+}
+
+async function writeUsers(tx: Queryable, writes: SetupWrites): Promise<void> {
+  await inBatches(writes.permissions, (batch) => savePermissions(tx, batch))
+  await inBatches(writes.newUsers, (batch) =>
+    insertUsers(
+      tx,
+      batch.map(({ password: _, ...user }) => user),
+    ),
+  )
+  for (const { id, edit } of writes.userEdits) await updateUser(tx, id, edit)
+}
+
+/** Before any row is locked: hundreds of passwords take seconds. */
+async function hashPasswords(users: PlannedUser[]): Promise<void> {
+  const due = users.filter((user) => user.passwordHash === null && user.password !== undefined)
+  await inBatches(
+    due,
+    (batch) =>
+      Promise.all(
+        batch.map(async (user) => {
+          user.passwordHash = await hashPassword(user.password as string)
+        }),
+      ),
+    hashesAtOnce,
+  )
+}
+
+async function writeOrganizations(tx: Queryable, writes: SetupWrites): Promise<void> {
+  await inBatches(writes.newOrganizations, (batch) => insertOrganizations(tx, batch))
+  for (const { id, edit } of writes.organizationEdits) await updateOrganization(tx, id, edit)
+  // A domain may move from one organization of the file to another.
+  for (const { organizationId, remove } of writes.domains) await removeDomains(tx, organizationId, remove)
+  for (const { organizationId, add } of writes.domains) await addVerifiedDomains(tx, organizationId, add)
+}
+
+/** Teams are locked before memberships, and what each member may do is rewritten once, at the end. */
+async function writeMembersAndTeams(tx: Queryable, writes: SetupWrites): Promise<void> {
+  const changedTeams = [...writes.teamEdits, ...writes.removedTeams].map((team) => team.id)
+  await lockTeams(tx, changedTeams)
+  const touched = new Set(await listMembersOfTeams(tx, changedTeams))
+  await byOrganization(writes.removedTeams, (id, teams) => deleteTeams(tx, id, teams.map(toId)))
+  for (const team of writes.teamEdits) await updateTeam(tx, team, team.edit)
+  await inBatches(writes.newTeams, (batch) => insertTeams(tx, batch))
+
+  await byOrganization(writes.removedMemberships, (id, members) => removeMemberships(tx, id, members.map(toId)))
+  await inBatches(writes.newMemberships, (batch) => insertMemberships(tx, batch))
+  for (const membership of writes.membershipEdits) await updateMembership(tx, membership, membership.edit)
+  await byOrganization(writes.directGrants, (id, grants) => setDirectGrants(tx, id, grants))
+  await changeTeamMembers(tx, writes)
+
+  for (const { membershipId } of [...writes.directGrants, ...writes.join, ...writes.leave]) touched.add(membershipId)
+  await inBatches([...touched].sort(), (batch) => rewriteEffectiveAuthorization(tx, batch))
+}
+
+async function writeClients(tx: Queryable, writes: SetupWrites): Promise<void> {
+  await releaseResources(tx, writes.releasedResources)
+  for (const { clientId, ...content } of writes.changedClients) await replaceClient(tx, clientId, content)
+  await inBatches(writes.newClients, (batch) => insertClients(tx, batch))
+}
+
+/** A name may move from one owner of the file to another: as a new connection, to which nobody of the old one belongs. */
+async function writeConnections(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
+  await deleteConnections(tx, writes.removedConnections)
+  for (const { edit, before } of writes.connectionEdits) await updateConnection(tx, encryption, edit, before)
+  for (const connection of writes.newConnections) await insertConnection(tx, encryption, connection)
+}
+
+function toId({ id }: { id: string }): string {
+  return id
+}
+
+async function byOrganization<T extends { organizationId: string }>(
+  rows: readonly T[],
+  write: (organizationId: string, rows: T[]) => Promise<void>,
+): Promise<void> {
+  for (const [organizationId, ofOne] of Map.groupBy(rows, (row) => row.organizationId)) {
+    await inBatches(ofOne, (batch) => write(organizationId, batch))
+  }
+}
+
+async function inBatches<T>(
+  rows: readonly T[],
+  write: (batch: T[]) => Promise<unknown>,
+  size = batchSize,
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += size) await write(rows.slice(start, start + size))
+}

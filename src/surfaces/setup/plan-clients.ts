@@ -1,0 +1,80 @@
+import { canonicalGrants } from '#directory/access/grants.ts'
+import { toClientMetadata } from '#directory/clients/client.ts'
+import type { ClientContent } from '#directory/clients/save-client.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Client } from '#foundation/database/schema.ts'
+import { type Fields, noteChange, type SetupPlan } from './changes.ts'
+import type { CurrentSetup } from './current-setup.ts'
+import { type ClientEntry, type SetupValues, toRegistration } from './setup-file.ts'
+
+/** Clients and resource servers are one table; the file lists them apart. */
+export function planClients(
+  plan: SetupPlan,
+  values: SetupValues,
+  current: CurrentSetup,
+  organizationIds: ReadonlyMap<string, string>,
+): void {
+  const slugs = new Map([...organizationIds].map(([slug, id]) => [id, slug]))
+  for (const entry of [...(values.resource_servers ?? []), ...(values.clients ?? [])]) {
+    const client = current.clients.get(entry.client_id)
+    const content = toContent(entry, organizationIds)
+    const before = client && describe(contentOf(client), slugs)
+    const after = describe(content, slugs)
+    if (before && !sameSecret(client.secretHash, content.secretHash)) noteNewSecret(before, after)
+    const kind = content.resourceServer ? 'resource server' : 'client'
+    const subject = {
+      kind: 'client' as const,
+      name: `${kind} ${entry.client_id}`,
+      organizationId: content.organizationId,
+    }
+    const action = noteChange(plan, subject, before, after)
+    const { writes } = plan
+    if (action === 'create') writes.newClients.push({ clientId: entry.client_id, ...content })
+    if (action === 'update') writes.changedClients.push({ clientId: entry.client_id, ...content })
+    if (client?.resource && client.resource !== content.resource) writes.releasedResources.push(entry.client_id)
+  }
+}
+
+function toContent(entry: ClientEntry, organizationIds: ReadonlyMap<string, string>): ClientContent {
+  return {
+    clientName: entry.client_name ?? entry.client_id,
+    secretHash: entry.client_secret === undefined ? null : sha256(entry.client_secret),
+    metadata: toClientMetadata(toRegistration(entry)),
+    firstParty: entry.first_party ?? false,
+    resourceServer: entry.resource_server ?? false,
+    resource: entry.resource ?? null,
+    accessTokenFormat: entry.access_token_format ?? 'opaque',
+    organizationId: (entry.organization && organizationIds.get(entry.organization)) ?? null,
+    ...canonicalGrants({ permissions: entry.permissions ?? [], dataScopes: entry.data_scopes ?? [] }),
+    active: entry.active ?? true,
+  }
+}
+
+function contentOf(client: Client): ClientContent {
+  return { ...client, active: client.deactivatedAt === null }
+}
+
+function describe(content: ClientContent, slugs: ReadonlyMap<string, string>): Fields {
+  return {
+    client_name: content.clientName,
+    first_party: content.firstParty,
+    resource_server: content.resourceServer,
+    resource: content.resource,
+    access_token_format: content.accessTokenFormat,
+    organization: content.organizationId && (slugs.get(content.organizationId) ?? content.organizationId),
+    permissions: content.permissions,
+    data_scopes: content.dataScopes,
+    active: content.active,
+    ...content.metadata,
+    client_secret: content.secretHash ? 'set' : 'none',
+  }
+}
+
+/** The change must show, and neither secret may. */
+function noteNewSecret(before: Fields, after: Fields): void {
+  if (before.client_secret === after.client_secret) after.client_secret = 'replaced'
+}
+
+function sameSecret(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other)
+}

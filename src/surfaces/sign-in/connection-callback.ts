@@ -1,0 +1,107 @@
+import Router from '@koa/router'
+import type Koa from 'koa'
+import { callbackUrl } from '#authentication/connections/connection.ts'
+import { findEnabledConnection } from '#authentication/connections/connection-queries.ts'
+import { linkIdentity } from '#authentication/connections/link-identity.ts'
+import { UpstreamError } from '#authentication/connections/upstream-error.ts'
+import type { Connection } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
+import { backToSignIn } from './connection-page.ts'
+import { type Interaction, requireInteraction } from './interaction.ts'
+import { finishConnectionLogin } from './prove-account-page.ts'
+import type { InteractionParts } from './step.ts'
+import { showUpstreamError } from './upstream-error-page.ts'
+import type { UpstreamTransaction } from './upstream-transactions.ts'
+
+const securityPage = '/account/security'
+/** Clocks of two servers differ. */
+const clockToleranceSeconds = 60
+
+/**
+ * Where identity providers send the browser back to: `/connections/{name}/callback` after signing in,
+ * `/connections/{name}/signed-out` after signing out. Only the browser that went there gets on, once.
+ */
+export function connectionCallbackPages(parts: InteractionParts): Koa.Middleware {
+  const router = new Router({ sensitive: true, strict: true })
+
+  router.get('/connections/:name/callback', async (ctx) => {
+    // A HEAD request, which no browser makes by itself, would use the answer up.
+    if (ctx.method !== 'GET') throw new GatehouseError('invalid_request', 'This address is for browsers.')
+    const connection = await findEnabledConnection(parts.db, String(ctx.params.name))
+    const transaction = connection && (await parts.upstreamTransactions.take(ctx, connection))
+    if (!connection || !transaction) return showUnasked(parts, ctx)
+    await (transaction.purpose.kind === 'link'
+      ? comeBackToLink(parts, ctx, { connection, transaction, purpose: transaction.purpose })
+      : comeBackToSignIn(parts, ctx, { connection, transaction, uid: transaction.purpose.interactionUid }))
+  })
+
+  router.get('/connections/:name/signed-out', async (ctx) => {
+    const location = await parts.upstreamSignOut.finish(ctx, String(ctx.params.name))
+    seeOther(ctx, location ?? '/account/signed-out')
+  })
+
+  return router.routes() as unknown as Koa.Middleware
+}
+
+interface Return {
+  connection: Connection
+  transaction: UpstreamTransaction
+}
+
+/** Looked at before the code is exchanged: nobody is made for a sign-in that can't be finished. */
+async function comeBackToSignIn(
+  parts: InteractionParts,
+  ctx: Koa.Context,
+  { connection, transaction, uid }: Return & { uid: string },
+): Promise<void> {
+  nameInteraction(ctx.req, uid)
+  const provider = parts.provider()
+  const interaction: Interaction = await requireInteraction(ctx, provider, uid)
+  try {
+    const identity = await identify(parts, ctx, { connection, transaction })
+    await finishConnectionLogin({ ...parts, ctx, provider, form: {}, interaction }, { connection, identity })
+  } catch (error) {
+    await showUpstreamError(parts, ctx, { error, connection, back: backToSignIn(interaction) })
+  }
+}
+
+async function comeBackToLink(
+  parts: InteractionParts,
+  ctx: Koa.Context,
+  { connection, transaction, purpose }: Return & { purpose: { userId: string; sessionUid: string } },
+): Promise<void> {
+  const session = await parts.provider().Session.get(ctx as never)
+  if (session.accountId !== purpose.userId || session.uid !== purpose.sessionUid) return showUnasked(parts, ctx)
+  try {
+    const identity = await identify(parts, ctx, { connection, transaction })
+    const { outcome } = await linkIdentity(parts.db, { userId: purpose.userId, connection, identity })
+    seeOther(ctx, `${securityPage}?changed=${outcome}`)
+  } catch (error) {
+    await showUpstreamError(parts, ctx, { error, connection, back: { label: 'Back to Security', href: securityPage } })
+  }
+}
+
+async function identify(parts: InteractionParts, ctx: Koa.Context, { connection, transaction }: Return) {
+  const callback = new URL(callbackUrl(parts.issuer, connection.name))
+  callback.search = ctx.search
+  const identity = await parts.upstreams.identify(connection, callback, transaction)
+  const { authenticatedAt } = identity
+  const isStale = authenticatedAt !== undefined && authenticatedAt < transaction.startedAt - clockToleranceSeconds
+  // It was asked to ask the person again (`prompt=login`), and says itself that it did not.
+  if (transaction.fresh && isStale) throw new UpstreamError('untrustworthy', 'auth_time')
+  return identity
+}
+
+/** An answer that nobody waits for: forged, replayed, too late, or meant for another browser or connection. */
+async function showUnasked({ render }: InteractionParts, ctx: Koa.Context): Promise<void> {
+  const locals = {
+    title: 'This sign-in can’t be finished',
+    message: 'It was finished already, took longer than ten minutes, or was begun in another browser.',
+    hint: 'Nobody has been signed in by it. Go back to the application and sign in again.',
+    back: { label: 'Sign in', href: '/account' },
+    requestId: ctx.state.requestId,
+  }
+  await render(ctx, 'error', locals, { status: 400 })
+}

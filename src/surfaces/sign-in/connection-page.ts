@@ -1,0 +1,146 @@
+import { connectionLabel } from '#authentication/connections/connection.ts'
+import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
+import {
+  findEnabledConnection,
+  listConnectionsOfOrganizations,
+} from '#authentication/connections/connection-queries.ts'
+import { waysInto } from '#authentication/connections/home-realm.ts'
+import { brandOf } from '#directory/organizations/organization-brand.ts'
+import { findOrganization, findOrganizationByName } from '#directory/organizations/organization-queries.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Connection, Organization } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { formTargets, type Interaction } from './interaction.ts'
+import type { Step } from './step.ts'
+import { showUpstreamError } from './upstream-error-page.ts'
+
+/** Sends the browser to the identity provider whose button was pressed. */
+export async function postConnection(step: Step): Promise<void> {
+  const connection = await findUsableConnection(step, step.form.connection ?? '')
+  if (!connection) throw new GatehouseError('not_found', 'That way to sign in is not available any more.')
+  await goToConnection(step, connection, step.form.email)
+}
+
+/**
+ * A connection that a sign-in may go through: one of the whole deployment, or of the organization that the application
+ * has named. Where it named none, the person has, by choosing it.
+ */
+export async function findUsableConnection(
+  { db, interaction }: Pick<Step, 'db' | 'interaction'>,
+  name: string,
+): Promise<Connection | undefined> {
+  const connection = await findEnabledConnection(db, name)
+  if (!connection?.organizationId) return connection
+  const named = namedOrganization(interaction)
+  if (named === undefined) return connection
+  const organization = await findOrganization(db, named)
+  return organization?.id === connection.organizationId ? connection : undefined
+}
+
+/** @param email the address that the person has entered; else the one that the application knows */
+export async function goToConnection(step: Step, connection: Connection, email?: string): Promise<void> {
+  const { ctx, interaction, upstreamTransactions } = step
+  const { login_hint: hint } = interaction.params
+  const purpose = { kind: 'sign_in', interactionUid: interaction.uid } as const
+  const loginHint = email || (typeof hint === 'string' ? hint : undefined)
+  try {
+    const wishes = { loginHint: loginHint?.slice(0, longestHint), fresh: asksForFreshSignIn(interaction) }
+    seeOther(step.ctx, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
+  } catch (error) {
+    await showUpstreamError(step, ctx, { error, connection, back: backToSignIn(interaction) })
+  }
+}
+
+const longestHint = 254
+
+/** A way out that doesn't lead straight to the same identity provider again. */
+export function backToSignIn({ uid }: Pick<Interaction, 'uid'>): { label: string; href: string } {
+  return { label: 'Sign in another way', href: `/interaction/${uid}?way=password` }
+}
+
+/** The application wants to be sure of who sits there now (OpenID Connect Core §3.1.2.1), so the provider is to ask. */
+function asksForFreshSignIn({ params }: Interaction): boolean {
+  return (
+    String(params.prompt ?? '')
+      .split(' ')
+      .includes('login') || params.max_age !== undefined
+  )
+}
+
+/** "Sign in with SSO": asks which organization it is for, so that its identity provider can be used (S2-10). */
+export async function showSso(step: Step): Promise<void> {
+  await renderSso(step, { name: '' })
+}
+
+/**
+ * To the organization's only identity provider, or to a choice among several. A name that nobody has is answered as one
+ * of an organization that has none.
+ */
+export async function postSso(step: Step): Promise<void> {
+  const name = (step.form.organization ?? '').trim()
+  const organization = name && isStorable(name) ? await findOrganizationByName(step.db, name) : undefined
+  const { connections } = organization ? await ownWaysInto(step.db, organization) : { connections: [] }
+  const [first, ...others] = connections
+  if (!organization || !first) {
+    const error = name
+      ? 'There is no single sign-on under that name. Check it, or go back and enter your e-mail address.'
+      : 'Enter the name of your organization, such as acme.'
+    return renderSso(step, { name, error }, 422)
+  }
+  if (others.length === 0) return goToConnection(step, first)
+  await renderConnections(step, { organization, connections })
+}
+
+/** Without those of the deployment: whoever named an organization wants its own. */
+async function ownWaysInto(db: Queryable, organization: Organization) {
+  const { connections } = await waysInto(db, organization)
+  return { connections: connections.filter(({ organizationId }) => organizationId !== null) }
+}
+
+/** The page of somebody who has to use one of these connections to act in an organization. */
+export async function renderConnections(
+  step: Step,
+  { organization, connections }: { organization: Organization | undefined; connections: Connection[] },
+  email?: string,
+): Promise<void> {
+  const { ctx, interaction } = step
+  await step.render(
+    ctx,
+    'interaction/sso-required',
+    {
+      organizationName: organization?.name,
+      brand: organization && brandOf(organization),
+      ...connectionButtons(interaction, connections),
+      email,
+      anotherWayUrl: `/interaction/${interaction.uid}?way=password`,
+      notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
+    },
+    { formAction: [...formTargets(interaction), ...upstreamTargets(connections)] },
+  )
+}
+
+/** What a page needs to show a button for each connection. */
+export function connectionButtons({ uid }: Interaction, connections: readonly Connection[]) {
+  return {
+    connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+    connectionAction: `/interaction/${uid}/connection`,
+  }
+}
+
+async function renderSso(step: Step, locals: { name: string; error?: string }, status = 200): Promise<void> {
+  const { ctx, db, interaction } = step
+  const { uid } = interaction
+  const formAction = [...formTargets(interaction), ...upstreamTargets(await listConnectionsOfOrganizations(db))]
+  const links = [
+    { label: 'Forgot its name?', href: '/organizations/forgot', test: 'forgot-organization' },
+    { label: 'Sign in without it', href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
+  ]
+  const action = `/interaction/${uid}/sso`
+  await step.render(ctx, 'organizations/name', { ...locals, action, links }, { status, formAction })
+}
+
+/** The `organization` parameter: slug or id. */
+export function namedOrganization({ params }: Pick<Interaction, 'params'>): string | undefined {
+  return typeof params.organization === 'string' ? params.organization : undefined
+}

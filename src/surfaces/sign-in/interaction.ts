@@ -1,0 +1,116 @@
+import type Koa from 'koa'
+import { errors, type Provider } from 'oidc-provider'
+import { GatehouseError } from '#foundation/errors.ts'
+import { formTargetOf } from '#foundation/http/form-target.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import type { SessionConnection } from '#protocol/provider/session-connections.ts'
+
+/** What every page of an authorization request knows. */
+export interface Interaction {
+  uid: string
+  prompt: 'login' | 'select_organization' | 'consent'
+  params: Record<string, unknown>
+  client: { clientId: string; name: string; logoUri: string | undefined; firstParty: boolean }
+  /** The person who is signed in so far. */
+  userId: string | undefined
+  grantId: string | undefined
+  promptDetails: Record<string, unknown>
+  /** Id of the organization that the person picked in an earlier step. */
+  pickedOrganizationId: string | undefined
+  /** Sealed: who came back from an identity provider, and must prove an account first. */
+  pendingIdentity: string | undefined
+}
+
+/** What a finished step tells oidc-provider. */
+export interface InteractionResult {
+  login?: {
+    accountId: string
+    amr?: string[]
+    remember: boolean
+    /** When the person proved who they are, where that wasn't just now: seconds since the epoch. */
+    ts?: number
+    /** See `protocol/library/outdated-logins.ts`. */
+    passwordVersion: string | null
+    connection?: SessionConnection
+  }
+  select_organization?: { organizationId: string }
+  consent?: { grantId: string }
+  error?: string
+  error_description?: string
+}
+
+/**
+ * The interaction of this request. It is bound to the browser that began it: the library reads its id from a signed
+ * cookie, and the address must name the same.
+ * @throws GatehouseError not_found when it has ended, or another browser began it
+ */
+export async function requireInteraction(
+  ctx: Koa.Context,
+  provider: Provider,
+  uid: string = ctx.params.uid,
+): Promise<Interaction> {
+  const details = await interactionDetails(ctx, provider)
+  if (details.uid !== uid) throw interactionEnded()
+  const { params, prompt, session, grantId, lastSubmission } = details
+  const client = await provider.Client.find(String(params.client_id))
+  if (!client) throw interactionEnded()
+  const picked = lastSubmission?.select_organization as { organizationId: string } | undefined
+  return {
+    uid: details.uid,
+    prompt: prompt.name as Interaction['prompt'],
+    params,
+    client: {
+      clientId: client.clientId,
+      name: client.clientName ?? client.clientId,
+      logoUri: client.logoUri,
+      firstParty: client.first_party === true,
+    },
+    userId: session?.accountId,
+    grantId,
+    promptDetails: prompt.details,
+    pickedOrganizationId: picked?.organizationId,
+    pendingIdentity: (details.result as PendingResult | undefined)?.pending_identity,
+  }
+}
+
+interface PendingResult {
+  pending_identity?: string
+}
+
+/** Keeps who came back from an identity provider with the interaction, until they have proven the account. */
+export async function keepPendingIdentity(ctx: Koa.Context, provider: Provider, sealed: string): Promise<void> {
+  const result: PendingResult = { pending_identity: sealed }
+  // Without what was submitted before, in which somebody may have been signed in already.
+  await provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission: false })
+}
+
+/**
+ * Ends a step and sends the browser on to the next one, or to the client. `login` starts anew: what an earlier person
+ * picked or consented to in this interaction is not carried over.
+ */
+export async function finishStep(ctx: Koa.Context, provider: Provider, result: InteractionResult): Promise<void> {
+  const mergeWithLastSubmission = result.login === undefined
+  const location = await provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission })
+  seeOther(ctx, location)
+}
+
+/** Where the browser may be sent from a form of this interaction. */
+export function formTargets({ params }: Pick<Interaction, 'params'>): string[] {
+  return typeof params.redirect_uri === 'string' ? [formTargetOf(params.redirect_uri)] : []
+}
+
+async function interactionDetails(ctx: Koa.Context, provider: Provider) {
+  try {
+    return await provider.interactionDetails(ctx.req, ctx.res)
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) throw interactionEnded()
+    throw error
+  }
+}
+
+function interactionEnded(): GatehouseError {
+  return new GatehouseError(
+    'not_found',
+    'This sign-in has ended, or was started in another browser. Go back to the application and sign in again.',
+  )
+}

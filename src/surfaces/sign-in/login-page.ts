@@ -1,0 +1,193 @@
+import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
+import { listConnectionsOfOrganizations } from '#authentication/connections/connection-queries.ts'
+import { type SignInWays, waysFor, waysInto } from '#authentication/connections/home-realm.ts'
+import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
+import { passwordLength } from '#authentication/passwords/password.ts'
+import { builtInClientId } from '#directory/clients/built-in-client.ts'
+import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
+import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { findActiveUser } from '#directory/users/user-queries.ts'
+import type { Connection } from '#foundation/database/schema.ts'
+import { passwordVersion } from '#protocol/library/outdated-logins.ts'
+import {
+  connectionButtons,
+  findUsableConnection,
+  goToConnection,
+  namedOrganization,
+  renderConnections,
+} from './connection-page.ts'
+import { finishStep, formTargets } from './interaction.ts'
+import type { Step } from './step.ts'
+
+const longestEmail = 254
+
+/**
+ * Identifier first: the page asks for the e-mail address, so that it can decide how its owner signs in. Where a page of
+ * our own has asked for it already (an organization's login page, "confirm that it's you"), it is not asked again.
+ *
+ * `?prompt=login` starts anew for another person; `?way=password` asks for address and password, wherever the address's
+ * domain would lead: when an identity provider is broken, a superadmin has to get in.
+ */
+export async function showLogin(step: Step): Promise<void> {
+  const { interaction } = step
+  const email = loginHint(step)
+  const { prompt, way } = step.ctx.query
+  const wantsAnother = prompt === 'login' || way === 'password'
+  if (!wantsAnother) {
+    if (typeof interaction.promptDetails.connection_required === 'string') return showRequiredConnections(step)
+    const { connection: asked } = interaction.params
+    const connection = typeof asked === 'string' ? await findUsableConnection(step, asked) : undefined
+    if (connection) return goToConnection(step, connection)
+    if (email !== '' && interaction.client.clientId === builtInClientId) return showWaysOf(step, email)
+  }
+  await renderLogin(step, { email: prompt === 'login' ? '' : email })
+}
+
+/** An address alone goes on to how its owner signs in; with a password it signs in. */
+export async function postLogin(step: Step): Promise<void> {
+  const email = (step.form.email ?? '').trim()
+  const password = step.form.password
+  if (!looksLikeEmail(email)) {
+    await renderLogin(step, { email, error: 'Enter your e-mail address, such as ada@example.com.' }, 422)
+    return
+  }
+  if (password === undefined) {
+    await showWaysOf(step, email)
+    return
+  }
+  if (password.length > passwordLength.max) {
+    await renderPassword(step, { email, error: `A password has at most ${passwordLength.max} characters.` }, 400)
+    return
+  }
+  await signIn(step, email, password)
+}
+
+/** Straight to the one identity provider that an address has to go to, to a choice of several, or to the password. */
+async function showWaysOf(step: Step, email: string): Promise<void> {
+  const ways = await waysFor(step.db, { email, named: namedOrganization(step.interaction) })
+  const [first, ...others] = ways.connections
+  if (!ways.required || !first || wantsPassword(step)) return renderPassword(step, { email }, 200, ways)
+  if (others.length === 0) return goToConnection(step, first, email)
+  const organization = await findOrganization(step.db, first.organizationId ?? '')
+  await renderConnections(step, { organization, connections: ways.connections }, email)
+}
+
+/** Somebody is signed in, by a way that the organization they have chosen does not take. */
+async function showRequiredConnections(step: Step): Promise<void> {
+  const { db, interaction } = step
+  const id = String(interaction.promptDetails.connection_required)
+  const [organization, connections, user] = await Promise.all([
+    findOrganization(db, id),
+    listRequiredConnections(db, id),
+    findActiveUser(db, interaction.userId ?? ''),
+  ])
+  await renderConnections(step, { organization, connections }, user?.email)
+}
+
+async function signIn(step: Step, email: string, password: string): Promise<void> {
+  const { ctx, provider, interaction, knownBrowser } = step
+  const attempt = await step.authenticateWithPassword({
+    email,
+    password,
+    ip: step.clientAddress(ctx.req),
+    userAgent: ctx.get('user-agent') || undefined,
+    clientId: interaction.client.clientId,
+    organization: namedOrganization(interaction),
+    knownBrowser: knownBrowser.nameFor(ctx, email),
+  })
+  switch (attempt.outcome) {
+    case 'rejected':
+      await renderPassword(step, { email, error: 'That e-mail address and password do not go together.' }, 401)
+      return
+    case 'limited':
+      ctx.set('Retry-After', String(attempt.retryAfterSeconds))
+      await renderPassword(step, { email, error: limitedMessage(attempt.retryAfterSeconds) }, 429)
+      return
+    case 'authenticated': {
+      knownBrowser.remember(ctx, email)
+      const { user } = attempt
+      const login = { accountId: user.id, amr: ['pwd'], remember: true, passwordVersion: passwordVersion(user) }
+      await finishStep(ctx, provider, { login })
+    }
+  }
+}
+
+export function limitedMessage(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60)
+  return `Too many tries. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`} and try again.`
+}
+
+/** An address that is entered here may lead to the identity provider of any organization. */
+async function renderLogin(step: Step, locals: { email: string; error?: string }, status = 200): Promise<void> {
+  const { db, interaction } = step
+  const named = namedOrganization(interaction)
+  const ways = await waysInto(db, named === undefined ? undefined : await findOrganization(db, named))
+  const elsewhere = upstreamTargets(await listConnectionsOfOrganizations(db))
+  const passwordOnly = wantsPassword(step)
+  const more = {
+    passwordOnly,
+    emailAllowed: passwordOnly || !ways.required,
+    ssoUrl: ways.required ? undefined : `/interaction/${interaction.uid}/sso`,
+    anotherWayUrl: ways.required ? `/interaction/${interaction.uid}?way=password` : undefined,
+  }
+  await renderStep(step, 'interaction/login', { ...locals, ...more }, { status, ways, targets: elsewhere })
+}
+
+async function renderPassword(
+  step: Step,
+  locals: { email: string; error?: string },
+  status = 200,
+  known?: SignInWays,
+): Promise<void> {
+  const ways = known ?? (await waysFor(step.db, { email: locals.email, named: namedOrganization(step.interaction) }))
+  await renderStep(step, 'interaction/password', locals, { status, ways, targets: [] })
+}
+
+async function renderStep(
+  step: Step,
+  view: string,
+  locals: { email: string; error?: string; [more: string]: unknown },
+  { status, ways, targets }: { status: number; ways: { connections: Connection[] }; targets: string[] },
+): Promise<void> {
+  const { ctx, interaction, db } = step
+  const asked = namedOrganization(interaction)
+  const brand = asked === undefined ? undefined : brandOfAsked(asked, await findOrganization(db, asked))
+  // At an organization's own address that is where one goes, not to a client that nobody has heard of.
+  const isOurs = interaction.client.clientId === builtInClientId
+  await step.render(
+    ctx,
+    view,
+    {
+      ...locals,
+      ...connectionButtons(interaction, ways.connections),
+      clientName: (isOurs && brand?.name) || interaction.client.name,
+      action: `/interaction/${interaction.uid}/login`,
+      notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
+      forgotUrl: '/reset-password',
+      signUpUrl: step.signUp === 'open' ? '/sign-up' : undefined,
+      // Who came by an organization's own address is not asked for its name again (S2-14).
+      links: asked === undefined ? linksToOrganizations : undefined,
+      brand,
+    },
+    { status, formAction: [...formTargets(interaction), ...upstreamTargets(ways.connections), ...targets] },
+  )
+}
+
+const linksToOrganizations = [
+  { label: 'Sign in to your organization', href: '/organizations', test: 'to-organization' },
+  { label: 'Forgot its name?', href: '/organizations/forgot', test: 'forgot-organization' },
+]
+
+/** The page of `?way=password` says so in its form. */
+function wantsPassword({ ctx, form }: Step): boolean {
+  return ctx.query.way === 'password' || form.way === 'password'
+}
+
+function loginHint({ interaction }: Step): string {
+  const hint = interaction.params.login_hint
+  return typeof hint === 'string' && looksLikeEmail(hint) ? hint : ''
+}
+
+function looksLikeEmail(value: string): boolean {
+  return value.length <= longestEmail && /^[^\s@]+@[^\s@]+$/.test(value)
+}

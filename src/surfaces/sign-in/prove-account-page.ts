@@ -1,0 +1,207 @@
+import {
+  type ConnectionLogin,
+  type ConnectionRefusal,
+  completeConnectionLogin,
+} from '#authentication/connections/complete-connection-login.ts'
+import { connectionLabel } from '#authentication/connections/connection.ts'
+import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
+import type { UpstreamIdentity } from '#authentication/connections/upstream-identity.ts'
+import { passwordLength } from '#authentication/passwords/password.ts'
+import type { Connection } from '#foundation/database/schema.ts'
+import { seeOther } from '#foundation/http/see-other.ts'
+import { passwordVersion } from '#protocol/library/outdated-logins.ts'
+import { backToSignIn } from './connection-page.ts'
+import { finishStep, formTargets, keepPendingIdentity } from './interaction.ts'
+import { limitedMessage } from './login-page.ts'
+import type { Step } from './step.ts'
+
+/** Who came back from an identity provider, kept sealed with the interaction until the account is proven. */
+interface PendingIdentity {
+  connectionId: string
+  identity: UpstreamIdentity
+  until: number
+}
+
+/** Who came back, and through what. */
+export interface Pending {
+  connection: Connection
+  identity: UpstreamIdentity
+}
+
+const proofMs = 600_000
+
+/** Everything after the identity provider's answer has been verified. */
+export async function finishConnectionLogin(
+  step: Step,
+  { connection, identity, provenUserId }: { connection: Connection; identity: UpstreamIdentity; provenUserId?: string },
+): Promise<void> {
+  const { ctx, db, interaction } = step
+  const login = await completeConnectionLogin(db, {
+    connection,
+    identity,
+    provenUserId,
+    ip: step.clientAddress(ctx.req),
+    userAgent: ctx.get('user-agent') || undefined,
+    clientId: interaction.client.clientId,
+  })
+  if (login.outcome === 'signed_in') return finishLogin(step, { connection, identity, login })
+  if (login.reason === 'proof_needed') return askForProof(step, { connection, identity })
+  await showRefusal(step, connection, identity, login.reason)
+}
+
+/** The organization is the connection's own: whoever came by it has named it (S2-10), and is not asked again. */
+async function finishLogin(
+  step: Step,
+  of: { connection: Connection; identity: UpstreamIdentity; login: ConnectionLogin & { outcome: 'signed_in' } },
+): Promise<void> {
+  const { ctx, provider, upstreamSignOut } = step
+  const { connection, identity, login } = of
+  const remembered = await upstreamSignOut.remember(connection, identity.idToken)
+  const { organizationId } = login
+  await finishStep(ctx, provider, {
+    login: {
+      accountId: login.user.id,
+      remember: true,
+      passwordVersion: passwordVersion(login.user),
+      connection: remembered,
+      ...(identity.authenticatedAt !== undefined && { ts: sensibleTime(identity.authenticatedAt) }),
+    },
+    ...(organizationId !== null && { select_organization: { organizationId } }),
+  })
+}
+
+/** A provider may tell a time that is long gone, or has not come: neither must make our session end or last. */
+function sensibleTime(seconds: number): number {
+  const now = Math.floor(Date.now() / 1000)
+  return Math.max(now - 86_400, Math.min(now, Math.floor(seconds)))
+}
+
+async function askForProof(step: Step, of: { connection: Connection; identity: UpstreamIdentity }): Promise<void> {
+  const { ctx, provider, encryption, interaction } = step
+  const pending: PendingIdentity = {
+    connectionId: of.connection.id,
+    identity: of.identity,
+    until: Date.now() + proofMs,
+  }
+  await keepPendingIdentity(ctx, provider, encryption.encrypt(JSON.stringify(pending)).toString('base64url'))
+  seeOther(step.ctx, `/interaction/${interaction.uid}/prove`)
+}
+
+/** There is an account with the address that the provider told: whose it is, its password says. */
+export async function showProof(step: Step): Promise<void> {
+  const pending = await findPending(step)
+  if (!pending) return seeOther(step.ctx, `/interaction/${step.interaction.uid}`)
+  await renderProof(step, pending)
+}
+
+export async function postProof(step: Step): Promise<void> {
+  const { ctx, form, interaction, knownBrowser } = step
+  const pending = await findPending(step)
+  if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
+  const { email = '' } = pending.identity
+  const { password = '' } = form
+  if (password.length > passwordLength.max) {
+    return renderProof(step, pending, `A password has at most ${passwordLength.max} characters.`, 400)
+  }
+  const attempt = await step.authenticateWithPassword({
+    email,
+    password,
+    ip: step.clientAddress(ctx.req),
+    userAgent: ctx.get('user-agent') || undefined,
+    clientId: interaction.client.clientId,
+    knownBrowser: knownBrowser.nameFor(ctx, email),
+  })
+  switch (attempt.outcome) {
+    case 'rejected':
+      return renderProof(step, pending, 'That is not the password of this account.', 401)
+    case 'limited':
+      ctx.set('Retry-After', String(attempt.retryAfterSeconds))
+      return renderProof(step, pending, limitedMessage(attempt.retryAfterSeconds), 429)
+    case 'authenticated':
+      return finishConnectionLogin(step, { ...pending, provenUserId: attempt.user.id })
+  }
+}
+
+/** Undefined when nobody has come back in this interaction, or longer ago than ten minutes. */
+export async function findPending(step: Step): Promise<Pending | undefined> {
+  const { db, encryption, interaction } = step
+  if (interaction.pendingIdentity === undefined) return undefined
+  const sealed = Buffer.from(interaction.pendingIdentity, 'base64url')
+  const { connectionId, identity, until } = JSON.parse(encryption.decrypt(sealed)) as PendingIdentity
+  const connection = until > Date.now() ? await findEnabledConnectionById(db, connectionId) : undefined
+  return connection && { connection, identity }
+}
+
+async function renderProof(step: Step, { connection, identity }: Pending, error?: string, status = 200): Promise<void> {
+  const { ctx, interaction } = step
+  const { uid } = interaction
+  await step.render(
+    ctx,
+    'interaction/prove-account',
+    {
+      email: identity.email,
+      connectionLabel: connectionLabel(connection),
+      error,
+      action: `/interaction/${uid}/prove`,
+      mailAction: `/interaction/${uid}/prove/mail`,
+      notYouUrl: `/interaction/${uid}?prompt=login`,
+    },
+    { status, formAction: formTargets(interaction) },
+  )
+}
+
+interface Words {
+  title: string
+  message: (label: string, email: string) => string
+  hint: string
+}
+
+const refusals: Record<Exclude<ConnectionRefusal, 'proof_needed'>, Words> = {
+  unknown: {
+    title: 'You don’t have an account here yet',
+    message: (label, email) => `${label} signed you in as ${email}, and nobody has given you an account here.`,
+    hint: 'Ask an administrator of your organization to invite you. If you have an account with another address, sign in with that one; you can link this way to sign in under Account, Security.',
+  },
+  no_email: {
+    title: 'Your e-mail address is missing',
+    message: (label) => `${label} did not tell us a verified e-mail address of yours, and an account here needs one.`,
+    hint: 'Add one there, or allow it to be told, and sign in again.',
+  },
+  other_domain: {
+    title: 'That address is not one of the organization’s',
+    message: (label, email) => `${label} signed you in as ${email}. This organization takes its own addresses only.`,
+    hint: 'Sign in with your address in the organization, or ask an administrator to invite you.',
+  },
+  user_deactivated: {
+    title: 'Your account is switched off',
+    message: () => 'An administrator has deactivated it. You are not signed in.',
+    hint: 'Ask an administrator of your organization.',
+  },
+  membership_deactivated: {
+    title: 'You are not active in this organization',
+    message: () => 'An administrator has deactivated your membership. You are not signed in.',
+    hint: 'Ask an administrator of the organization.',
+  },
+  connection_gone: {
+    title: 'That way to sign in is gone',
+    message: () => 'It was switched off while you signed in.',
+    hint: 'Sign in another way.',
+  },
+}
+
+async function showRefusal(
+  step: Step,
+  connection: Connection,
+  { email = 'somebody' }: UpstreamIdentity,
+  reason: keyof typeof refusals,
+): Promise<void> {
+  const { ctx, interaction } = step
+  const { title, message, hint } = refusals[reason]
+  const label = connectionLabel(connection)
+  await step.render(
+    ctx,
+    'error',
+    { title, message: message(label, email), hint, back: backToSignIn(interaction), code: reason },
+    { status: 403 },
+  )
+}

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { exceptIn } from './exceptions.ts'
+import { placeOf, writersOfTables } from './house.ts'
+import { isIn, root, type Source, sources } from './sources.ts'
+
+const nameOf = (file: string) => `${placeOf(file).floor}/${placeOf(file).room}`
+const at = ({ file, text }: Source, pattern: RegExp) =>
+  [...text.matchAll(pattern)].map(([found]) => `${file}: ${found}`)
+
+test('surfaces hold neither SQL nor transactions', () => {
+  const query = /\b(selectFrom|insertInto|updateTable|deleteFrom|mergeInto)\(|\bsql`|\b(inT|t)ransaction\(/g
+  const surfaces = sources.filter(({ file }) => placeOf(file).floor === 'surfaces')
+  const found = surfaces.filter((source) => at(source, query).length > 0).map(({ file }) => file)
+  expect(exceptIn('SQL in surfaces', found)).toEqual([])
+})
+
+test('a table is written by one room', () => {
+  const written = sources.flatMap(({ file, text }) => tablesWrittenIn(text).map((table) => ({ file, table })))
+  expect(written.length).toBeGreaterThan(60)
+  expect(written.filter(({ table }) => !(table in writersOfTables))).toEqual([])
+  const strangers = written.filter(({ file, table }) => writersOfTables[table] !== nameOf(file))
+  const found = [...new Set(strangers.map(({ file, table }) => `${file} writes ${table}`))]
+  expect(exceptIn('tables written elsewhere', found)).toEqual([])
+})
+
+test('advisory locks are named in one file', () => {
+  const elsewhere = sources
+    .filter(({ file }) => file !== 'src/foundation/database/locks.ts')
+    .filter((source) => at(source, /pg_(try_)?advisory\w+/g).length > 0)
+    .map(({ file }) => file)
+  expect(exceptIn('advisory locks elsewhere', elsewhere)).toEqual([])
+})
+
+test('members of the library are replaced in one folder', () => {
+  const elsewhere = sources
+    .filter(({ file }) => !isIn(file, 'src/protocol/library'))
+    .filter((source) => at(source, /\.prototype\b/g).length > 0)
+    .map(({ file }) => file)
+  expect(exceptIn('patches elsewhere', elsewhere)).toEqual([])
+})
+
+test('the environment is read in one place, and by the command line', () => {
+  const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ file }) => file)
+  expect(readers.filter((file) => file !== 'src/main.ts' && !isIn(file, 'src/surfaces/cli'))).toEqual([])
+  expect(readers).toContain('src/main.ts')
+})
+
+test('no file is a drawer', () => {
+  const drawers = sources.filter(({ file }) => /\/(utils?|helpers?|types|index|common|misc)\.ts$/.test(file))
+  expect(drawers.map(({ file }) => file)).toEqual([])
+})
+
+describe('comments', () => {
+  test('cite only files that exist', () => {
+    const known = new Set(sources.flatMap(({ file }) => file.split('/').map((_, n, parts) => parts.slice(n).join('/'))))
+    const missing = sources.flatMap(({ file, comments }) =>
+      [...comments.matchAll(/[\w./-]+\.(?:ts|md|ejs|sql|css)\b/g)]
+        .map(([path]) => path)
+        .filter((path) => !known.has(path.replace(/^\.\//, '')) && !existsSync(join(root, path)))
+        .filter((path) => !existsSync(join(root, file, '..', path)))
+        .map((path) => `${file}: ${path}`),
+    )
+    expect(exceptIn('files cited that are not there', missing)).toEqual([])
+  })
+
+  test('cite no behaviour by a number that the repository does not explain', () => {
+    const numbered = sources.flatMap(({ file, comments }) =>
+      [...comments.matchAll(/\bS[0-3]-\d\d\b|design(?:\.md)? §/g)].map(([found]) => `${file}: ${found}`),
+    )
+    expect(exceptIn('numbers cited', numbered)).toEqual([])
+  })
+})
+
+test('ARCHITECTURE.md names every room', () => {
+  const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
+  const rooms = new Set(sources.map(({ file }) => placeOf(file)).map(({ room }) => room))
+  expect([...rooms].filter((room) => !text.includes(room))).toEqual([])
+})
+
+function tablesWrittenIn(text: string): string[] {
+  const built = [...text.matchAll(/\b(?:insertInto|updateTable|deleteFrom|mergeInto)\(\s*'(\w+)/g)]
+  const written = [
+    ...text.matchAll(
+      /\b(?:insert into|update|delete from)\s+([a-z_]{4,})\b(?=[\s(]*(?:set|using|where|as|\(|[a-z] |$))/gm,
+    ),
+  ]
+  return [...built.map(([, table = '']) => table), ...written.map(([, table = '']) => camelCase(table))].filter(
+    (table) => table in writersOfTables || built.some(([, name]) => name === table),
+  )
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,78 @@
+/**
+ * The house: floors from the ground up, and on each floor its rooms in order. An import points down, or along its floor
+ * to a room that stands before. ARCHITECTURE.md draws the same picture.
+ */
+export const floors = {
+  foundation: ['errors', 'values', 'crypto', 'database', 'redis', 'http', 'outbox', 'audit', 'config', 'log'],
+  credentials: ['log', 'grants', 'sessions', 'signing-keys', 'resolve', 'revocation'],
+  directory: ['users', 'organizations', 'access', 'clients'],
+  authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys'],
+  protocol: ['library', 'adapters', 'provider'],
+  surfaces: [
+    'api-kit',
+    'page-kit',
+    'operations',
+    'oauth',
+    'sign-in',
+    'joining',
+    'account',
+    'console',
+    'api-keys',
+    'authentication-log',
+    'direct',
+    'setup',
+    'demo',
+    'cli',
+  ],
+  roof: ['jobs', 'app', 'server', 'banner', 'workers', 'main'],
+} as const
+
+export type Floor = keyof typeof floors
+
+export interface Place {
+  floor: Floor
+  room: string
+}
+
+/** `src/foundation/http/list.ts` is in the room http; `src/foundation/errors.ts` is a room of one file. */
+export function placeOf(file: string): Place {
+  const [top, ...rest] = file.replace(/\.ts$/, '').split('/')
+  if (top === 'adapters') return { floor: 'protocol', room: 'adapters' }
+  const [floor = '', room] = rest
+  return room === undefined ? { floor: 'roof', room: floor } : { floor: floor as Floor, room }
+}
+
+/** Where a place stands: floors count before rooms. */
+export function heightOf({ floor, room }: Place): number {
+  const rooms: readonly string[] = floors[floor] ?? []
+  return Object.keys(floors).indexOf(floor) * 100 + rooms.indexOf(room)
+}
+
+/** Each table and the one room whose code writes it. */
+export const writersOfTables: Record<string, string> = {
+  users: 'directory/users',
+  organizations: 'directory/organizations',
+  organizationDomains: 'directory/organizations',
+  memberships: 'directory/organizations',
+  invitations: 'authentication/joining',
+  teams: 'directory/access',
+  teamMembers: 'directory/access',
+  permissions: 'directory/access',
+  clients: 'directory/clients',
+  mailLinks: 'authentication/mail-links',
+  connections: 'authentication/connections',
+  identities: 'authentication/connections',
+  oauthGrants: 'credentials/grants',
+  credentials: 'credentials/grants',
+  tokenAnswers: 'credentials/grants',
+  sessions: 'credentials/sessions',
+  signingKeys: 'credentials/signing-keys',
+  authenticationLog: 'credentials/log',
+  authenticationLogDays: 'credentials/log',
+  authenticationLogCounted: 'credentials/log',
+  protocolState: 'protocol/adapters',
+  singleUses: 'foundation/database',
+  rateLimits: 'foundation/http',
+  mailOutbox: 'foundation/outbox',
+  auditLog: 'foundation/audit',
+}

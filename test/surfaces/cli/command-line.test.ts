@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDatabase } from '#foundation/database/database.ts'
+import { createTestDatabase, type TestDatabase } from '#support/databases.ts'
+import { describeChange } from '#surfaces/cli/print-changes.ts'
+
+const gatehouse = new URL('../../../src/surfaces/cli/gatehouse.ts', import.meta.url).pathname
+
+let database: TestDatabase
+let directory: string
+let file: string
+beforeAll(async () => {
+  database = await createTestDatabase('embedded')
+  directory = mkdtempSync(join(tmpdir(), 'gatehouse-setup-'))
+  file = join(directory, 'gatehouse.yaml')
+})
+afterAll(async () => {
+  rmSync(directory, { recursive: true })
+  await database.drop()
+})
+
+test('plan, apply and apply again say what would be, what is and that nothing is to do', async () => {
+  const connection = '{ name: x, type: github, client_id: a, client_secret: hunter2 }'
+  writeFileSync(file, `permissions: [{ name: items:read }]\nconnections: [${connection}]\n`)
+  const changes = '+ create permission items:read\n+ create connection x\n'
+  expect(await run(['plan', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
+  expect(await run(['apply', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
+  // The second run is a process of its own, which finds the keys of the first one beside the data.
+  expect(await run(['apply', '--file', file])).toEqual({ status: 0, stdout: 'No changes.\n', stderr: '' })
+})
+
+test('secrets come from the environment', async () => {
+  writeFileSync(file, 'users: [{ email: ada@acme.test, password_env: ADA_PASSWORD }]\n')
+  expect(await run(['apply', '-f', file])).toMatchObject({
+    status: 1,
+    stderr: `${file}:1:47 users[0].password_env: the environment variable ADA_PASSWORD is not set\n`,
+  })
+  expect(await run(['apply', '-f', file], { ADA_PASSWORD: 'password-of-ada' })).toMatchObject({ status: 0 })
+})
+
+test('every problem is one line on stderr', async () => {
+  writeFileSync(file, 'surprise: 1\nusers: [{ email: Ada }]\n')
+  expect(await run(['plan', '-f', file])).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `${file}:1:1 surprise: is not a known key\n${file}:2:18 users[0].email: must be an e-mail address\n`,
+  })
+  expect(await run(['apply', '-f', join(directory, 'none.yaml')])).toMatchObject({
+    status: 1,
+    stderr: `${directory}/none.yaml:1:1 cannot be read (ENOENT)\n`,
+  })
+})
+
+test('an environment that cannot be used is named, with status 2', async () => {
+  writeFileSync(file, '')
+  expect(await run(['plan', '-f', file], { PORT: 'many' })).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: 'PORT: must be a number from 1 to 65535\n',
+  })
+})
+
+test('a database that does not answer is one line', async () => {
+  writeFileSync(file, '')
+  const outcome = await run(['plan', '-f', file], { DATABASE_URL: 'postgres://ada:hunter2@127.0.0.1:1/gatehouse' })
+  expect(outcome).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^the database: .*ECONNREFUSED.*\n$/),
+  })
+  expect(outcome.stderr).not.toContain('hunter2')
+})
+
+test('a directory that a running server holds is refused', async () => {
+  writeFileSync(file, '')
+  const held = await openDatabase({ databaseUrl: undefined, dataDir: database.dataDir, onError: console.error })
+  expect(await run(['apply', '-f', file])).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^\S+ is in use by another Gatehouse process; .*\n$/),
+  })
+  await held.close()
+})
+
+test('help says what there is', async () => {
+  const { status, stdout } = await run(['--help'])
+  expect(status).toBe(0)
+  expect(stdout).toMatch(/apply.*make the database.*plan.*print what apply would change/s)
+})
+
+test('changes are readable and cannot move a terminal', () => {
+  const before = { permissions: ['items:read'], data_scopes: [{ source: 'ceph', scope_id: null }] }
+  const after = { permissions: [], data_scopes: [{ source: '\u001b[2J', scope_id: null }] }
+  expect(describeChange({ action: 'update', subject: 'team acme/readers', before, after })).toBe(
+    '~ update team acme/readers  permissions: [items:read] → []; ' +
+      'data_scopes: [{ source: ceph, scope_id: null }] → [{ source: "\\u001b[2J", scope_id: null }]',
+  )
+  expect(describeChange({ action: 'delete', subject: 'team acme/readers', before })).toBe('- delete team acme/readers')
+})
+
+function run(
+  commandLine: string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<{ status: unknown; stdout: string; stderr: string }> {
+  const env = { PATH: process.env.PATH, DATA_DIR: database.dataDir, ...environment }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [gatehouse, ...commandLine], { env }, (error, stdout, stderr) =>
+      resolve({ status: error ? error.code : 0, stdout, stderr }),
+    )
+  })
+}

@@ -1,3 +1,4 @@
+import type { SignAccessToken } from '#credentials/signing-keys/sign-access-token.ts'
 import { canonicalGrants, isInCatalogue } from '#directory/access/grants.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { requireMember } from '#directory/organizations/membership-queries.ts'
@@ -11,7 +12,6 @@ import type { User } from '#foundation/database/schema.ts'
 import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
 import { hintOf, newApiKey } from '#foundation/values/api-key.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
-import type { SignAccessToken } from '#protocol/provider/current-provider.ts'
 import { expiryOf, type NewApiKeyInput } from './api-key-input.ts'
 import { type ApiKey, findApiKey } from './api-key-queries.ts'
 import {

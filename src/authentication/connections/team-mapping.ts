@@ -1,6 +1,6 @@
-import { listTeamIds } from '#authentication/joining/invite-member.ts'
 import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
 import { changeTeamMembers } from '#directory/access/save-team.ts'
+import { listTeamIds } from '#directory/access/team-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, Organization, User } from '#foundation/database/schema.ts'

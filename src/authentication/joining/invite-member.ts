@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { z } from 'zod'
 import { mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
+import { listTeamIds } from '#directory/access/team-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
@@ -78,23 +79,6 @@ async function requireTeams(tx: Queryable, organizationId: string, teamIds: read
   throw new GatehouseError('validation_failed', 'There is no such team in this organization.', {
     fields: [{ path: 'teams', message }],
   })
-}
-
-/** Those of the teams that the organization has, in the order in which they are locked. */
-export async function listTeamIds(
-  tx: Queryable,
-  organizationId: string,
-  teamIds: readonly string[],
-): Promise<string[]> {
-  if (teamIds.length === 0) return []
-  const teams = await tx
-    .selectFrom('teams')
-    .select('id')
-    .where('organizationId', '=', organizationId)
-    .where('id', 'in', teamIds)
-    .orderBy('id')
-    .execute()
-  return teams.map((team) => team.id)
 }
 
 async function requireNoMember(tx: Queryable, organizationId: string, email: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { SqlPool } from '#foundation/database/database.ts'
+import type { SqlPool } from '#foundation/database/sql-pool.ts'
 import { Batch } from './batch.ts'
 import type { CredentialReference, Reference } from './credential.ts'
 

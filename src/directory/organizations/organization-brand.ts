@@ -1,5 +1,5 @@
 import type { Organization } from '#foundation/database/schema.ts'
-import type { Brand } from '#surfaces/page-kit/render.ts'
+import type { Brand } from '#foundation/values/brand.ts'
 
 /** Name, mark and colour of the organization that a page speaks for. */
 export function brandOf(organization: Pick<Organization, 'name' | 'logoUrl' | 'accentColor'>): Brand {

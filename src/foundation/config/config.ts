@@ -5,8 +5,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { mailFrom } from '#foundation/outbox/sender.ts'
 import { parseRedisUrl } from '#foundation/redis/redis-url.ts'
-
-const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
+import { isLoopback } from '#foundation/values/loopback.ts'
 
 const port = z.coerce.number({ error: 'must be a number from 1 to 65535' }).int().min(1).max(65535)
 
@@ -16,7 +15,7 @@ const issuer = z
   .refine((url) => url.pathname === '/' && !url.search && !url.hash && !url.username, {
     error: 'must be an origin such as https://id.example.com, without path, query or user',
   })
-  .refine((url) => url.protocol === 'https:' || loopbackHosts.has(url.hostname), {
+  .refine((url) => url.protocol === 'https:' || isLoopback(url), {
     error: 'must be https unless it is a loopback address',
   })
   .transform((url) => url.origin)
@@ -157,10 +156,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     logLevel: values.LOG_LEVEL,
     demo: !values.GATEHOUSE_CONFIG && !values.DATABASE_URL && !production && isLoopback(issuer),
   })
-}
-
-export function isLoopback(origin: string): boolean {
-  return loopbackHosts.has(new URL(origin).hostname)
 }
 
 /** Outside production a key is made once and kept beside the data that it protects. */

@@ -1,16 +1,12 @@
-import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool } from 'kysely'
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { openPglitePool } from './pglite-pool.ts'
 import { PreparedStatements } from './prepared-statements.ts'
 import type { Tables } from './schema.ts'
+import type { SqlPool } from './sql-pool.ts'
 
 /** A connection or a transaction: queries take either and leave the choice to their caller. */
 export type Queryable = Kysely<Tables>
-
-/** pg's pool, or the embedded database behind the same few methods. */
-export interface SqlPool extends PostgresPool {
-  query(query: { name?: string; text: string; values?: unknown[]; rowMode?: 'array' }): Promise<{ rows: unknown[] }>
-}
 
 export interface Database {
   /** For every ordinary query. */

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PGlite, types } from '@electric-sql/pglite'
 import pg from 'pg'
-import type { SqlPool } from './database.ts'
 import { PreparedStatements } from './prepared-statements.ts'
+import type { SqlPool } from './sql-pool.ts'
 
 /** Another process holds the data directory. Two PGlite processes on one directory would lose rows. */
 export class DataDirInUseError extends Error {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isLoopback } from '#foundation/config/config.ts'
+import { isLoopback } from '#foundation/values/loopback.ts'
 
 /** Health checks and proxies ask by whatever address they know; no URL is made of these. */
 const askedByAddress = /^\/(healthz|readyz|v1\/auth\/verify)(?=[/?]|$)/

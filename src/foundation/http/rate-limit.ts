@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterPostgres, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
-import type { SqlPool } from '#foundation/database/database.ts'
+import type { SqlPool } from '#foundation/database/sql-pool.ts'
 
 /** Counts tries under a key, once for all nodes. */
 export interface RateLimit {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Brand } from '#surfaces/page-kit/render.ts'
+import type { Brand } from '#foundation/values/brand.ts'
 import type { MailContent } from './mail.ts'
 import {
   type ClaimedMail,

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ejs from 'ejs'
 import { accentsOf } from '#foundation/values/accent.ts'
+import type { Brand } from '#foundation/values/brand.ts'
 import { inertText } from '#foundation/values/inert-text.ts'
-import type { Brand } from '#surfaces/page-kit/render.ts'
 import { type MailLocals, type MailTemplate, mailTemplates } from './mail.ts'
 
 export interface RenderedMail {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-
-const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]'])
+import { isLoopback } from './loopback.ts'
 
 /** RFC 3986's characters except `*`: what a browser would repair, strip or expand is not an exact URI. */
 const exactCharacters = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()+,;=%]+$/
@@ -20,7 +19,7 @@ export const httpUri = z
 export function isRedirectUri(value: string, applicationType: 'web' | 'native'): boolean {
   const url = parseExact(value)
   if (!url) return false
-  const loopback = loopbackHosts.has(url.hostname)
+  const loopback = isLoopback(url)
   if (url.protocol === 'https:') return applicationType === 'web' || !loopback
   if (url.protocol === 'http:') return loopback
   return applicationType === 'native' && reverseDomainScheme.test(url.protocol) && /^[^:]+:\/./.test(value)
@@ -29,7 +28,7 @@ export function isRedirectUri(value: string, applicationType: 'web' | 'native'):
 /** Whether we may call it: https, or http on loopback. */
 export function isCallbackUri(value: string): boolean {
   const url = parseExact(value)
-  return url?.protocol === 'https:' || (url?.protocol === 'http:' && loopbackHosts.has(url.hostname))
+  return url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url))
 }
 
 /** RFC 8707 §2: an absolute URI without fragment. It is compared, never fetched. */

@@ -1,17 +1,15 @@
-import { importJWK, type JWK, type JWTPayload, SignJWT } from 'jose'
+import type { JWK } from 'jose'
 import { sql } from 'kysely'
 import type { Provider } from 'oidc-provider'
 import type { VerifyJwt } from '#credentials/resolve/credential.ts'
 import { jwtVerifier } from '#credentials/resolve/verify-jwt.ts'
-import { loadSigningKeys, signingAlgorithms } from '#credentials/signing-keys/signing-keys.ts'
+import { accessTokenSigner, type SignAccessToken } from '#credentials/signing-keys/sign-access-token.ts'
+import { loadSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { createProvider, type ProviderParts } from './provider.ts'
 
 const refreshMs = 5_000
-
-/** Signs claims as a JWT access token (RFC 9068) with the key that signs now. */
-export type SignAccessToken = (claims: JWTPayload) => Promise<{ jwt: string; kid: string }>
 
 /**
  * The provider and the verifier as the database has them now. oidc-provider takes its keys and scopes once, so it is
@@ -76,17 +74,4 @@ async function readVersion(db: Queryable): Promise<string> {
 
 function publicPart({ d, p, q, dp, dq, qi, ...jwk }: JWK): JWK {
   return jwk
-}
-
-/** The first key of the preferred algorithm is the current one. */
-async function accessTokenSigner(signingKeys: readonly JWK[]): Promise<SignAccessToken> {
-  const [alg] = signingAlgorithms
-  const jwk = signingKeys.find((key) => key.alg === alg)
-  if (!jwk?.kid) throw new Error(`no signing key for ${alg}`)
-  const { kid } = jwk
-  const key = await importJWK(jwk, alg)
-  return async (claims) => ({
-    jwt: await new SignJWT(claims).setProtectedHeader({ alg, kid, typ: 'at+jwt' }).sign(key),
-    kid,
-  })
 }

@@ -6,17 +6,10 @@ import ejs from 'ejs'
 import type Koa from 'koa'
 import { contentSecurityPolicy } from '#foundation/http/security-headers.ts'
 import { accentsOf } from '#foundation/values/accent.ts'
+import type { Brand } from '#foundation/values/brand.ts'
 import { timeAgo } from '#foundation/values/time-ago.ts'
 import type { Assets } from './assets.ts'
 import { type Csrf, csrfField } from './csrf.ts'
-
-/** Whom a page speaks for: an organization's look, else Gatehouse's own. */
-export interface Brand {
-  name: string
-  logoUrl?: string | undefined
-  /** `#rrggbb` */
-  accentColor?: string | undefined
-}
 
 /**
  * Renders `views/<view>.ejs` in the layout.

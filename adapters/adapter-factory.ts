@@ -22,16 +22,13 @@ const stores: Record<string, 'clients' | 'grants' | 'credentials' | 'protocol st
 /**
  * @param db the current request's transaction, or the database
  * @param protocolState the store of short-lived models: Redis, or the database
- * @param verifiedJwtId see `credentialAdapter`
  */
 export function adapterFactory({
   db,
   protocolState,
-  verifiedJwtId,
 }: {
   db: () => Queryable
   protocolState: (model: string) => Adapter
-  verifiedJwtId: () => string | undefined
 }): (model: string) => Adapter {
   return (model) => {
     switch (stores[model]) {
@@ -40,7 +37,7 @@ export function adapterFactory({
       case 'grants':
         return grantAdapter(db)
       case 'credentials':
-        return credentialAdapter(model as CredentialModel, db, verifiedJwtId)
+        return credentialAdapter(model as CredentialModel, db)
       case 'protocol state':
         return model === 'Session' ? sessionAdapter(protocolState(model), db) : protocolState(model)
       default:

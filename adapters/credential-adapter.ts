@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
-import type { Adapter, AdapterPayload } from 'oidc-provider'
+import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
 import { answerReuse } from '#protocol/library/refresh-token-reuse.ts'
+import { verifiedJwtId } from '#protocol/request/verified-jwt.ts'
 
 export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredentials'
 
@@ -19,14 +20,8 @@ interface NewCredential {
 /**
  * oidc-provider's access and refresh tokens as rows of `credentials`, where introspection finds them by the hash of what
  * is presented.
- * @param verifiedJwtId the jti of a JWT whose signature the current request has verified: only then may `find` take a
- *   jti for a token, since a jti is no secret
  */
-export function credentialAdapter(
-  model: CredentialModel,
-  db: () => Queryable,
-  verifiedJwtId: () => string | undefined,
-): Adapter {
+export function credentialAdapter(model: CredentialModel, db: () => Queryable): Adapter {
   const kind = model === 'RefreshToken' ? 'refresh_token' : 'access_token'
   return {
     upsert: (id, payload, expiresIn = 0) =>
@@ -36,7 +31,7 @@ export function credentialAdapter(
         .selectFrom('credentials')
         .select([sql<string | null>`payload::text`.as('payload'), 'spentAt'])
         .where('hash', '=', sha256(id))
-        .where('format', '=', verifiedJwtId() === id ? 'jwt' : 'opaque')
+        .where('format', '=', isVerifiedJwtId(id) ? 'jwt' : 'opaque')
         .where('kind', '=', kind)
         .where('revokedAt', 'is', null)
         .executeTakeFirst()
@@ -75,6 +70,10 @@ export function credentialAdapter(
     findByUid: async () => undefined,
     findByUserCode: async () => undefined,
   }
+}
+
+function isVerifiedJwtId(id: string): boolean {
+  return Provider.ctx !== undefined && verifiedJwtId.get(Provider.ctx) === id
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider'
 import { findLiveGrant, revokeGrant } from '#credentials/grants/grant-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
-import { rememberParties } from '#protocol/library/grant-parties.ts'
+import { rememberParties } from '#protocol/request/grant-parties.ts'
 
 /** What `src/protocol/provider/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
 type GrantPayload = AdapterPayload & { organizationId?: string; sessionUid?: string }

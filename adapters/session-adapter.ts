@@ -1,6 +1,7 @@
 import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider'
 import { hasSessionEnded, recordSessionUse } from '#credentials/sessions/sessions.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { addressOf } from '#foundation/http/request-state.ts'
 
 /**
  * oidc-provider's Session around its store: a row in `sessions` tells its owner where it is used, and lets it be ended
@@ -22,7 +23,7 @@ export function sessionAdapter(store: Adapter, db: () => Queryable): Adapter {
       await recordSessionUse(db(), {
         uid,
         userId: accountId,
-        ip: ctx?.state.clientAddress as string | undefined,
+        ip: ctx && addressOf(ctx),
         userAgent: ctx?.get('user-agent').slice(0, 256) || undefined,
       })
     },

@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http'
 import { sql } from 'kysely'
-import { Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { adapterFactory } from '#adapters/adapter-factory.ts'
 import { postgresProtocolState } from '#adapters/postgres-protocol-state.ts'
@@ -105,7 +104,6 @@ export async function startServer(
         protocolState: redis
           ? redisProtocolState({ db: database.current, redis })
           : postgresProtocolState({ db: database.current }),
-        verifiedJwtId: () => Provider.ctx?.state.verifiedJwtId as string | undefined,
       }),
       cookieKeys,
       fetch: outboundFetch,

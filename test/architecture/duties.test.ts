@@ -41,6 +41,10 @@ test('members of the library are replaced in one folder', () => {
   expect(exceptIn('patches elsewhere', elsewhere)).toEqual([])
 })
 
+test('what a request remembers is typed by its owner, not named in ctx.state', () => {
+  expect(sources.flatMap((source) => at(source, /\bctx\??\.state\b/g))).toEqual([])
+})
+
 test('the environment is read in one place, and by the command line', () => {
   const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ file }) => file)
   expect(readers.filter((file) => file !== 'src/main.ts' && !isIn(file, 'src/surfaces/cli'))).toEqual([])

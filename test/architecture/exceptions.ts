@@ -120,7 +120,6 @@ const exceptions: Record<string, readonly string[]> = {
     'src/surfaces/console/admin-pages.ts \u2192 src/surfaces/authentication-log/authentication-log-pages.ts',
   ],
   'importers of oidc-provider': [
-    'src/server.ts',
     'src/surfaces/joining/invitation-pages.ts',
     'src/surfaces/joining/organization-pages.ts',
     'src/surfaces/oauth/provider-pages.ts',

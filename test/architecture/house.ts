@@ -7,7 +7,7 @@ export const floors = {
   credentials: ['log', 'grants', 'sessions', 'signing-keys', 'resolve', 'revocation'],
   directory: ['users', 'organizations', 'access', 'clients'],
   authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys'],
-  protocol: ['library', 'adapters', 'provider'],
+  protocol: ['request', 'library', 'adapters', 'provider'],
   surfaces: [
     'api-kit',
     'page-kit',

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import { nanoid } from 'nanoid'
 import type { Logger } from 'pino'
 import type { ClientAddress } from './client-address.ts'
+import { identifyRequest } from './request-state.ts'
 
 /**
  * One JSON line for each request, without its query and with whatever in its path could open anything replaced. Gives
@@ -10,20 +11,21 @@ import type { ClientAddress } from './client-address.ts'
 export function requestLog({ log, clientAddress }: { log: Logger; clientAddress: ClientAddress }): Koa.Middleware {
   return async (ctx, next) => {
     const started = performance.now()
-    ctx.state.requestId = nanoid()
-    ctx.state.clientAddress = clientAddress(ctx.req)
-    ctx.set('X-Request-Id', ctx.state.requestId)
+    const id = nanoid()
+    const address = clientAddress(ctx.req)
+    identifyRequest(ctx, { id, address })
+    ctx.set('X-Request-Id', id)
     try {
       await next()
     } finally {
       log.info(
         {
-          requestId: ctx.state.requestId,
+          requestId: id,
           method: ctx.method,
           path: loggablePath(ctx.path),
           status: ctx.status,
           ms: Math.round(performance.now() - started),
-          ip: ctx.state.clientAddress,
+          ip: address,
         },
         'request',
       )

@@ -2,6 +2,7 @@ import { errors, Provider, type RefreshToken } from 'oidc-provider'
 import { findLiveGrant, revokeGrant } from '#credentials/grants/grant-queries.ts'
 import { findKeptAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { refreshRequest } from '#protocol/request/refresh-request.ts'
 
 /**
  * What a spent refresh token gets in its own client's hands: the kept answer when the request is the one that spent it,
@@ -10,10 +11,10 @@ import type { Queryable } from '#foundation/database/database.ts'
  * @throws errors.InvalidGrant always
  */
 export async function answerReuse(db: Queryable, grantId: string | null | undefined): Promise<never> {
-  const state = Provider.ctx?.state
   if (!grantId) throw new errors.InvalidGrant('refresh token already used')
-  const kept = state?.tokenRequestHash && (await findKeptAnswer(db, state.tokenRequestHash as Buffer))
-  if (kept && (await findLiveGrant(db, grantId))) state.keptAnswer = kept
+  const request = Provider.ctx && refreshRequest.get(Provider.ctx)
+  const kept = request && (await findKeptAnswer(db, request.hash))
+  if (kept && (await findLiveGrant(db, grantId))) request.keptAnswer = kept
   else await revokeGrant(db, grantId)
   throw new errors.InvalidGrant('refresh token already used')
 }

@@ -2,7 +2,7 @@ import type { AccessToken, Account, ClientCredentials, KoaContextWithOIDC } from
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { rememberedOrganization, rememberedUser } from '#protocol/library/grant-parties.ts'
+import { rememberedOrganization, rememberedUser } from '#protocol/request/grant-parties.ts'
 import type { OrganizationGrant } from './grant.ts'
 
 /** Which claims a scope gives. The organization goes with `openid`: no token of ours is without one. */

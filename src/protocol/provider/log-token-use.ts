@@ -6,6 +6,7 @@ import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import { addressOf } from '#foundation/http/request-state.ts'
 import { logText } from '#foundation/values/log-text.ts'
 
 /** A device asks again and again until its person has decided: that is no use of its code. */
@@ -42,7 +43,7 @@ export function userinfoLog({ db, referenceTo }: { db: Queryable; referenceTo: R
 function circumstances(ctx: Koa.Context) {
   return {
     clientId: (ctx as KoaContextWithOIDC).oidc?.client?.clientId,
-    ip: ctx.state.clientAddress as string,
+    ip: addressOf(ctx) ?? '',
     userAgent: logText(ctx.get('user-agent')),
     method: ctx.method,
     path: ctx.path,

@@ -8,6 +8,7 @@ import {
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
+import { RequestState } from '#foundation/http/request-state.ts'
 
 /** In which organization one authorization request acts. */
 export type OrganizationChoice =
@@ -17,7 +18,7 @@ export type OrganizationChoice =
   /** `organization=` names one that does not exist, or to which the person does not belong: which, is not said. */
   | { outcome: 'refused' }
 
-const choices = new WeakMap<object, Promise<OrganizationChoice>>()
+const choices = new RequestState<Promise<OrganizationChoice>>()
 const superadminChoices = 50
 
 /** Decided once for a request: the grant, the prompts and the claims must agree. */

@@ -2,11 +2,11 @@ import { stringify } from 'node:querystring'
 import type Koa from 'koa'
 import type { VerifyJwt } from '#credentials/resolve/credential.ts'
 import { parseForm, readBody } from '#foundation/http/read-form.ts'
+import { verifiedJwtId } from '#protocol/request/verified-jwt.ts'
 
 /**
  * In front of `/oauth/revoke` (RFC 7009): the library refuses every JWT, so one of ours is exchanged for its `jti` once
- * its signature is verified. `ctx.state.verifiedJwtId` is what lets the credential adapter take a jti for a token; the
- * library then authenticates the client and checks whose token it is, as for any other.
+ * its signature is verified. The library then authenticates the client and checks whose token it is, as for any other.
  */
 export function acceptJwtForRevocation(verifyJwt: () => VerifyJwt): Koa.Middleware {
   return async (ctx, next) => {
@@ -14,7 +14,7 @@ export function acceptJwtForRevocation(verifyJwt: () => VerifyJwt): Koa.Middlewa
     const form = parseForm(body)
     const token = form.token ?? ''
     const jti = token.includes('.') ? await verifyJwt()(token) : undefined
-    if (jti) ctx.state.verifiedJwtId = jti
+    if (jti) verifiedJwtId.set(ctx, jti)
     Object.assign(ctx.req, { body: jti ? stringify({ ...form, token: jti }) : body })
     await next()
   }

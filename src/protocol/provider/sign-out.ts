@@ -4,9 +4,8 @@ import type { Logger } from 'pino'
 import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
 import { endSession } from '#credentials/sessions/sessions.ts'
 import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import { type SendLogoutToken, waitingLogoutTokens } from '#protocol/request/logout-tokens.ts'
 import type { UpstreamSignOut } from './upstream-sign-out.ts'
-
-type SendLogoutToken = () => Promise<void>
 
 /**
  * Around `POST /oauth/logout/confirm`: signing out ends every grant that the session gave, in all organizations, in the
@@ -21,7 +20,7 @@ export function revokeGrantsOnSignOut(
 ): Koa.Middleware {
   return async (ctx, next) => {
     const logoutTokens: SendLogoutToken[] = []
-    ctx.state.logoutTokens = logoutTokens
+    waitingLogoutTokens.set(ctx, logoutTokens)
     const ended = await database.inTransaction(async (tx) => {
       await next()
       const session = (ctx as KoaContextWithOIDC).oidc.session as (Session & { destroyed?: boolean }) | undefined
@@ -49,7 +48,7 @@ export function sendLogoutTokensLast(provider: Provider): void {
   const client = provider.Client.prototype as unknown as { backchannelLogout: BackchannelLogout }
   const send = client.backchannelLogout
   client.backchannelLogout = async function keep(sub, sid) {
-    const logoutTokens = Provider.ctx?.state.logoutTokens as SendLogoutToken[] | undefined
+    const logoutTokens = Provider.ctx && waitingLogoutTokens.get(Provider.ctx)
     if (!logoutTokens) return send.call(this, sub, sid)
     logoutTokens.push(() => send.call(this, sub, sid))
   }

@@ -4,6 +4,7 @@ import { findKeptAnswer, keepAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
 import { type Form, parseForm, readBody } from '#foundation/http/read-form.ts'
+import { type RefreshRequest, refreshRequest } from '#protocol/request/refresh-request.ts'
 import { logTokenRequest } from './log-token-use.ts'
 
 /**
@@ -23,16 +24,17 @@ export function tokenRequest({ database, encryption }: { database: RequestDataba
     const { refresh_token: refreshToken, client_assertion: assertion } = form
     try {
       await database.inTransaction(async (tx) => {
-        const request = refreshToken === undefined ? undefined : requestHash(ctx, body)
-        ctx.state.tokenRequestHash = request
+        const request: RefreshRequest | undefined =
+          refreshToken === undefined ? undefined : { hash: requestHash(ctx, body) }
+        if (request) refreshRequest.set(ctx, request)
         // An assertion is good for one request: a repeat of it would not get as far as the token.
-        if (request && assertion) ctx.state.keptAnswer = await findKeptAnswer(tx, request)
-        if (!ctx.state.keptAnswer) await next()
-        const kept = ctx.state.keptAnswer as Buffer | undefined
+        if (request && assertion) request.keptAnswer = await findKeptAnswer(tx, request.hash)
+        if (!request?.keptAnswer) await next()
+        const kept = request?.keptAnswer
         if (kept) repeat(ctx, encryption.decrypt(kept))
         if (ctx.status < 500) await logTokenRequest(tx, ctx, form)
         if (kept) return
-        if (request && ctx.status === 200) await keepAnswer(tx, request, encryption.encrypt(answerOf(ctx)))
+        if (request && ctx.status === 200) await keepAnswer(tx, request.hash, encryption.encrypt(answerOf(ctx)))
         if (ctx.status >= 500) throw new RolledBack()
       })
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import { formTargetOf } from '#foundation/http/form-target.ts'
+import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { ProviderPages } from '#protocol/provider/provider.ts'
 import { signOutTargets } from '#protocol/provider/upstream-sign-out.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
@@ -17,7 +18,7 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
           message: errors[error]?.message ?? description ?? 'The application sent a request that cannot be answered.',
           hint: 'Go back to the application and try again. If it happens again, tell whoever runs the application.',
           code: error,
-          requestId: ctx.state.requestId,
+          requestId: requestIdOf(ctx),
         },
         { status: ctx.status },
       )

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type Koa from 'koa'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import { RequestState } from '#foundation/http/request-state.ts'
 
 /** The one guard of every form: a token that only this browser's own pages can hold. */
 export interface Csrf {
@@ -10,6 +11,9 @@ export interface Csrf {
   /** @throws GatehouseError permission_denied unless the form came from a page that this browser was shown */
   require(ctx: Koa.Context, form: Form): void
 }
+
+/** Of a browser that is given its id with this answer. */
+const newBrowserIds = new RequestState<string>()
 
 export const csrfField = '_csrf'
 
@@ -22,7 +26,7 @@ export function createCsrf({ issuer, keys }: { issuer: string; keys: string[] })
   const cookie = issuer.startsWith('https:') ? '__Host-gatehouse-browser' : 'gatehouse-browser'
 
   function browserId(ctx: Koa.Context): string | undefined {
-    return (ctx.state.browserId as string | undefined) ?? ctx.cookies.get(cookie, { signed: false })
+    return newBrowserIds.get(ctx) ?? ctx.cookies.get(cookie, { signed: false })
   }
 
   return {
@@ -30,7 +34,7 @@ export function createCsrf({ issuer, keys }: { issuer: string; keys: string[] })
       let id = browserId(ctx)
       if (!id) {
         id = randomBytes(24).toString('base64url')
-        ctx.state.browserId = id
+        newBrowserIds.set(ctx, id)
         ctx.cookies.set(cookie, id, { signed: false, httpOnly: true, sameSite: 'lax', path: '/' })
       }
       return masked(mac(keys[0] ?? '', id)).toString('base64url')

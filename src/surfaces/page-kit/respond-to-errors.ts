@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import type { Logger } from 'pino'
 import { GatehouseError } from '#foundation/errors.ts'
 import { headersOfError, problemDetails, statusOfCode } from '#foundation/http/problem-details.ts'
+import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Render } from './render.ts'
 
 /** Turns what a handler throws into problem details, or into the error page for whoever prefers HTML. */
@@ -13,7 +14,7 @@ export function respondToErrors({ render, log }: { render: Render; log: Logger }
         throw new GatehouseError('not_found', 'There is nothing at this address.')
       }
     } catch (error) {
-      const requestId = ctx.state.requestId as string
+      const requestId = requestIdOf(ctx)
       const refusal = error instanceof GatehouseError ? error : undefined
       if (!refusal) log.error({ err: error, requestId, method: ctx.method }, 'request failed')
       const status = refusal ? statusOfCode[refusal.code] : 500

@@ -10,6 +10,7 @@ import { findOrganization } from '#directory/organizations/organization-queries.
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
+import { addressOf } from '#foundation/http/request-state.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { cookieOptions, slidingSeconds } from '#protocol/provider/provider.ts'
 import { usedConnections } from '#protocol/provider/session-connections.ts'
@@ -165,7 +166,7 @@ async function connectionToConfirmBy(db: Queryable, session: Session, user: User
 /** A session slides while it is in use, and its owner sees when and from where that was. */
 async function keepAlive(ctx: Koa.Context, session: Session, { provider, db, sessionSeconds }: SignedInUserParts) {
   const { uid, accountId = '', loginTs, exp } = session
-  const ip = ctx.state.clientAddress as string | undefined
+  const ip = addressOf(ctx)
   await recordSessionUse(db, {
     uid,
     userId: accountId,

@@ -6,6 +6,7 @@ import { linkIdentity } from '#authentication/connections/link-identity.ts'
 import { UpstreamError } from '#authentication/connections/upstream-error.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import { requestIdOf } from '#foundation/http/request-state.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
 import { backToSignIn } from './connection-page.ts'
@@ -101,7 +102,7 @@ async function showUnasked({ render }: InteractionParts, ctx: Koa.Context): Prom
     message: 'It was finished already, took longer than ten minutes, or was begun in another browser.',
     hint: 'Nobody has been signed in by it. Go back to the application and sign in again.',
     back: { label: 'Sign in', href: '/account' },
-    requestId: ctx.state.requestId,
+    requestId: requestIdOf(ctx),
   }
   await render(ctx, 'error', locals, { status: 400 })
 }

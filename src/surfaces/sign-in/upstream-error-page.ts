@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { UpstreamError, type UpstreamFailure } from '#authentication/connections/upstream-error.ts'
 import type { Connection } from '#foundation/database/schema.ts'
+import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 
 interface Words {
@@ -55,7 +56,7 @@ export async function showUpstreamError(
 ): Promise<void> {
   if (!(error instanceof UpstreamError)) throw error
   const { failure, reason } = error
-  const { requestId } = ctx.state
+  const requestId = requestIdOf(ctx)
   log.warn({ connection: connection.name, failure, reason, requestId }, 'sign-in through a connection failed')
   const { status, title, message, hint } = words[failure]
   const locals = { title, message: message(connectionLabel(connection)), hint, back, requestId }

@@ -11,7 +11,7 @@ import type { ResolveTxt } from '#directory/organizations/verify-domain.ts'
 import type { Config } from '#foundation/config/config.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import { hostGuard } from '#foundation/http/host-guard.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
@@ -58,7 +58,7 @@ export interface AppParts {
   issuer: string
   log: Logger
   db: Queryable
-  database: RequestDatabase
+  requestTransaction: RequestTransaction
   encryption: Encryption
   outboundFetch: Fetch
   outboundAllowedHosts: readonly string[]

@@ -20,7 +20,7 @@ import type { Config } from '#foundation/config/config.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { type Database, openDatabase } from '#foundation/database/database.ts'
 import { migrate } from '#foundation/database/migrate.ts'
-import { requestDatabase } from '#foundation/database/request-transaction.ts'
+import { requestTransactions } from '#foundation/database/request-transaction.ts'
 import { clientAddressFrom } from '#foundation/http/client-address.ts'
 import { createOutboundFetch } from '#foundation/http/outbound-fetch.ts'
 import { rateLimits } from '#foundation/http/rate-limit.ts'
@@ -70,40 +70,40 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { issuer } = config
   const onError = (error: unknown) => log.error({ err: error }, 'background work failed')
-  const store = await openDatabase({ ...config, onError })
+  const database = await openDatabase({ ...config, onError })
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, { onError }) : undefined
-  await migrate(store.db)
-  await saveBuiltInClient(store.db, issuer)
-  await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
+  await migrate(database.db)
+  await saveBuiltInClient(database.db, issuer)
+  await maintainPartitions(database.db, { retentionDays: config.logRetentionDays })
   const encryption = encryptionWith(config.encryptionKeys)
   const { outboundAllowedHosts } = config
   if (config.setupFile) {
     const options = { actor: 'setup:boot', environment, encryption, outboundAllowedHosts }
-    await applySetupFile(store.db, config.setupFile, options)
+    await applySetupFile(database.db, config.setupFile, options)
   }
 
   const outboundFetch = createOutboundFetch(outboundAllowedHosts)
   const upstreams = createUpstreams({ fetch: outboundFetch, encryption })
-  const database = requestDatabase(store.db)
+  const requestTransaction = requestTransactions(database.db)
   const cookieKeys = encryption.derivedKeys('cookies')
   const csrf = createCsrf({ issuer, keys: encryption.derivedKeys('csrf') })
   const assets = await createAssets()
   const render = createRenderer({ issuer, assets, csrf })
   const clientAddress = clientAddressFrom(config.trustedProxies)
-  const resolve = credentialResolver({ pool: store.lookups, log })
+  const resolve = credentialResolver({ pool: database.lookups, log })
 
   const current = await keepCurrentProvider({
-    db: store.db,
+    db: database.db,
     encryption,
     provider: {
       issuer,
       sessionSeconds: config.sessionSeconds,
-      db: database.current,
+      db: requestTransaction.db,
       adapter: adapterFactory({
-        db: database.current,
+        db: requestTransaction.db,
         protocolState: redis
-          ? redisProtocolState({ db: database.current, redis })
-          : postgresProtocolState({ db: database.current }),
+          ? redisProtocolState({ db: requestTransaction.db, redis })
+          : postgresProtocolState({ db: requestTransaction.db }),
       }),
       cookieKeys,
       fetch: outboundFetch,
@@ -113,29 +113,29 @@ export async function startServer(
     onError,
   })
   const referenceTo = credentialReferences({ verifyJwt: current.verifyJwt, apiKeyPrefix: config.apiKeyPrefix })
-  const demo = config.demo ? await startDemo({ db: store.db, issuer, render, csrf, encryption }) : undefined
+  const demo = config.demo ? await startDemo({ db: database.db, issuer, render, csrf, encryption }) : undefined
 
-  const createRateLimit = rateLimits({ pool: store.pool, redis })
+  const createRateLimit = rateLimits({ pool: database.pool, redis })
   const outbox = createMailOutbox({ encryption, log })
 
   let draining = false
   const listener = createListener({
     issuer,
     log,
-    db: store.db,
-    database,
+    db: database.db,
+    requestTransaction,
     encryption,
     outboundFetch,
     outboundAllowedHosts,
     upstreams,
-    upstreamTransactions: new UpstreamTransactions({ issuer, db: store.db, encryption, upstreams }),
-    upstreamSignOut: new UpstreamSignOut({ issuer, db: store.db, encryption, upstreams }),
+    upstreamTransactions: new UpstreamTransactions({ issuer, db: database.db, encryption, upstreams }),
+    upstreamSignOut: new UpstreamSignOut({ issuer, db: database.db, encryption, upstreams }),
     resolveTxt,
     current,
     resolve,
     referenceTo,
-    callers: callerAuthentication({ db: store.db, resolve, referenceTo }),
-    authenticateWithPassword: passwordAuthentication({ db: store.db, createRateLimit }),
+    callers: callerAuthentication({ db: database.db, resolve, referenceTo }),
+    authenticateWithPassword: passwordAuthentication({ db: database.db, createRateLimit }),
     clientAddress,
     render,
     assets,
@@ -148,8 +148,8 @@ export async function startServer(
     createRateLimit,
     signUp: config.signUp,
     mailRequestLimit: mailRequestLimit({ createRateLimit }),
-    discoverOrganizations: organizationDiscovery({ db: store.db, outbox, createRateLimit }),
-    readiness: async () => (draining ? 'unavailable' : readinessOf(store, redis)),
+    discoverOrganizations: organizationDiscovery({ db: database.db, outbox, createRateLimit }),
+    readiness: async () => (draining ? 'unavailable' : readinessOf(database, redis)),
     demo: demo?.demo,
   })
   const server = createServer(
@@ -157,12 +157,12 @@ export async function startServer(
     listener,
   )
   await listen(server, config)
-  const mailDelivery = startMailDelivery({ ...config, db: store.db, encryption, log })
-  const stopSweeping = sweepNowAndThen({ store, outbox, config, onError })
+  const mailDelivery = startMailDelivery({ ...config, db: database.db, encryption, log })
+  const stopSweeping = sweepNowAndThen({ database, outbox, config, onError })
 
   return {
     url: issuer,
-    database: store,
+    database,
     demoAccounts: demo?.accounts ?? [],
     async stop() {
       draining = true
@@ -170,15 +170,15 @@ export async function startServer(
       stopSweeping()
       await drain(server)
       await mailDelivery.stop()
-      await store.close()
+      await database.close()
       redis?.disconnect()
     },
   }
 }
 
-async function readinessOf(store: Database, redis: RedisClient | undefined): Promise<Readiness> {
-  const [database, protocolState] = await Promise.allSettled([sql`select 1`.execute(store.db), redis?.ping()])
-  if (database.status === 'rejected') return 'unavailable'
+async function readinessOf(database: Database, redis: RedisClient | undefined): Promise<Readiness> {
+  const [answer, protocolState] = await Promise.allSettled([sql`select 1`.execute(database.db), redis?.ping()])
+  if (answer.status === 'rejected') return 'unavailable'
   return protocolState.status === 'rejected' ? 'degraded' : 'ok'
 }
 
@@ -208,12 +208,12 @@ function drain(server: Server): Promise<void> {
 
 /** Every node sweeps, each at its own moment; rows that another node holds are left to it. */
 function sweepNowAndThen({
-  store,
+  database,
   outbox,
   config,
   onError,
 }: {
-  store: Database
+  database: Database
   outbox: MailOutbox
   config: Config
   onError: (error: unknown) => void
@@ -227,11 +227,11 @@ function sweepNowAndThen({
   }
   async function sweep() {
     try {
-      await sweepExpired(store.db)
-      await countUses(store.db)
-      await remindOfExpiringApiKeys({ db: store.db, outbox })
+      await sweepExpired(database.db)
+      await countUses(database.db)
+      await remindOfExpiringApiKeys({ db: database.db, outbox })
       if (Date.now() - lastMaintenance > 3_600_000) {
-        await maintainPartitions(store.db, { retentionDays: config.logRetentionDays })
+        await maintainPartitions(database.db, { retentionDays: config.logRetentionDays })
         lastMaintenance = Date.now()
       }
     } catch (error) {

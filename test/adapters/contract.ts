@@ -2,11 +2,11 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 
 /** One process of the deployment, with connections of its own. */
 export interface Node {
-  requests: RequestDatabase
+  requests: RequestTransaction
   adapter(model: string, route?: string): Adapter
 }
 
@@ -297,7 +297,7 @@ export function protocolStateContract(storeName: string, open: () => Promise<Sto
 
       test('is not spent when the transaction around it is rolled back', async () => {
         const { id } = await saved(model)
-        const spentInVain = one.requests.inTransaction(async () => {
+        const spentInVain = one.requests.run(async () => {
           await one.adapter(model).consume(id)
           throw new Error('the node ran into something')
         })
@@ -357,7 +357,7 @@ function expectOneWinner(attempts: PromiseSettledResult<unknown>[], Refusal: new
 
 /** As at the token endpoint: an OAuth error is an answer, and the transaction is committed before it leaves. */
 async function refusedButCommitted(node: Node, work: () => Promise<unknown>): Promise<void> {
-  const refusal = await node.requests.inTransaction(() =>
+  const refusal = await node.requests.run(() =>
     work().then(
       () => undefined,
       (error: unknown) => error,

@@ -3,7 +3,7 @@ import { describe, test } from 'vitest'
 import { postgresProtocolState } from '#adapters/postgres-protocol-state.ts'
 import { redisProtocolState } from '#adapters/redis-protocol-state.ts'
 import type { Database, Queryable } from '#foundation/database/database.ts'
-import { requestDatabase } from '#foundation/database/request-transaction.ts'
+import { requestTransactions } from '#foundation/database/request-transaction.ts'
 import { connectRedis, type RedisClient } from '#foundation/redis/redis.ts'
 import {
   availableDatabases,
@@ -22,10 +22,10 @@ else describe.skip('protocol state in redis', () => test('no Redis on this machi
 async function openDatabaseStore(kind: DatabaseKind): Promise<StoreUnderTest> {
   const database = await openTestDatabase(kind)
   const node = ({ db }: Database): Node => {
-    const requests = requestDatabase(db)
+    const requests = requestTransactions(db)
     return {
       requests,
-      adapter: (model, route) => postgresProtocolState({ db: requests.current, route: () => route })(model),
+      adapter: (model, route) => postgresProtocolState({ db: requests.db, route: () => route })(model),
     }
   }
   return {
@@ -47,12 +47,12 @@ async function openRedisStore(): Promise<StoreUnderTest> {
   const testRedis = openTestRedis()
   const clients: RedisClient[] = []
   const node = async ({ db }: Database): Promise<Node> => {
-    const requests = requestDatabase(db)
+    const requests = requestTransactions(db)
     const redis = await connectRedis(testRedis.redisUrl, { onError: (error) => console.error(error) })
     clients.push(redis)
     return {
       requests,
-      adapter: (model, route) => redisProtocolState({ db: requests.current, redis, route: () => route })(model),
+      adapter: (model, route) => redisProtocolState({ db: requests.db, redis, route: () => route })(model),
     }
   }
   const other = database.embedded ? database : await database.openAnotherNode()

@@ -10,7 +10,8 @@ const at = ({ file, text }: Source, pattern: RegExp) =>
   [...text.matchAll(pattern)].map(([found]) => `${file}: ${found}`)
 
 test('surfaces hold neither SQL nor transactions', () => {
-  const query = /\b(selectFrom|insertInto|updateTable|deleteFrom|mergeInto)\(|\bsql`|\b(inT|t)ransaction\(/g
+  const query =
+    /\b(selectFrom|insertInto|updateTable|deleteFrom|mergeInto)\(|\bsql`|\btransaction\(|\brequestTransaction\.run\(/g
   const surfaces = sources.filter(({ file }) => placeOf(file).floor === 'surfaces')
   const found = surfaces.filter((source) => at(source, query).length > 0).map(({ file }) => file)
   expect(exceptIn('SQL in surfaces', found)).toEqual([])

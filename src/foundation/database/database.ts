@@ -5,9 +5,10 @@ import { PreparedStatements } from './prepared-statements.ts'
 import type { Tables } from './schema.ts'
 import type { SqlPool } from './sql-pool.ts'
 
-/** A connection or a transaction: queries take either and leave the choice to their caller. */
+/** What a query runs on, a pool or a transaction: it takes either, as `db` (or as `tx`, where it must be a transaction). */
 export type Queryable = Kysely<Tables>
 
+/** An opened database, of either kind: `database` wherever one is handed on whole. */
 export interface Database {
   /** For every ordinary query. */
   readonly db: Queryable

@@ -7,7 +7,7 @@ import { accessTokenSeconds } from './provider.ts'
 
 /*
  * Tokens outside a protocol request: made by oidc-provider's own models for the built-in client, so that introspection,
- * revocation, logs and sign-out know them as any other. Call these inside `RequestDatabase.inTransaction`.
+ * revocation, logs and sign-out know them as any other. Call these inside `RequestTransaction.run`.
  */
 
 export interface TokenPair {

@@ -3,7 +3,7 @@ import type { Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
 import { endSession } from '#credentials/sessions/sessions.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { cookieOptions } from './provider.ts'
 import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
@@ -15,13 +15,13 @@ import type { UpstreamSignOut } from './upstream-sign-out.ts'
  */
 export async function endBrowserSession(
   ctx: Koa.Context,
-  { provider, database, log, upstreamSignOut }: SignOutParts,
+  { provider, requestTransaction, log, upstreamSignOut }: SignOutParts,
   location: string,
 ): Promise<string> {
   const session = await provider.Session.get(ctx as never)
   const { uid, accountId } = session
   if (accountId) {
-    await database.inTransaction(async (tx) => {
+    await requestTransaction.run(async (tx) => {
       await endSession(tx, accountId, uid)
       await revokeGrantsOfSession(tx, uid)
       await session.destroy()
@@ -35,7 +35,7 @@ export async function endBrowserSession(
 
 interface SignOutParts {
   provider: Provider
-  database: RequestDatabase
+  requestTransaction: RequestTransaction
   log: Logger
   upstreamSignOut: UpstreamSignOut
 }

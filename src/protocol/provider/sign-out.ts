@@ -3,7 +3,7 @@ import { type KoaContextWithOIDC, Provider, type Session } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
 import { endSession } from '#credentials/sessions/sessions.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { type SendLogoutToken, waitingLogoutTokens } from '#protocol/request/logout-tokens.ts'
 import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
@@ -14,14 +14,14 @@ import type { UpstreamSignOut } from './upstream-sign-out.ts'
  * sent to the identity provider that it signed in at, where that is wanted, and from there to where it was going.
  */
 export function revokeGrantsOnSignOut(
-  database: RequestDatabase,
+  requestTransaction: RequestTransaction,
   log: Logger,
   upstreamSignOut: UpstreamSignOut,
 ): Koa.Middleware {
   return async (ctx, next) => {
     const logoutTokens: SendLogoutToken[] = []
     waitingLogoutTokens.set(ctx, logoutTokens)
-    const ended = await database.inTransaction(async (tx) => {
+    const ended = await requestTransaction.run(async (tx) => {
       await next()
       const session = (ctx as KoaContextWithOIDC).oidc.session as (Session & { destroyed?: boolean }) | undefined
       if (!session?.uid || !session.destroyed) return undefined

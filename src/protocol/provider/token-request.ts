@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type Koa from 'koa'
 import { findKeptAnswer, keepAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { type Form, parseForm, readBody } from '#foundation/http/read-form.ts'
 import { type RefreshRequest, refreshRequest } from '#protocol/request/refresh-request.ts'
 import { logTokenRequest } from './log-token-use.ts'
@@ -16,14 +16,20 @@ import { logTokenRequest } from './log-token-use.ts'
  * other use of a spent token revokes the whole grant (refresh-token-reuse.ts). Refusals commit too: that revocation must
  * not be undone. Only a server error rolls back. The authentication log's entry commits with it all.
  */
-export function tokenRequest({ database, encryption }: { database: RequestDatabase; encryption: Encryption }) {
+export function tokenRequest({
+  requestTransaction,
+  encryption,
+}: {
+  requestTransaction: RequestTransaction
+  encryption: Encryption
+}) {
   const middleware: Koa.Middleware = async (ctx, next) => {
     const body = await readBody(ctx.req)
     Object.assign(ctx.req, { body })
     const form = parseFormLeniently(body)
     const { refresh_token: refreshToken, client_assertion: assertion } = form
     try {
-      await database.inTransaction(async (tx) => {
+      await requestTransaction.run(async (tx) => {
         const request: RefreshRequest | undefined =
           refreshToken === undefined ? undefined : { hash: requestHash(ctx, body) }
         if (request) refreshRequest.set(ctx, request)

@@ -2,7 +2,7 @@ import type Koa from 'koa'
 import type { Logger } from 'pino'
 import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
 import type { SignAccessToken } from '#credentials/signing-keys/sign-access-token.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
@@ -16,7 +16,7 @@ import type { UpstreamTransactions } from '#surfaces/sign-in/upstream-transactio
 
 /** What the account pages are made of. */
 export interface AccountParts extends SignedInUserParts {
-  database: RequestDatabase
+  requestTransaction: RequestTransaction
   log: Logger
   render: Render
   csrf: Csrf

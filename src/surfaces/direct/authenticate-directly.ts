@@ -8,7 +8,7 @@ import type { OrganizationOption } from '#directory/organizations/organization-q
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
@@ -30,7 +30,7 @@ export interface DirectAttempt {
 
 export interface DirectAuthenticationParts {
   db: Queryable
-  database: RequestDatabase
+  requestTransaction: RequestTransaction
   encryption: Encryption
   current: Pick<CurrentProvider, 'provider'>
   authenticateWithPassword: AuthenticateWithPassword
@@ -51,7 +51,7 @@ export async function authenticateDirectly(
   const user = await requireUser(parts, attempt)
   const organization = await requireOrganization(parts.db, user, attempt.organization)
   const request = requestHash(parts.encryption, user, organization, attempt)
-  return parts.database.inTransaction(async (tx) => {
+  return parts.requestTransaction.run(async (tx) => {
     await requireSamePassword(tx, user, attempt.password)
     await lockRequest(tx, request)
     const kept = await findKeptAnswer(tx, request)

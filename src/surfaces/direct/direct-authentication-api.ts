@@ -81,7 +81,7 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
       tags,
       credential: 'required',
       errors: ['permission_denied'],
-      handle: ({ caller }) => parts.database.inTransaction((tx) => signOut(tx, caller)),
+      handle: ({ caller }) => parts.requestTransaction.run((tx) => signOut(tx, caller)),
     }),
   ]
 }

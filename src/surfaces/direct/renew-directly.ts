@@ -15,7 +15,7 @@ export interface Renewal {
   userAgent: string | undefined
 }
 
-type RenewalParts = Pick<DirectAuthenticationParts, 'database' | 'encryption' | 'current'>
+type RenewalParts = Pick<DirectAuthenticationParts, 'requestTransaction' | 'encryption' | 'current'>
 
 /**
  * Renews the tokens of direct authentication by the access token in use or its refresh token: same organization, the
@@ -25,7 +25,7 @@ type RenewalParts = Pick<DirectAuthenticationParts, 'database' | 'encryption' | 
  * @throws GatehouseError authentication_required, the same for every cause
  */
 export async function renewDirectly(parts: RenewalParts, renewal: Renewal): Promise<DirectAuthentication> {
-  const renewed = await parts.database.inTransaction(async (tx) => {
+  const renewed = await parts.requestTransaction.run(async (tx) => {
     const tokenHash = sha256(renewal.token)
     await lockGrantOf(tx, tokenHash)
     const token = await findToken(tx, tokenHash)

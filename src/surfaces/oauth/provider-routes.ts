@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { RequestDatabase } from '#foundation/database/request-transaction.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
 import { allowFormTargets } from '#foundation/http/security-headers.ts'
@@ -21,7 +21,7 @@ interface ProviderRoutes {
   db: Queryable
   referenceTo: ReferenceTo
   current: CurrentProvider
-  database: RequestDatabase
+  requestTransaction: RequestTransaction
   encryption: Encryption
   log: Logger
   upstreamSignOut: UpstreamSignOut
@@ -29,17 +29,17 @@ interface ProviderRoutes {
 
 /** oidc-provider mounted last, with what its endpoints need around them. */
 export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
-  const { current, database, encryption, log, upstreamSignOut } = parts
+  const { current, requestTransaction, encryption, log, upstreamSignOut } = parts
   const around: Record<string, Koa.Middleware[]> = {
-    'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ database, encryption })],
+    'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ requestTransaction, encryption })],
     'GET /oauth/userinfo': [userinfoLog(parts)],
     'POST /oauth/userinfo': [userinfoLog(parts)],
     'POST /oauth/revoke': [
       inWordsOfOAuth,
       acceptJwtForRevocation(() => current.verifyJwt),
-      (_ctx, next) => database.inTransaction(() => next()),
+      (_ctx, next) => requestTransaction.run(() => next()),
     ],
-    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(database, log, upstreamSignOut)],
+    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(requestTransaction, log, upstreamSignOut)],
   }
   /** Where scopes are asked for, a permission that was added a moment ago must be known. */
   const asksForScopes = new Set(['/oauth/authorize', '/oauth/par', '/oauth/device_authorization'])

@@ -12,7 +12,7 @@ export interface RenderedMail {
   html: string
 }
 
-const views = new URL('../../../views/mail/', import.meta.url)
+const views = new URL('../../../views/outbox/', import.meta.url)
 const gatehouseAccents = { light: '#3b5bdb', dark: '#8ea2ff' }
 /** The look of a mail that is no organization's. */
 export const gatehouseBrand: Brand = { name: 'Gatehouse' }
@@ -20,7 +20,7 @@ const compiled = new Map<string, ejs.TemplateFunction>()
 const times = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
 
 /**
- * Renders `views/mail/<template>.{html,text}.ejs` in the layout of mails. In both, every link is a path of the issuer,
+ * Renders `views/outbox/<template>.{html,text}.ejs` in the layout of mails. In both, every link is a path of the issuer,
  * and what users have chosen is inert text.
  */
 export function renderMail<T extends MailTemplate>({

@@ -82,7 +82,7 @@ function signUpRoutes(router: Router, parts: AccountLifeParts): void {
   const showDetails = (ctx: Koa.Context, form: Form, signUp: SignUp, problems = noErrors) =>
     render(
       ctx,
-      'account-life/sign-up-details',
+      'joining/sign-up-details',
       {
         email: signUp.email,
         joins: signUp.organization?.name,
@@ -96,7 +96,7 @@ function signUpRoutes(router: Router, parts: AccountLifeParts): void {
       { status: problems.status },
     )
 
-  router.get('/sign-up', (ctx) => render(ctx, 'account-life/ask-email', { ...ask, email: '' }))
+  router.get('/sign-up', (ctx) => render(ctx, 'joining/ask-email', { ...ask, email: '' }))
   router.post('/sign-up', (ctx) =>
     askForMail(parts, ctx, { kind: 'sign-up', ask, request: (email) => requestSignUp(parts, email), sent: signUpSent }),
   )
@@ -136,12 +136,12 @@ function resetRoutes(router: Router, parts: AccountLifeParts): void {
   const showForm = (ctx: Koa.Context, token: string, email: string, problems = noErrors) =>
     render(
       ctx,
-      'account-life/new-password',
+      'joining/new-password',
       { email, token, action: newPasswordPage, error: problems.errors.password },
       { status: problems.status },
     )
 
-  router.get('/reset-password', (ctx) => render(ctx, 'account-life/ask-email', { ...ask, email: '' }))
+  router.get('/reset-password', (ctx) => render(ctx, 'joining/ask-email', { ...ask, email: '' }))
   router.post('/reset-password', (ctx) =>
     askForMail(parts, ctx, {
       kind: 'reset-password',
@@ -162,7 +162,7 @@ function resetRoutes(router: Router, parts: AccountLifeParts): void {
     if (!user) return showDeadLink(render, ctx, askForReset)
     const problems = await fieldErrors(async () => {
       if (!(await resetPassword(parts, { token, password }))) return showDeadLink(render, ctx, askForReset)
-      await render(ctx, 'account-life/done', {
+      await render(ctx, 'joining/done', {
         heading: 'Your password is changed',
         lead: 'You are signed out everywhere. Sign in with the new password.',
         next: { label: 'Sign in', href: '/account' },
@@ -179,7 +179,7 @@ function verificationRoutes(router: Router, parts: AccountLifeParts): void {
     const signedIn = await parts.requireSignedInUser(ctx)
     if (!signedIn) return
     if (signedIn.user.emailVerifiedAt) return showVerified(ctx, signedIn.user.email)
-    await render(ctx, 'account-life/confirm', {
+    await render(ctx, 'joining/confirm', {
       test: 'ask-verification',
       heading: 'Confirm your address',
       lead: `We mail a link to ${signedIn.user.email}.`,
@@ -195,13 +195,13 @@ function verificationRoutes(router: Router, parts: AccountLifeParts): void {
     const retryAfterSeconds = await takeMailRequest(parts, ctx, 'verify-email', email)
     if (retryAfterSeconds > 0) return showLimited(render, ctx, retryAfterSeconds)
     await requestEmailVerification(parts, id)
-    await render(ctx, 'account-life/mail-sent', verificationSent, { status: 202 })
+    await render(ctx, 'joining/mail-sent', verificationSent, { status: 202 })
   })
   router.get(verifyEmailPage, async (ctx) => {
     const token = tokenOf(ctx)
     const email = await findEmailVerification(db, token)
     if (!email) return showDeadLink(render, ctx, askForVerification)
-    await render(ctx, 'account-life/confirm', {
+    await render(ctx, 'joining/confirm', {
       test: 'verify-email',
       heading: 'Confirm your address',
       lead: `Is ${email} yours?`,
@@ -218,7 +218,7 @@ function verificationRoutes(router: Router, parts: AccountLifeParts): void {
   })
 
   const showVerified = (ctx: Koa.Context, email: string) =>
-    render(ctx, 'account-life/done', {
+    render(ctx, 'joining/done', {
       heading: 'Your address is confirmed',
       lead: email,
       next: { label: 'To your account', href: '/account' },
@@ -242,7 +242,7 @@ function emailRoutes(router: Router, parts: AccountLifeParts): void {
   router.get('/account/email', async (ctx) => {
     const signedIn = await requireSignedInUser(ctx, demand)
     if (!signedIn) return
-    await render(ctx, 'account-life/ask-email', { ...askOf(signedIn.user.email), email: '' })
+    await render(ctx, 'joining/ask-email', { ...askOf(signedIn.user.email), email: '' })
   })
   router.post('/account/email', async (ctx) => {
     const signedIn = await requireSignedInUser(ctx, demand)
@@ -260,7 +260,7 @@ function emailRoutes(router: Router, parts: AccountLifeParts): void {
     const change = await findEmailChange(db, token)
     if (!change) return showDeadLink(render, ctx, askForEmailChange)
     const { user, newEmail } = change
-    await render(ctx, 'account-life/confirm', {
+    await render(ctx, 'joining/confirm', {
       test: 'confirm-email',
       heading: 'Use this address?',
       // Whoever asked is named: nobody should lend their mailbox to an account that they don't know.
@@ -278,9 +278,9 @@ function emailRoutes(router: Router, parts: AccountLifeParts): void {
       case 'dead':
         return showDeadLink(render, ctx, askForEmailChange)
       case 'taken':
-        return render(ctx, 'error', addressTaken, { status: 409 })
+        return render(ctx, 'page-kit/error', addressTaken, { status: 409 })
       case 'changed':
-        return render(ctx, 'account-life/done', {
+        return render(ctx, 'joining/done', {
           heading: 'Your address is changed',
           lead: `From now on you sign in with ${change.email}.`,
           next: { label: 'To your account', href: '/account' },
@@ -302,7 +302,7 @@ async function askForMail(parts: AccountLifeParts, ctx: Koa.Context, { kind, ask
   const { render } = parts
   const form = await postedForm(parts, ctx)
   const show = (email: string, error: string, status: number) =>
-    render(ctx, 'account-life/ask-email', { ...ask, email, error }, { status })
+    render(ctx, 'joining/ask-email', { ...ask, email, error }, { status })
 
   const parsed = emailAddress.safeParse(form.email ?? '')
   if (!parsed.success) {
@@ -317,7 +317,7 @@ async function askForMail(parts: AccountLifeParts, ctx: Koa.Context, { kind, ask
   }
   const problems = await fieldErrors(async () => {
     await request(email)
-    await render(ctx, 'account-life/mail-sent', sent, { status: 202 })
+    await render(ctx, 'joining/mail-sent', sent, { status: 202 })
   })
   if (problems) await show(email, problems.errors.email ?? '', problems.status)
 }
@@ -329,7 +329,7 @@ async function takeMailRequest(parts: AccountLifeParts, ctx: Koa.Context, kind: 
 }
 
 function showLimited(render: Render, ctx: Koa.Context, seconds: number): Promise<void> {
-  return render(ctx, 'error', { title: 'Too many mails', message: limitedMessage(seconds) }, { status: 429 })
+  return render(ctx, 'page-kit/error', { title: 'Too many mails', message: limitedMessage(seconds) }, { status: 429 })
 }
 
 function limitedMessage(seconds: number): string {

@@ -90,12 +90,12 @@ export function invitationPages(parts: InvitationPagesParts): Koa.Middleware {
     }
     if (user && user.id !== invitee?.id) {
       const locals = { ...common, signedInAs: user.email, hasAccount: invitee !== undefined }
-      await render(ctx, 'account-life/invitation-other-address', locals, { status: 403 })
+      await render(ctx, 'joining/invitation-other-address', locals, { status: 403 })
       return
     }
     await render(
       ctx,
-      'account-life/invitation',
+      'joining/invitation',
       {
         ...common,
         inviterName,

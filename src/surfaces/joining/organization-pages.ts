@@ -40,10 +40,10 @@ export function organizationPages(parts: OrganizationPageParts): Koa.Middleware 
     return form
   }
 
-  router.get('/organizations', (ctx) => render(ctx, 'organizations/name', { name: '' }))
+  router.get('/organizations', (ctx) => render(ctx, 'joining/organization-name', { name: '' }))
   router.post('/organizations', async (ctx) => goToOrganization(ctx, parts, (await posted(ctx)).organization ?? ''))
 
-  router.get('/organizations/forgot', (ctx) => render(ctx, 'organizations/forgot', { email: '' }))
+  router.get('/organizations/forgot', (ctx) => render(ctx, 'joining/forgot-organization', { email: '' }))
   router.post('/organizations/forgot', async (ctx) => mailOrganizations(ctx, parts, (await posted(ctx)).email ?? ''))
 
   router.get('/o/:slug', async (ctx) => {
@@ -66,7 +66,7 @@ async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPa
   const name = typed.trim()
   if (!name || name.length > 200 || !isStorable(name)) {
     const error = 'Enter the name of your organization, such as acme.'
-    await render(ctx, 'organizations/name', { name, error }, { status: 422 })
+    await render(ctx, 'joining/organization-name', { name, error }, { status: 422 })
     return
   }
   seeOther(ctx, `/o/${await slugForName(db, name)}`)
@@ -84,11 +84,11 @@ async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts,
   const address = emailAddress.safeParse(typed)
   if (!address.success) {
     const error = 'Enter your e-mail address, such as ada@example.com.'
-    await render(ctx, 'organizations/forgot', { email: typed, error }, { status: 422 })
+    await render(ctx, 'joining/forgot-organization', { email: typed, error }, { status: 422 })
     return
   }
   await discoverOrganizations({ email: address.data, ip: clientAddress(ctx.req) })
-  await render(ctx, 'organizations/forgot', { email: address.data, sent: true }, { status: 202 })
+  await render(ctx, 'joining/forgot-organization', { email: address.data, sent: true }, { status: 202 })
 }
 
 /** @returns undefined when the browser was sent to the one spelling that an address of ours has */
@@ -116,7 +116,7 @@ async function showLogin(
   const { connections, required } = await waysInto(db, organization)
   await render(
     ctx,
-    'organizations/login',
+    'joining/organization-login',
     {
       email,
       error,

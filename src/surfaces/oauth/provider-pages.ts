@@ -12,7 +12,7 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
       const { error, error_description: description } = out
       await render(
         ctx,
-        'error',
+        'page-kit/error',
         {
           title: errors[error]?.title ?? 'That did not work',
           message: errors[error]?.message ?? description ?? 'The application sent a request that cannot be answered.',
@@ -27,7 +27,7 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
       const { state } = ctx.oidc.session as { state?: Record<string, string> }
       await render(
         ctx,
-        'sign-out',
+        'oauth/sign-out',
         { clientName: clientName(ctx), xsrf: state?.secret, action: ctx.oidc.urlFor('end_session_confirm') },
         {
           formAction: [
@@ -37,11 +37,12 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
         },
       )
     },
-    signedOut: (ctx) => render(ctx, 'signed-out', { clientName: clientName(ctx), clientUri: clientOf(ctx)?.clientUri }),
+    signedOut: (ctx) =>
+      render(ctx, 'oauth/signed-out', { clientName: clientName(ctx), clientUri: clientOf(ctx)?.clientUri }),
     deviceCode: (ctx, error) =>
       render(
         ctx,
-        'device-code',
+        'oauth/device-code',
         {
           action: ctx.oidc.urlFor('code_verification'),
           xsrf: xsrfOf(ctx),
@@ -51,13 +52,13 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
         { status: error ? ctx.status : 200 },
       ),
     deviceConfirm: (ctx, userCode) =>
-      render(ctx, 'device-confirm', {
+      render(ctx, 'oauth/device-confirm', {
         action: ctx.oidc.urlFor('code_verification'),
         xsrf: xsrfOf(ctx),
         userCode,
         clientName: clientName(ctx),
       }),
-    deviceDone: (ctx) => render(ctx, 'device-done', { clientName: clientName(ctx) }),
+    deviceDone: (ctx) => render(ctx, 'oauth/device-done', { clientName: clientName(ctx) }),
   }
 }
 

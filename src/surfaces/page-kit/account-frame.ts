@@ -14,7 +14,7 @@ interface Entry {
 
 /** What the sidebar of one family of pages holds; `folder` is where its views are. */
 interface Family {
-  folder: 'account' | 'admin'
+  folder: 'account' | 'console'
   /** Said of the sidebar to those who don't see it. */
   label: string
   entries: Entry[]
@@ -36,7 +36,7 @@ const accountFamily: Family = {
 
 /** What an organization's administrators look after. */
 const adminFamily: Family = {
-  folder: 'admin',
+  folder: 'console',
   label: 'Organization settings',
   entries: [
     { label: 'API keys', href: '/admin/api-keys' },
@@ -68,7 +68,7 @@ const mostInSwitch = 12
 export const accountFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show =>
   frameOf(accountFamily, parts, ctx, signedIn)
 
-/** For the pages of an organization's administrators, `views/admin/`. */
+/** For the pages of an organization's administrators, `views/console/`. */
 export const adminFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show =>
   frameOf(adminFamily, parts, ctx, signedIn)
 

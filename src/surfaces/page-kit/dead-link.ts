@@ -9,5 +9,5 @@ export function showDeadLink(
   hint?: string,
 ): Promise<void> {
   const message = `That link has been used or has expired.${back ? ' Ask for a new one.' : ''}`
-  return render(ctx, 'error', { title: 'This link no longer works', message, hint, back }, { status: 410 })
+  return render(ctx, 'page-kit/error', { title: 'This link no longer works', message, hint, back }, { status: 410 })
 }

@@ -57,7 +57,7 @@ export function createRenderer({ issuer, assets, csrf }: { issuer: string; asset
     ctx.type = 'html'
     ctx.set('Content-Security-Policy', contentSecurityPolicy(formAction))
     ctx.set('Cache-Control', 'no-store')
-    await sendPage(ctx, template('layout')({ ...page, view, body, title: titleOf(body) }))
+    await sendPage(ctx, template('page-kit/layout')({ ...page, view, body, title: titleOf(body) }))
   }
 }
 

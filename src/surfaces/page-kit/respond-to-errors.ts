@@ -20,7 +20,7 @@ export function respondToErrors({ render, log }: { render: Render; log: Logger }
       const status = refusal ? statusOfCode[refusal.code] : 500
       if (refusal) ctx.set(headersOfError(refusal))
       if (ctx.accepts('json', 'html') === 'html') {
-        await render(ctx, 'error', { ...errorPage(refusal), requestId }, { status })
+        await render(ctx, 'page-kit/error', { ...errorPage(refusal), requestId }, { status })
         return
       }
       ctx.status = status

@@ -14,5 +14,5 @@ export async function showSignedIn(
   const { error, state } = ctx.query
   if (error === undefined) return seeOther(ctx, safeReturnPath(state, issuer))
   const refused = error === 'access_denied'
-  await render(ctx, 'account/not-signed-in', { refused }, { status: refused ? 403 : 400 })
+  await render(ctx, 'page-kit/not-signed-in', { refused }, { status: refused ? 403 : 400 })
 }

@@ -104,5 +104,5 @@ async function showUnasked({ render }: InteractionParts, ctx: Koa.Context): Prom
     back: { label: 'Sign in', href: '/account' },
     requestId: requestIdOf(ctx),
   }
-  await render(ctx, 'error', locals, { status: 400 })
+  await render(ctx, 'page-kit/error', locals, { status: 400 })
 }

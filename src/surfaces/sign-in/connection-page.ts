@@ -107,7 +107,7 @@ export async function renderConnections(
   const { ctx, interaction } = step
   await step.render(
     ctx,
-    'interaction/sso-required',
+    'sign-in/sso-required',
     {
       organizationName: organization?.name,
       brand: organization && brandOf(organization),
@@ -137,7 +137,7 @@ async function renderSso(step: Step, locals: { name: string; error?: string }, s
     { label: 'Sign in without it', href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
   ]
   const action = `/interaction/${uid}/sso`
-  await step.render(ctx, 'organizations/name', { ...locals, action, links }, { status, formAction })
+  await step.render(ctx, 'joining/organization-name', { ...locals, action, links }, { status, formAction })
 }
 
 /** The `organization` parameter: slug or id. */

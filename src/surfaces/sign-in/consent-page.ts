@@ -22,7 +22,7 @@ export async function showConsent(step: Step): Promise<void> {
   const { redirect_uri: redirectUri } = interaction.params
   await step.render(
     ctx,
-    'interaction/consent',
+    'sign-in/consent',
     {
       userName: user.name,
       email: user.email,

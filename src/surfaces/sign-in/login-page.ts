@@ -130,7 +130,7 @@ async function renderLogin(step: Step, locals: { email: string; error?: string }
     ssoUrl: ways.required ? undefined : `/interaction/${interaction.uid}/sso`,
     anotherWayUrl: ways.required ? `/interaction/${interaction.uid}?way=password` : undefined,
   }
-  await renderStep(step, 'interaction/login', { ...locals, ...more }, { status, ways, targets: elsewhere })
+  await renderStep(step, 'sign-in/login', { ...locals, ...more }, { status, ways, targets: elsewhere })
 }
 
 async function renderPassword(
@@ -140,7 +140,7 @@ async function renderPassword(
   known?: SignInWays,
 ): Promise<void> {
   const ways = known ?? (await waysFor(step.db, { email: locals.email, named: namedOrganization(step.interaction) }))
-  await renderStep(step, 'interaction/password', locals, { status, ways, targets: [] })
+  await renderStep(step, 'sign-in/password', locals, { status, ways, targets: [] })
 }
 
 async function renderStep(

@@ -43,7 +43,7 @@ export async function postProofByMail(step: Step): Promise<void> {
       locals: { linkPath: mailLinkPath(linkPage, token), connectionLabel: connectionLabel(pending.connection) },
     })
   })
-  await render(ctx, 'account-life/mail-sent', {
+  await render(ctx, 'joining/mail-sent', {
     lead: `We have sent a link to ${email}.`,
     hint: 'Open it in this browser within ten minutes, and you are signed in.',
     links: [
@@ -60,7 +60,7 @@ export async function showProofByMail(parts: InteractionParts, ctx: Koa.Context)
   const label = connectionLabel(asked.pending.connection)
   await parts.render(
     ctx,
-    'account-life/confirm',
+    'joining/confirm',
     {
       test: 'prove-by-mail',
       heading: `Sign in with ${label} from now on?`,

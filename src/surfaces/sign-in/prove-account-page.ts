@@ -137,7 +137,7 @@ async function renderProof(step: Step, { connection, identity }: Pending, error?
   const { uid } = interaction
   await step.render(
     ctx,
-    'interaction/prove-account',
+    'sign-in/prove-account',
     {
       email: identity.email,
       connectionLabel: connectionLabel(connection),
@@ -200,7 +200,7 @@ async function showRefusal(
   const label = connectionLabel(connection)
   await step.render(
     ctx,
-    'error',
+    'page-kit/error',
     { title, message: message(label, email), hint, back: backToSignIn(interaction), code: reason },
     { status: 403 },
   )

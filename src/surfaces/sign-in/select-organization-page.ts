@@ -28,12 +28,12 @@ export async function showOrganizations(step: Step): Promise<void> {
   }
   const options = { formAction: formTargets(interaction) }
   if (choice.outcome === 'none') {
-    await step.render(ctx, 'interaction/no-organization', common, options)
+    await step.render(ctx, 'sign-in/no-organization', common, options)
     return
   }
   const organizations = choice.outcome === 'ambiguous' ? choice.organizations.map(toRow) : []
   const action = `/interaction/${interaction.uid}/organization`
-  await step.render(ctx, 'interaction/select-organization', { ...common, organizations, action }, options)
+  await step.render(ctx, 'sign-in/select-organization', { ...common, organizations, action }, options)
 }
 
 /** The membership is checked again: the page may be old, and the form may say anything. */

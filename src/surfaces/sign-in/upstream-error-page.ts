@@ -60,5 +60,5 @@ export async function showUpstreamError(
   log.warn({ connection: connection.name, failure, reason, requestId }, 'sign-in through a connection failed')
   const { status, title, message, hint } = words[failure]
   const locals = { title, message: message(connectionLabel(connection)), hint, back, requestId }
-  await render(ctx, 'error', locals, { status })
+  await render(ctx, 'page-kit/error', locals, { status })
 }

@@ -17,7 +17,7 @@ const link = { name: hostile, label: hostile, href: hostile, test: hostile }
 
 /** Every view, with something hostile wherever a value comes from outside. */
 const samples: Record<string, Record<string, unknown>> = {
-  'interaction/login': {
+  'sign-in/login': {
     ...person,
     action: '/login',
     connections: [link],
@@ -26,22 +26,22 @@ const samples: Record<string, Record<string, unknown>> = {
     anotherWayUrl: hostile,
     links: [link],
   },
-  'interaction/password': {
+  'sign-in/password': {
     ...person,
     action: '/login',
     connections: [link],
     connectionAction: '/connection',
     forgotUrl: hostile,
   },
-  'interaction/sso-required': {
+  'sign-in/sso-required': {
     ...person,
     organizationName: hostile,
     connections: [link],
     connectionAction: '/connection',
     anotherWayUrl: '/other',
   },
-  'interaction/prove-account': { ...person, connectionLabel: hostile, action: '/prove', mailAction: '/prove/mail' },
-  'interaction/select-organization': {
+  'sign-in/prove-account': { ...person, connectionLabel: hostile, action: '/prove', mailAction: '/prove/mail' },
+  'sign-in/select-organization': {
     ...person,
     action: '/organization',
     organizations: [
@@ -49,8 +49,8 @@ const samples: Record<string, Record<string, unknown>> = {
       { id: 'org_1', slug: 'plain', name: '', detail: 'admin', brand: { name: '' } },
     ],
   },
-  'interaction/no-organization': { ...person, abortAction: '/abort' },
-  'interaction/consent': {
+  'sign-in/no-organization': { ...person, abortAction: '/abort' },
+  'sign-in/consent': {
     ...person,
     clientLogoUri: hostile,
     organizationName: hostile,
@@ -59,13 +59,14 @@ const samples: Record<string, Record<string, unknown>> = {
     action: '/consent',
     abortAction: '/abort',
   },
-  error: { title: hostile, message: hostile, hint: hostile, code: hostile, requestId: hostile, back: link },
-  'sign-out': { clientName: hostile, action: '/sign-out', xsrf: hostile },
-  'signed-out': { clientName: hostile, clientUri: hostile },
-  'device-code': device,
-  'device-confirm': device,
-  'device-done': { clientName: hostile },
-  home: { issuer, demo: true },
+  'page-kit/error': { title: hostile, message: hostile, hint: hostile, code: hostile, requestId: hostile, back: link },
+  'oauth/sign-out': { clientName: hostile, action: '/sign-out', xsrf: hostile },
+  'oauth/signed-out': { clientName: hostile, clientUri: hostile },
+  'oauth/device-code': device,
+  'oauth/device-confirm': device,
+  'oauth/device-done': { clientName: hostile },
+  'page-kit/not-signed-in': { refused: true },
+  'operations/home': { issuer, demo: true },
   'demo/start': {
     people: [{ name: hostile, email: hostile, note: hostile }],
     organizations: [{ slug: hostile, name: hostile }],
@@ -111,7 +112,7 @@ describe.each(Object.keys(samples))('%s', (view) => {
 })
 
 test('every view of a page of this part is in the list above', () => {
-  const files = ['', 'interaction/', 'demo/'].flatMap((folder) =>
+  const files = ['page-kit/', 'oauth/', 'sign-in/', 'operations/', 'demo/'].flatMap((folder) =>
     readdirSync(new URL(`../../../views/${folder}`, import.meta.url))
       .filter((name) => name.endsWith('.ejs') && name !== 'layout.ejs')
       .map((name) => `${folder}${name.slice(0, -'.ejs'.length)}`),
@@ -120,14 +121,14 @@ test('every view of a page of this part is in the list above', () => {
 })
 
 test('forms of an interaction carry the token that the browser’s cookie vouches for', async () => {
-  const { html, headers } = await show('interaction/login')
+  const { html, headers } = await show('sign-in/login')
   expect(headers['set-cookie']?.[0]).toMatch(/^gatehouse-browser=/)
   expect(html).toMatch(/name="_csrf" value="[\w-]{86}"/)
 })
 
 test('a page is compressed for whoever takes it', async () => {
   const render = createRenderer({ issuer, assets, csrf: createCsrf({ issuer, keys: ['key'] }) })
-  const get = await listen((ctx) => render(ctx, 'error', samples.error ?? {}))
+  const get = await listen((ctx) => render(ctx, 'page-kit/error', samples['page-kit/error'] ?? {}))
   const plain = await get('/')
   expect(plain.headers).not.toHaveProperty('content-encoding')
   const { headers, body } = await get('/', { 'Accept-Encoding': 'gzip, deflate, br' })
@@ -142,7 +143,10 @@ test('a page is compressed for whoever takes it', async () => {
 })
 
 test('a page is html, not stored, with the status and the form targets it was given', async () => {
-  const { status, headers } = await show('error', samples.error, { status: 404, formAction: ['https://app.example'] })
+  const { status, headers } = await show('page-kit/error', samples['page-kit/error'], {
+    status: 404,
+    formAction: ['https://app.example'],
+  })
   expect(status).toBe(404)
   expect(headers).toMatchObject({
     'content-type': 'text/html; charset=utf-8',
@@ -152,8 +156,8 @@ test('a page is html, not stored, with the status and the form targets it was gi
 })
 
 test('the heading is the title, and the brand brings its stylesheet', async () => {
-  const { html } = await show('interaction/login', {
-    ...samples['interaction/login'],
+  const { html } = await show('sign-in/login', {
+    ...samples['sign-in/login'],
     brand: { name: 'Acme & Sons', accentColor: '#0b7285' },
   })
   expect(html).toContain('<title>Sign in · Acme &amp; Sons</title>')
@@ -161,7 +165,7 @@ test('the heading is the title, and the brand brings its stylesheet', async () =
 })
 
 test('what a page was not given falls back to Gatehouse’s own', async () => {
-  const { html } = await show('signed-out', { brand: undefined })
+  const { html } = await show('oauth/signed-out', { brand: undefined })
   expect(html).toContain('<title>You are signed out · Gatehouse</title>')
   expect(html).not.toContain('/assets/accent-')
 })

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Adapter } from 'oidc-provider'
 import type { Queryable } from '#foundation/database/database.ts'
 import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
+import { lock } from '#foundation/database/locks.ts'
 import { type ProtocolStateRecord, type ProtocolStateStore, protocolStateAdapter, spentMark } from './protocol-state.ts'
 
 /**
@@ -20,9 +21,6 @@ export function postgresProtocolState(options: {
 /** A removed record stays, empty, until it would have expired, so that it can't be written again. */
 const emptied = { payload: '{}', uid: null, userCodeHash: null }
 const isLive = sql<boolean>`protocol_state.payload <> '{}'::jsonb`
-
-/** Keeps this advisory lock apart from others made of a text. */
-const lockSeed = 7_148_303
 
 function postgresStore(model: string, db: () => Queryable): ProtocolStateStore {
   const live = () =>
@@ -117,7 +115,7 @@ async function updateSession(db: Queryable, { model, idHash, payload, expiresAt 
 }
 
 async function insertSession(tx: Queryable, row: Row & { uid: string }): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${row.uid}, ${lockSeed}))`.execute(tx)
+  await lock(tx, 'session', row.uid)
   const removedBefore = await tx
     .selectFrom('protocolState')
     .select('model')

@@ -43,17 +43,6 @@ const exceptions: Record<string, readonly string[]> = {
     'src/directory/organizations/save-membership.ts writes oauthGrants',
     'src/protocol/provider/direct-tokens.ts writes credentials',
   ],
-  'advisory locks elsewhere': [
-    'adapters/postgres-protocol-state.ts',
-    'src/authentication/connections/identity-queries.ts',
-    'src/authentication/mail-links/mail-link.ts',
-    'src/credentials/grants/kept-answers.ts',
-    'src/credentials/log/partitions.ts',
-    'src/credentials/signing-keys/signing-keys.ts',
-    'src/foundation/database/migrate.ts',
-    'src/foundation/outbox/outbox.ts',
-    'src/surfaces/setup/apply-setup.ts',
-  ],
   'patches elsewhere': [
     'src/protocol/provider/provider.ts',
     'src/protocol/provider/session-connections.ts',

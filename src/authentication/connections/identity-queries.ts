@@ -1,7 +1,8 @@
-import { sql } from 'kysely'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 import type { Connection, Identity } from '#foundation/database/schema.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
 import type { UpstreamIdentity } from './upstream-identity.ts'
 
 type Subject = Pick<UpstreamIdentity, 'issuer' | 'subject'>
@@ -26,9 +27,8 @@ export async function lockSubject(
   connectionId: string,
   { issuer, subject, email }: Pick<UpstreamIdentity, 'issuer' | 'subject' | 'email'>,
 ): Promise<void> {
-  const keys = [JSON.stringify(['identity', connectionId, issuer, subject])]
-  if (email !== undefined) keys.push(JSON.stringify(['identity e-mail', email.toLowerCase()]))
-  for (const key of keys) await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(tx)
+  await lock(tx, 'subject', JSON.stringify([connectionId, issuer, subject]))
+  if (email !== undefined) await lock(tx, 'subjectEmail', emailKey(email))
 }
 
 /** @throws on `identities_subject_unique` when the subject is somebody here already */

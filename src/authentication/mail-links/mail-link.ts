@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 import type { MailLinkPurpose } from '#foundation/database/schema.ts'
 import { mostMailsPerHour } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
@@ -38,7 +39,7 @@ export interface NewMailLink {
 export async function makeMailLink(tx: Queryable, link: NewMailLink): Promise<string | undefined> {
   const { purpose, email, userId = null, organizationId = null, payload = {} } = link
   // Two requests at once would each miss the other's link and leave two alive.
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`${purpose}:${emailKey(email)}`}, 0))`.execute(tx)
+  await lock(tx, 'mailLink', `${purpose} ${emailKey(email)}`)
   if ((await countRecentLinks(tx, link)) >= mostMailsPerHour) return undefined
   await tx
     .updateTable('mailLinks')

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 
 /*
  * An answer that hands out tokens is kept, encrypted, for the identical request within 10 s: a retry, a proxy's replay, a
@@ -39,5 +40,5 @@ export async function lockGrantOf(tx: Queryable, tokenHash: Buffer): Promise<voi
 
 /** The identical request many times at once, before there is anything to lock: one goes first, on whichever node. */
 export async function lockRequest(tx: Queryable, requestHash: Buffer): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${requestHash.readBigInt64BE().toString()}::bigint)`.execute(tx)
+  await lock(tx, 'tokenRequest', requestHash.toString('hex'))
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
+import { tryLock } from '#foundation/database/locks.ts'
 
 /** What `maintainPartitions` did; names of partitions. */
 export interface PartitionMaintenance {
@@ -9,7 +10,6 @@ export interface PartitionMaintenance {
   deletedRows: number
 }
 
-const lock = 7_148_302
 const lockNotAvailable = '55P03'
 const monthsAhead = 2
 const batchSize = 10_000
@@ -54,11 +54,10 @@ async function changePartitions(
 }
 
 async function takeLock(tx: Queryable): Promise<boolean> {
-  const { rows } = await sql<{ taken: boolean }>`
-    select pg_try_advisory_xact_lock(${sql.lit(lock)}) as taken`.execute(tx)
+  const taken = await tryLock(tx, 'logPartitions')
   // Making or dropping a partition waits for every query on the log, and meanwhile each sign-in waits for it: not long.
   await sql`set local lock_timeout = '1s'`.execute(tx)
-  return rows[0]?.taken === true
+  return taken
 }
 
 async function listPartitions(tx: Queryable): Promise<string[]> {

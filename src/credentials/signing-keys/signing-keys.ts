@@ -3,13 +3,13 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { sql } from 'kysely'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 
 /** What we sign with, in the order of preference where a client leaves the choice: ES256 costs a fifth of RS256. */
 export const signingAlgorithms = ['ES256', 'RS256', 'EdDSA'] as const
 
 type SigningAlgorithm = (typeof signingAlgorithms)[number]
 
-const lock = 7_148_302
 const cacheSeconds = 3600
 const tokenSeconds = 3600
 
@@ -22,7 +22,7 @@ export async function loadSigningKeys(db: Queryable, encryption: Encryption): Pr
   let keys = await selectKeys(db)
   if (missingKeys(keys).length > 0) {
     keys = await db.transaction().execute(async (tx) => {
-      await takeLock(tx)
+      await lock(tx, 'signingKeys')
       await insertMissingKeys(tx, encryption)
       return selectKeys(tx)
     })
@@ -42,7 +42,7 @@ export type RotationOutcome =
  */
 export function rotateSigningKeys(db: Queryable, encryption: Encryption, now = new Date()): Promise<RotationOutcome> {
   return db.transaction().execute(async (tx) => {
-    await takeLock(tx)
+    await lock(tx, 'signingKeys')
     await insertMissingKeys(tx, encryption)
     const next = (await selectKeys(tx)).filter((key) => key.status === 'next')
     const publishedSince = Math.max(...next.map((key) => key.statusSince.getTime()))
@@ -109,8 +109,4 @@ async function insertKey(tx: Queryable, encryption: Encryption, alg: SigningAlgo
 
 async function setStatus(tx: Queryable, from: 'current' | 'next', to: 'current' | 'retired', now: Date) {
   await tx.updateTable('signingKeys').set({ status: to, statusSince: now }).where('status', '=', from).execute()
-}
-
-async function takeLock(tx: Queryable) {
-  await sql`select pg_advisory_xact_lock(${sql.lit(lock)})`.execute(tx)
 }

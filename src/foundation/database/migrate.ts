@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import type { Queryable } from './database.ts'
+import { lock } from './locks.ts'
 
 const directory = new URL('./migrations/', import.meta.url)
-const lock = 7_148_301
 
 /**
  * Applies the numbered files of `migrations/` that this database has not seen, all in one transaction under a lock, so
@@ -12,7 +12,7 @@ const lock = 7_148_301
  */
 export async function migrate(db: Queryable): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(lock)})`.execute(tx)
+    await lock(tx, 'migrations')
     await sql`create table if not exists migrations (
       name text primary key, checksum text not null, applied_at timestamptz not null default now())`.execute(tx)
     const applied = await sql<{ name: string; checksum: string }>`select name, checksum from migrations`.execute(tx)

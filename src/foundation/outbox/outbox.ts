@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { lockEach } from '#foundation/database/locks.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { type Mail, type MailContent, mailTemplates } from './mail.ts'
@@ -57,10 +58,8 @@ function checked(mail: Mail): Envelope {
  * In one order, so that two transactions with the same two addresses (a swap of e-mail addresses) don't deadlock.
  */
 async function lockRecipients(tx: Queryable, envelopes: readonly Envelope[]): Promise<void> {
-  const keys = envelopes.map(({ recipientHash }) => recipientHash.readBigInt64BE())
-  for (const key of [...new Set(keys)].sort((a, b) => (a < b ? -1 : 1))) {
-    await sql`select pg_advisory_xact_lock(${String(key)}::bigint)`.execute(tx)
-  }
+  const recipients = envelopes.map(({ recipientHash }) => recipientHash.toString('hex'))
+  await lockEach(tx, 'mailRecipient', recipients)
 }
 
 async function limitReached(tx: Queryable, { mail, recipientHash }: Envelope): Promise<boolean> {

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { sql } from 'kysely'
 import {
   type ConnectionParts,
   deleteConnections,
@@ -30,14 +29,12 @@ import { insertUsers, updateUser } from '#directory/users/save-user.ts'
 import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 import type { Change } from './changes.ts'
 import { prepareSetup } from './plan-setup.ts'
 import { SetupError } from './setup-error.ts'
 import { parseSetupFile, type Setup } from './setup-file.ts'
 import type { PlannedUser, SetupWrites } from './setup-writes.ts'
-
-/** Nodes that start at once apply one after the other; all but the first find nothing to do. */
-const lock = 7_148_302
 
 /** Rows in one statement: far below the 65,535 parameters that PostgreSQL takes. */
 const batchSize = 1_000
@@ -57,7 +54,7 @@ export interface ApplyOptions extends ConnectionParts {
  */
 export function applySetup(db: Queryable, setup: Setup, { actor, ...parts }: ApplyOptions): Promise<Change[]> {
   return db.transaction().execute(async (tx) => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(lock)})`.execute(tx)
+    await lock(tx, 'setup')
     const { changes, events, writes } = await prepareSetup(tx, setup, parts)
     if (changes.length === 0) return changes
     await hashPasswords(writes.newUsers)

@@ -3,7 +3,7 @@ import { findActiveClient } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Client } from '#foundation/database/schema.ts'
 
-/** oidc-provider reads clients; they are written by `src/clients/` alone. */
+/** oidc-provider reads clients; they are written by `src/directory/clients/` alone. */
 export function clientAdapter(db: () => Queryable): Adapter {
   return {
     async find(clientId) {
@@ -19,7 +19,7 @@ export function clientAdapter(db: () => Queryable): Adapter {
   }
 }
 
-/** The secret's place holds its SHA-256 in hex: `src/protocol/provider/provider.ts` compares hashes. */
+/** The secret's place holds its SHA-256 in hex: `src/protocol/library/client-secrets.ts` compares hashes. */
 function toMetadata(client: Client): ClientMetadata {
   return {
     ...client.metadata,

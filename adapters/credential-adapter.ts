@@ -78,7 +78,7 @@ function isVerifiedJwtId(id: string): boolean {
 
 /**
  * Records an issued token. The library stores opaque tokens through `upsert` and keeps no record of JWTs, so
- * `src/oidc/` calls this for them: a JWT without a row is inactive.
+ * `src/protocol/provider/provider.ts` calls this for them: a JWT without a row is inactive.
  * @param expiresIn seconds
  */
 export async function insertCredential(db: Queryable, { format, presented, payload, expiresIn }: NewCredential) {

@@ -27,7 +27,6 @@ import { rateLimits } from '#foundation/http/rate-limit.ts'
 import { startMailDelivery } from '#foundation/outbox/deliver.ts'
 import { createMailOutbox, type MailOutbox } from '#foundation/outbox/outbox.ts'
 import { connectRedis, type RedisClient } from '#foundation/redis/redis.ts'
-import { installInteractionCookies } from '#protocol/library/interaction-cookies.ts'
 import { keepCurrentProvider } from '#protocol/provider/current-provider.ts'
 import { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
 import { startDemo } from '#surfaces/demo/start-demo.ts'
@@ -109,7 +108,6 @@ export async function startServer(
       fetch: outboundFetch,
       pages: providerPages({ render }),
     },
-    onBuild: (provider) => installInteractionCookies(provider, issuer),
     onError,
   })
   const referenceTo = credentialReferences({ verifyJwt: current.verifyJwt, apiKeyPrefix: config.apiKeyPrefix })

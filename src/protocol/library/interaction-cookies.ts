@@ -1,20 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import Cookies from 'cookies'
 import type Koa from 'koa'
-
-/**
- * `__Host-` binds a cookie to this very host over https: a neighbouring subdomain can neither read nor plant it. It
- * demands `Path=/`, while the library tells interactions apart by the cookie's path; `install` puts the interaction's
- * uid into the name instead, so that two tabs do not end each other's sign-in.
- */
-export function cookieNames(issuer: string) {
-  const prefix = issuer.startsWith('https:') ? '__Host-' : ''
-  return {
-    session: `${prefix}gatehouse-session`,
-    interaction: `${prefix}gatehouse-interaction`,
-    resume: `${prefix}gatehouse-resume`,
-  }
-}
+import { RequestState } from '#foundation/http/request-state.ts'
+import { cookieNames } from '#protocol/request/cookies.ts'
 
 /** Gives every context of `app` a cookie jar in which an interaction's cookies carry its uid in their names. */
 export function installInteractionCookies(app: Koa, issuer: string): void {
@@ -24,20 +12,20 @@ export function installInteractionCookies(app: Koa, issuer: string): void {
   const secure = issuer.startsWith('https:')
 
   class InteractionCookies extends Cookies {
-    readonly #request: IncomingMessage
+    readonly #ctx: { req: IncomingMessage }
 
     constructor(ctx: Koa.Context) {
       super(ctx.req, ctx.res, { keys: app.keys as string[], secure })
-      this.#request = ctx.req
+      this.#ctx = ctx
     }
 
     override get(name: string, options?: Cookies.GetOption) {
-      return super.get(perInteraction.has(name) ? `${name}-${uidOf(this.#request)}` : name, options)
+      return super.get(perInteraction.has(name) ? `${name}-${uidOf(this.#ctx)}` : name, options)
     }
 
     override set(name: string, value?: string | null, options?: Cookies.SetOption) {
       if (!perInteraction.has(name)) return super.set(name, value, options)
-      return super.set(`${name}-${value || uidOf(this.#request)}`, value, { ...options, path: '/' })
+      return super.set(`${name}-${value || uidOf(this.#ctx)}`, value, { ...options, path: '/' })
     }
   }
 
@@ -57,18 +45,18 @@ export function installInteractionCookies(app: Koa, issuer: string): void {
   })
 }
 
-const named = new WeakMap<IncomingMessage, string>()
+const named = new RequestState<string>()
 
 /**
  * Says which interaction a request is about whose path doesn't: somebody comes back from an identity provider. Only a
  * browser that has the interaction's cookies can go on with it, as under its own address.
  */
-export function nameInteraction(request: IncomingMessage, uid: string): void {
-  named.set(request, uid)
+export function nameInteraction(ctx: { req: IncomingMessage }, uid: string): void {
+  named.set(ctx, uid)
 }
 
-function uidOf(request: IncomingMessage): string {
-  return named.get(request) ?? uidOfPath(request.url ?? '')
+function uidOf(ctx: { req: IncomingMessage }): string {
+  return named.get(ctx) ?? uidOfPath(ctx.req.url ?? '')
 }
 
 /** `/interaction/:uid…`, `/oauth/authorize/:uid` and `/device/:uid` name the interaction they belong to. */

@@ -1,7 +1,7 @@
 import { type Interaction, Provider } from 'oidc-provider'
 import { findActiveUser } from '#directory/users/user-queries.ts'
-import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import type { PatchParts } from './patch.ts'
 
 /** What tells one password from the next one: the moment when it was set, as the result of a login carries it. */
 export function passwordVersion({ passwordChangedAt }: Pick<User, 'passwordChangedAt'>): string | null {
@@ -15,7 +15,7 @@ const resumes = new Set(['resume', 'device_resume'])
  * for an hour: if the password has changed meanwhile, which ends every session, this one must not begin. Its login is
  * dropped, so the library asks for another.
  */
-export function dropOutdatedLogins(provider: Provider, db: () => Queryable): void {
+export function installOutdatedLogins(provider: Provider, { db }: PatchParts): void {
   const library = provider.Interaction as unknown as { find: FindInteraction }
   const find = library.find.bind(library)
   library.find = async (id) => {

@@ -3,6 +3,7 @@ import { findLiveGrant, revokeGrant } from '#credentials/grants/grant-queries.ts
 import { findKeptAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { refreshRequest } from '#protocol/request/refresh-request.ts'
+import type { PatchParts } from './patch.ts'
 
 /**
  * What a spent refresh token gets in its own client's hands: the kept answer when the request is the one that spent it,
@@ -23,7 +24,7 @@ export async function answerReuse(db: Queryable, grantId: string | null | undefi
  * The library looks at the scope before it looks whether the token is spent, so whoever tried a spent token with a scope
  * that was never granted would end nothing: reuse is noticed as soon as the token is found.
  */
-export function noticeReuseFirst(provider: Provider, db: () => Queryable): void {
+export function installReuseDetection(provider: Provider, { db }: PatchParts): void {
   const library = provider.RefreshToken as unknown as { find: FindRefreshToken }
   const find = library.find.bind(library)
   library.find = async (presented, options) => {

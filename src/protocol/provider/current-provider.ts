@@ -29,7 +29,6 @@ export async function keepCurrentProvider(parts: {
   db: Queryable
   encryption: Encryption
   provider: Omit<ProviderParts, 'signingKeys' | 'permissionNames'>
-  onBuild: (provider: Provider) => void
   onError: (error: unknown) => void
 }): Promise<CurrentProvider> {
   let current = await build()
@@ -39,7 +38,6 @@ export async function keepCurrentProvider(parts: {
     const version = await readVersion(parts.db)
     const permissionNames = await listPermissionNames(parts.db)
     const provider = createProvider({ ...parts.provider, signingKeys, permissionNames })
-    parts.onBuild(provider)
     const verifyJwt = jwtVerifier(signingKeys.map(publicPart), parts.provider.issuer)
     return { provider, verifyJwt, signAccessToken: await accessTokenSigner(signingKeys), version }
   }

@@ -4,7 +4,8 @@ import type { Logger } from 'pino'
 import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
 import { endSession } from '#credentials/sessions/sessions.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
-import { cookieOptions } from './provider.ts'
+import { sendLogoutToken } from '#protocol/library/backchannel-logout.ts'
+import { cookieOptions } from '#protocol/request/cookies.ts'
 import type { UpstreamSignOut } from './upstream-sign-out.ts'
 
 /**
@@ -49,11 +50,7 @@ async function tellClients(
   await Promise.all(
     Object.entries(authorizations).map(async ([clientId, { sid }]) => {
       const client = await provider.Client.find(clientId).catch(() => undefined)
-      if (!client?.backchannelLogoutUri) return
-      const { backchannelLogout } = client as unknown as { backchannelLogout: BackchannelLogout }
-      await backchannelLogout.call(client, accountId, sid).catch(failed)
+      if (client) await sendLogoutToken(client, accountId, sid).catch(failed)
     }),
   )
 }
-
-type BackchannelLogout = (this: unknown, sub: string, sid: string | undefined) => Promise<void>

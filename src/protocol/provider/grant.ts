@@ -7,21 +7,6 @@ import { organizationChoice } from './organization-choice.ts'
 export type OrganizationGrant = Grant & { organizationId?: string; sessionUid?: string }
 
 /**
- * Makes the library keep our members of a Grant, and of an AccessToken the refresh token that it came with: it stores and
- * restores those that IN_PAYLOAD names.
- */
-export function extendGrant(provider: Provider): void {
-  extendPayload(provider.Grant, ['organizationId', 'sessionUid'])
-  extendPayload(provider.AccessToken, ['refreshTokenHash'])
-}
-
-/** Members that a model is stored with beside the library's own. */
-export function extendPayload(model: { IN_PAYLOAD: string[] }, members: string[]): void {
-  const names = [...model.IN_PAYLOAD, ...members]
-  Object.defineProperty(model, 'IN_PAYLOAD', { get: () => names })
-}
-
-/**
  * The grant of this authorization request (oidc-provider's `loadExistingGrant`): one of its own for every request, so
  * that a replayed code or token ends what it gave and nothing else. A first-party client gets what it asks for; any other
  * gets what the person consented to, now or earlier in this session. Undefined: consent is still to be asked.

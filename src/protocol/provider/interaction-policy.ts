@@ -2,8 +2,8 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { usedConnections } from '#protocol/library/session-connections.ts'
 import { organizationChoice } from './organization-choice.ts'
-import { usedConnections } from './session-connections.ts'
 
 const { Check, Prompt, base } = interactionPolicy
 
@@ -73,8 +73,10 @@ function selectOrganization(db: () => Queryable) {
 
 /** RFC 8252 §8.6 asks for a page before a native client gets anything; `first_party: true` waives it. */
 function askNativeClientsUnlessFirstParty(policy: ReturnType<typeof base>): void {
-  const check = policy.get('consent')?.checks.get('native_client_prompt')
-  if (!check) return
-  const asks = check.check
-  check.check = (ctx) => (ctx.oidc.client?.first_party ? false : asks(ctx))
+  const checks = policy.get('consent')!.checks
+  const { reason, description, error, check } = checks.get('native_client_prompt')!
+  checks.remove(reason)
+  checks.add(
+    new Check(reason, description, error ?? 'consent_required', (ctx) => !ctx.oidc.client?.first_party && check(ctx)),
+  )
 }

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { JWK } from 'jose'
 import {
   type AccessToken,
@@ -8,23 +7,17 @@ import {
   errors,
   type KoaContextWithOIDC,
   Provider,
-  type Session,
 } from 'oidc-provider'
 import { insertCredential } from '#adapters/credential-adapter.ts'
 import { signingAlgorithms } from '#credentials/signing-keys/signing-keys.ts'
 import { findResourceServer } from '#directory/clients/client-queries.ts'
-import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { claimOnce } from '#foundation/database/single-use.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
-import { cookieNames } from '#protocol/library/interaction-cookies.ts'
-import { dropOutdatedLogins } from '#protocol/library/outdated-logins.ts'
-import { noticeReuseFirst } from '#protocol/library/refresh-token-reuse.ts'
+import { patchLibrary } from '#protocol/library/patches.ts'
+import { cookieNames, cookieOptions } from '#protocol/request/cookies.ts'
 import { claimsOfScopes, extraTokenClaims, findAccount } from './claims.ts'
-import { extendGrant, loadGrant } from './grant.ts'
+import { loadGrant } from './grant.ts'
 import { gatehouseInteractionPolicy } from './interaction-policy.ts'
-import { rememberConnections } from './session-connections.ts'
-import { sendLogoutTokensLast } from './sign-out.ts'
 
 export const accessTokenSeconds = 900
 const codeSeconds = 60
@@ -33,9 +26,8 @@ const interactionSeconds = 3600
 const idTokenSeconds = 3600
 /** However much a session or a grant is used, it ends: 30 days. */
 const longestSessionSeconds = 30 * 86_400
-export const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', path: '/' } as const
 
-/** Where the protocol's endpoints are (design: `/oauth/…`; `/device` is for people). */
+/** Where the protocol's endpoints are; `/device` is for people. */
 export const routes = {
   authorization: '/oauth/authorize',
   token: '/oauth/token',
@@ -73,17 +65,10 @@ export interface ProviderPages {
   deviceDone(ctx: KoaContextWithOIDC): Promise<void>
 }
 
-/** oidc-provider as design.md §4 wants it: every protocol endpoint is the library's work, with our stores behind it. */
+/** Every protocol endpoint is the library's work, with our stores behind it and `protocol/library/` inside. */
 export function createProvider(parts: ProviderParts): Provider {
   const provider = new Provider(parts.issuer, configuration(parts))
-  extendGrant(provider)
-  rememberConnections(provider)
-  dropOutdatedLogins(provider, parts.db)
-  compareSecretsByHash(provider)
-  detectReplaysByInsert(provider, parts.db)
-  noticeReuseFirst(provider, parts.db)
-  sendLogoutTokensLast(provider)
-  saveSessionsOfErrorPages(provider)
+  patchLibrary(provider, { ...parts, deviceCodeSeconds })
   return provider
 }
 
@@ -216,32 +201,3 @@ const clientBasedCORS: Configuration['clientBasedCORS'] = (_ctx, origin, client)
   [...(client.redirectUris ?? []), ...(client.postLogoutRedirectUris ?? [])].some(
     (uri) => URL.canParse(uri) && new URL(uri).origin === origin,
   )
-
-/** Client secrets are stored as SHA-256: `adapters/client-adapter.ts` hands the hash on in the secret's place. */
-function compareSecretsByHash(provider: Provider): void {
-  provider.Client.prototype.compareClientSecret = async function compare(presented: string) {
-    const expected = Buffer.from(this.clientSecret ?? '', 'hex')
-    return expected.length === 32 && timingSafeEqual(expected, sha256(presented))
-  }
-}
-
-/** The library looks a client assertion's `jti` up and then saves it: two requests at once would both find nothing. */
-function detectReplaysByInsert(provider: Provider, db: () => Queryable): void {
-  provider.ReplayDetection.unique = (issuer: string, jti: string, exp: number) =>
-    claimOnce(db(), `ReplayDetection:${issuer}:${jti}`, new Date(exp * 1000))
-}
-
-/**
- * The device page shows its form again after an error. A browser that came without a session (it expired meanwhile) needs
- * one for that form, and the library can only save those that were saved before.
- */
-function saveSessionsOfErrorPages(provider: Provider): void {
-  const session = provider.Session.prototype as Session & { id: string; persist(): Promise<string> }
-  const { persist } = session
-  session.persist = async function persistOrSave(this: typeof session) {
-    const ctx = Provider.ctx
-    if (this.exp !== undefined || !ctx) return persist.call(this)
-    ctx.cookies.set(provider.cookieName('session'), this.id, cookieOptions)
-    return this.save(deviceCodeSeconds)
-  }
-}

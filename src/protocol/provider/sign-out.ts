@@ -1,5 +1,5 @@
 import type Koa from 'koa'
-import { type KoaContextWithOIDC, Provider, type Session } from 'oidc-provider'
+import type { KoaContextWithOIDC, Session } from 'oidc-provider'
 import type { Logger } from 'pino'
 import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
 import { endSession } from '#credentials/sessions/sessions.ts'
@@ -42,16 +42,3 @@ async function signOutUpstream(ctx: Koa.Context, session: Session, upstreamSignO
   const target = goesOnSigningIn ? undefined : await upstreamSignOut.begin(ctx, session, location)
   if (target) ctx.redirect(target)
 }
-
-/** The library would tell the clients while their tokens are still alive: what it sends is kept for the end instead. */
-export function sendLogoutTokensLast(provider: Provider): void {
-  const client = provider.Client.prototype as unknown as { backchannelLogout: BackchannelLogout }
-  const send = client.backchannelLogout
-  client.backchannelLogout = async function keep(sub, sid) {
-    const logoutTokens = Provider.ctx && waitingLogoutTokens.get(Provider.ctx)
-    if (!logoutTokens) return send.call(this, sub, sid)
-    logoutTokens.push(() => send.call(this, sub, sid))
-  }
-}
-
-type BackchannelLogout = (this: unknown, sub: string, sid: string) => Promise<void>

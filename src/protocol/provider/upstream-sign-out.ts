@@ -8,7 +8,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { SealedCookie } from '#foundation/http/sealed-cookie.ts'
-import type { ConnectedSession, SessionConnection } from './session-connections.ts'
+import type { ConnectedSession, SessionConnection } from '#protocol/library/session-connections.ts'
 
 interface Pending {
   connectionId: string

@@ -12,9 +12,10 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { addressOf } from '#foundation/http/request-state.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import { cookieOptions, slidingSeconds } from '#protocol/provider/provider.ts'
-import { usedConnections } from '#protocol/provider/session-connections.ts'
+import { usedConnections } from '#protocol/library/session-connections.ts'
+import { slidingSeconds } from '#protocol/provider/provider.ts'
 import { signOutTargets } from '#protocol/provider/upstream-sign-out.ts'
+import { cookieOptions } from '#protocol/request/cookies.ts'
 
 /** Who uses the account pages, in which organization, and since when they are signed in. */
 export interface SignedInUser {

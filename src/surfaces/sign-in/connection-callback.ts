@@ -57,7 +57,7 @@ async function comeBackToSignIn(
   ctx: Koa.Context,
   { connection, transaction, uid }: Return & { uid: string },
 ): Promise<void> {
-  nameInteraction(ctx.req, uid)
+  nameInteraction(ctx, uid)
   const provider = parts.provider()
   const interaction: Interaction = await requireInteraction(ctx, provider, uid)
   try {

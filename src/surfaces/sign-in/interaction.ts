@@ -3,7 +3,7 @@ import { errors, type Provider } from 'oidc-provider'
 import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import type { SessionConnection } from '#protocol/provider/session-connections.ts'
+import type { SessionConnection } from '#protocol/library/session-connections.ts'
 
 /** What every page of an authorization request knows. */
 export interface Interaction {

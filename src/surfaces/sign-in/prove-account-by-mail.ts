@@ -95,7 +95,7 @@ async function findAsked(parts: InteractionParts, ctx: Koa.Context, token: strin
   const link = await findMailLink(parts.db, 'prove_account', token)
   if (!link) return undefined
   const uid = parts.encryption.decrypt(Buffer.from(String(link.payload.sealedUid), 'base64url'))
-  nameInteraction(ctx.req, uid)
+  nameInteraction(ctx, uid)
   const provider = parts.provider()
   const interaction = await requireInteraction(ctx, provider, uid).catch((error) => {
     if (!(error instanceof GatehouseError)) throw error

@@ -1,5 +1,4 @@
 import { Provider, type Session } from 'oidc-provider'
-import { extendPayload } from './grant.ts'
 
 /** What a session remembers of a connection that its person signed in through. */
 export interface SessionConnection {
@@ -18,8 +17,7 @@ export type ConnectedSession = Session & { connections?: SessionConnection[] }
  * account pages ask, and so does signing out. Signing in again by another way takes nothing back: what was shown to one
  * identity provider stays shown for as long as the session lives.
  */
-export function rememberConnections(provider: Provider): void {
-  extendPayload(provider.Session, ['connections'])
+export function installSessionConnections(provider: Provider): void {
   const session = provider.Session.prototype as ConnectedSession
   const { loginAccount } = session
   session.loginAccount = function loginAccountThrough(this: ConnectedSession, details) {

@@ -13,7 +13,9 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
+import { directRoutes } from '#foundation/http/direct-routes.ts'
 import { hostGuard } from '#foundation/http/host-guard.ts'
+import { isOfClient } from '#foundation/http/http-server.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import { requestLog } from '#foundation/http/request-log.ts'
@@ -41,7 +43,7 @@ import { organizationPages } from '#surfaces/joining/organization-pages.ts'
 import type { CallerAuthentication } from '#surfaces/oauth/authenticate-caller.ts'
 import { introspectionApi } from '#surfaces/oauth/introspection-api.ts'
 import { providerRoutes } from '#surfaces/oauth/provider-routes.ts'
-import { isVerifyPath, verifyApi, verifyRoute } from '#surfaces/oauth/verify-api.ts'
+import { verifyApi, verifyRoute } from '#surfaces/oauth/verify-api.ts'
 import { healthPages, type Readiness } from '#surfaces/operations/health-pages.ts'
 import { homePage } from '#surfaces/operations/home-page.ts'
 import type { Assets } from '#surfaces/page-kit/assets.ts'
@@ -88,10 +90,6 @@ export interface AppParts {
   demo: Demo | undefined
 }
 
-const gone = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
-
-type DirectRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
-
 /**
  * Every route on one page. The two of the hot path are answered by the node:http listener in front of Koa, which would
  * cost more than they do; everything else passes the middleware in this order, oidc-provider last.
@@ -99,10 +97,6 @@ type DirectRoute = (request: IncomingMessage, response: ServerResponse) => Promi
 export function createListener(parts: AppParts) {
   const { issuer, log, resolve, referenceTo, clientAddress, callers } = parts
   const provider = () => parts.current.provider()
-
-  const directRoutes: Record<string, DirectRoute> = {
-    'POST /oauth/introspect': introspectionApi({ issuer, callers, resolve, referenceTo }),
-  }
 
   const api: ApiRoute[] = [
     ...directAuthenticationApi(parts),
@@ -114,15 +108,14 @@ export function createListener(parts: AppParts) {
     ...apiKeyApi({ ...parts, signAccessToken: parts.current.signAccessToken }),
   ]
 
-  const verify = verifyApi({ resolve, referenceTo, clientAddress })
+  const introspection = { methods: ['POST'], answer: introspectionApi({ issuer, callers, resolve, referenceTo }) }
+  const verifyRoutes = verifyApi({ issuer, resolve, referenceTo, clientAddress })
 
   const app = new Koa()
   app.keys = parts.cookieKeys
   app.silent = true
-  app.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever asked has gone before the answer was whole: nothing failed here.
-    if (gone.has(error.code ?? '')) return
-    log.error({ err: error }, 'answer failed')
+  app.on('error', (error) => {
+    if (!isOfClient(error)) log.error({ err: error }, 'answer failed')
   })
   fixOrigin(app, issuer)
   installInteractionCookies(app, issuer)
@@ -147,19 +140,11 @@ export function createListener(parts: AppParts) {
 
   const throughKoa = app.callback()
   const mayGoOn = hostGuard(issuer)
+  const direct = directRoutes(parts, (path) => (path === '/oauth/introspect' ? introspection : verifyRoutes(path)))
 
   return (request: IncomingMessage, response: ServerResponse): void => {
-    if (!mayGoOn(request, response)) return
-    const { method, url = '/' } = request
-    const path = url.indexOf('?') < 0 ? url : url.slice(0, url.indexOf('?'))
-    const direct = isVerifyPath(path) ? verify : directRoutes[`${method} ${path}`]
-    if (!direct) return void throughKoa(request, response)
-    direct(request, response).catch((error) => {
-      log.error({ err: error, method, path }, 'request failed')
-      if (response.headersSent) return void response.destroy()
-      response.writeHead(500, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
-      response.end('{"error":"server_error"}')
-    })
+    if (!mayGoOn(request, response) || direct(request, response)) return
+    throughKoa(request, response)
   }
 }
 

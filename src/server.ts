@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import { adapterFactory } from '#adapters/adapter-factory.ts'
@@ -22,6 +22,7 @@ import { type Database, openDatabase } from '#foundation/database/database.ts'
 import { migrate } from '#foundation/database/migrate.ts'
 import { requestTransactions } from '#foundation/database/request-transaction.ts'
 import { clientAddressFrom } from '#foundation/http/client-address.ts'
+import { createHttpServer } from '#foundation/http/http-server.ts'
 import { createOutboundFetch } from '#foundation/http/outbound-fetch.ts'
 import { rateLimits } from '#foundation/http/rate-limit.ts'
 import { startMailDelivery } from '#foundation/outbox/deliver.ts'
@@ -150,10 +151,7 @@ export async function startServer(
     readiness: async () => (draining ? 'unavailable' : readinessOf(database, redis)),
     demo: demo?.demo,
   })
-  const server = createServer(
-    { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 65_000 },
-    listener,
-  )
+  const server = createHttpServer({ issuer, log }, listener)
   await listen(server, config)
   const mailDelivery = startMailDelivery({ ...config, db: database.db, encryption, log })
   const stopSweeping = sweepNowAndThen({ database, outbox, config, onError })

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'conflict'
   | 'organization_required'
   | 'limit_reached'
+  | 'unsupported_media_type'
   | 'too_many_requests'
   | 'temporarily_unavailable'
 

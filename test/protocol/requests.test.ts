@@ -81,7 +81,7 @@ describe.each(stores)('what a request may contain, on $name', (store: Stores) =>
 
   test('an absolute request target, and lines that are no HTTP, are refused', async () => {
     const { host } = new URL(gatehouse.url)
-    for (const target of ['http://evil.example/', `${gatehouse.url}/`, 'evil.example:80', '*']) {
+    for (const target of ['http://evil.example/', 'evil.example:80', '*']) {
       const status = await raw(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
       expect([target, status === 421 || status === 400]).toEqual([target, true])
     }

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import type { ResolveTxt } from '#directory/organizations/verify-domain.ts'
 import type { Config } from '#foundation/config/config.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
+import { createLog } from '#foundation/log/log.ts'
 import { applySetup } from '#surfaces/setup/apply-setup.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 import { startServer } from '../../src/server.ts'
@@ -95,7 +96,7 @@ export async function startGatehouse(
   const port = await freePort()
   const config = testConfig({ ...options.config, port, ...testDatabase, redisUrl: options.redisUrl })
   const logLines: string[] = []
-  const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) })
+  const log = createLog('info', { write: (line: string) => void logLines.push(line) })
   const server = await startServer(config, { log, environment: {}, resolveTxt: options.resolveTxt })
   const apply = (text: string) =>
     applySetup(server.database.db, parseSetupFile(text, 'test.yaml'), {

@@ -11,6 +11,7 @@ export const statusOfCode: Record<ErrorCode, number> = {
   conflict: 409,
   organization_required: 409,
   limit_reached: 409,
+  unsupported_media_type: 415,
   validation_failed: 422,
   too_many_requests: 429,
   temporarily_unavailable: 503,
@@ -25,6 +26,7 @@ export const titles: Record<ErrorCode, string> = {
   conflict: 'Conflict',
   organization_required: 'Organization required',
   limit_reached: 'Limit reached',
+  unsupported_media_type: 'Unsupported media type',
   validation_failed: 'Validation failed',
   too_many_requests: 'Too many requests',
   temporarily_unavailable: 'Temporarily unavailable',
@@ -47,21 +49,18 @@ export function problemDetails(error: GatehouseError, requestId?: string) {
 /** Headers that belong to an error: how to authenticate, when to try again. */
 export function headersOfError(error: GatehouseError): Record<string, string> {
   return {
-    'Cache-Control': 'no-store',
     ...(error.code === 'authentication_required' && { 'WWW-Authenticate': 'Bearer' }),
     ...(error.retryAfterSeconds && { 'Retry-After': String(error.retryAfterSeconds) }),
   }
 }
 
-/** For the routes in front of Koa. */
-export function sendProblem(response: ServerResponse, error: GatehouseError): void {
+/** For the routes in front of Koa. @param headers a flat list of what every answer has */
+export function sendProblem(response: ServerResponse, error: GatehouseError, headers: readonly string[]): void {
   const body = JSON.stringify(problemDetails(error))
-  response.writeHead(statusOfCode[error.code], {
-    'Content-Type': 'application/problem+json',
-    'Content-Length': Buffer.byteLength(body),
-    'X-Content-Type-Options': 'nosniff',
-    'Referrer-Policy': 'no-referrer',
-    ...headersOfError(error),
-  })
+  response.writeHead(statusOfCode[error.code], [
+    ...['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(body))],
+    ...headers,
+    ...Object.entries(headersOfError(error)).flat(),
+  ])
   response.end(body)
 }

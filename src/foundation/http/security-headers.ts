@@ -8,20 +8,34 @@ const twoYearsSeconds = 63_072_000
  */
 export function securityHeaders({ issuer }: { issuer: string }): Koa.Middleware {
   const fixed: Record<string, string> = {
+    ...headersOfEveryAnswer(issuer),
     'Content-Security-Policy': contentSecurityPolicy(),
-    'X-Content-Type-Options': 'nosniff',
     'X-Frame-Options': 'DENY',
-    'Referrer-Policy': 'no-referrer',
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=()',
-    'Cache-Control': 'no-store',
-    ...(issuer.startsWith('https:') && {
-      'Strict-Transport-Security': `max-age=${twoYearsSeconds}; includeSubDomains`,
-    }),
   }
   return (ctx, next) => {
     ctx.set(fixed)
     return next()
+  }
+}
+
+/** For the answers in front of Koa, as the flat list that node:http passes on without a look at each. */
+export function directHeaders(issuer: string): string[] {
+  return Object.entries(headersOfEveryAnswer(issuer)).flat()
+}
+
+/** What no answer lacks, be it a page or a refusal of what is no HTTP. */
+function headersOfEveryAnswer(issuer: string): Record<string, string> {
+  return {
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'X-Permitted-Cross-Domain-Policies': 'none',
+    'Cache-Control': 'no-store',
+    ...(issuer.startsWith('https:') && {
+      'Strict-Transport-Security': `max-age=${twoYearsSeconds}; includeSubDomains`,
+    }),
   }
 }
 

@@ -1,7 +1,8 @@
 import { stringify } from 'node:querystring'
 import type Koa from 'koa'
 import type { VerifyJwt } from '#credentials/resolve/credential.ts'
-import { parseForm, readBody } from '#foundation/http/read-form.ts'
+import { readBody } from '#foundation/http/read-body.ts'
+import { parseForm } from '#foundation/http/read-form.ts'
 import { verifiedJwtId } from '#protocol/request/verified-jwt.ts'
 
 /**

@@ -3,7 +3,8 @@ import type Koa from 'koa'
 import { findKeptAnswer, keepAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
-import { type Form, parseForm, readBody } from '#foundation/http/read-form.ts'
+import { readBody } from '#foundation/http/read-body.ts'
+import { type Form, parseForm } from '#foundation/http/read-form.ts'
 import { type RefreshRequest, refreshRequest } from '#protocol/request/refresh-request.ts'
 import { logTokenRequest } from './log-token-use.ts'
 
@@ -25,7 +26,6 @@ export function tokenRequest({
 }) {
   const middleware: Koa.Middleware = async (ctx, next) => {
     const body = await readBody(ctx.req)
-    Object.assign(ctx.req, { body })
     const form = parseFormLeniently(body)
     const { refresh_token: refreshToken, client_assertion: assertion } = form
     try {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { GatehouseError } from '#foundation/errors.ts'
-import { readBody } from '#foundation/http/read-form.ts'
+import { mediaTypeOf, readBody } from '#foundation/http/read-body.ts'
 
 const deepest = 8
 
@@ -10,8 +10,7 @@ const deepest = 8
  * @throws GatehouseError invalid_request
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const [type = ''] = request.headers['content-type']?.split(';') ?? []
-  if (type.trim().toLowerCase() !== 'application/json') {
+  if (mediaTypeOf(request) !== 'application/json') {
     throw new GatehouseError('invalid_request', 'the body must be application/json')
   }
   const value = parseJson(await readBody(request))

@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import { statusOfCode } from '#foundation/http/problem-details.ts'
 import { type Form, readForm } from '#foundation/http/read-form.ts'
+import { directHeaders } from '#foundation/http/security-headers.ts'
 import { logText, pathOf } from '#foundation/values/log-text.ts'
 import type { CallerAuthentication, CallerFailure } from './authenticate-caller.ts'
 import { inactive, introspectionAnswer } from './introspection-answer.ts'
@@ -14,28 +16,33 @@ export interface IntrospectionParts {
   referenceTo: ReferenceTo
 }
 
+/** With a flat list of the headers of every answer. */
+type AnswerParts = IntrospectionParts & { headers: readonly string[] }
+
 /**
  * `POST /oauth/introspect` (RFC 7662), on the node:http listener in front of Koa: the fleet calls it for every request
  * that it serves. Our own because oidc-provider's refuses every JWT and costs several times as much.
  */
 export function introspectionApi(parts: IntrospectionParts) {
+  const withHeaders = { ...parts, headers: directHeaders(parts.issuer) }
   return async function introspect(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await answer(parts, request, response)
+      await answer(withHeaders, request, response)
     } catch (error) {
       if (!(error instanceof GatehouseError)) throw error
-      send(response, 400, JSON.stringify({ error: 'invalid_request', error_description: error.message }))
+      const body = JSON.stringify({ error: 'invalid_request', error_description: error.message })
+      send(response, statusOfCode[error.code], body, withHeaders.headers)
     }
   }
 }
 
-async function answer(parts: IntrospectionParts, request: IncomingMessage, response: ServerResponse) {
+async function answer(parts: AnswerParts, request: IncomingMessage, response: ServerResponse) {
   const { form, problem } = await readFormOrProblem(request)
   const { headers } = request
   for (let attempt = 0; attempt < 2; attempt++) {
     const known = parts.callers.authenticate(headers, form)
     const caller = known instanceof Promise ? await known : known
-    if (typeof caller === 'string') return refuse(response, caller, parts.issuer)
+    if (typeof caller === 'string') return refuse(response, caller, parts)
     if (problem) throw problem
     const token = form.token
     if (!token) throw new GatehouseError('invalid_request', 'the parameter token is missing')
@@ -50,10 +57,10 @@ async function answer(parts: IntrospectionParts, request: IncomingMessage, respo
       path: logText(pathOf(form.path), 1024),
     })
     if (resolution.outcome !== 'caller_changed')
-      return send(response, 200, introspectionAnswer(resolution, parts.issuer))
+      return send(response, 200, introspectionAnswer(resolution, parts.issuer), parts.headers)
     parts.callers.forget(headers, form)
   }
-  return send(response, 200, inactive)
+  return send(response, 200, inactive, parts.headers)
 }
 
 /** Whoever has not said who they are is told that first, whatever else is wrong. */
@@ -66,24 +73,21 @@ async function readFormOrProblem(request: IncomingMessage): Promise<{ form: Form
   }
 }
 
-function refuse(response: ServerResponse, error: CallerFailure, issuer: string): void {
+function refuse(response: ServerResponse, error: CallerFailure, { issuer, headers }: AnswerParts): void {
   const scheme = error === 'invalid_token' ? 'Bearer' : 'Basic'
   const challenge = ['WWW-Authenticate', `${scheme} realm="${issuer}", error="${error}"`]
-  send(response, 401, JSON.stringify({ error, error_description: 'client authentication failed' }), challenge)
+  const body = JSON.stringify({ error, error_description: 'client authentication failed' })
+  send(response, 401, body, [...headers, ...challenge])
 }
 
 /** Headers as a flat list, which node:http passes on without a look at each. */
-function send(response: ServerResponse, status: number, body: string, more: readonly string[] = []): void {
+function send(response: ServerResponse, status: number, body: string, headers: readonly string[]): void {
   response.writeHead(status, [
     'Content-Type',
     'application/json; charset=utf-8',
     'Content-Length',
     String(Buffer.byteLength(body)),
-    'Cache-Control',
-    'no-store',
-    'X-Content-Type-Options',
-    'nosniff',
-    ...more,
+    ...headers,
   ])
   response.end(body)
 }

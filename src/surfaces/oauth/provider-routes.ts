@@ -8,6 +8,8 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
+import { statusOfCode } from '#foundation/http/problem-details.ts'
+import { readBody } from '#foundation/http/read-body.ts'
 import { allowFormTargets } from '#foundation/http/security-headers.ts'
 import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
 import { userinfoLog } from '#protocol/provider/log-token-use.ts'
@@ -31,11 +33,10 @@ interface ProviderRoutes {
 export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
   const { current, requestTransaction, encryption, log, upstreamSignOut } = parts
   const around: Record<string, Koa.Middleware[]> = {
-    'POST /oauth/token': [inWordsOfOAuth, tokenRequest({ requestTransaction, encryption })],
+    'POST /oauth/token': [tokenRequest({ requestTransaction, encryption })],
     'GET /oauth/userinfo': [userinfoLog(parts)],
     'POST /oauth/userinfo': [userinfoLog(parts)],
     'POST /oauth/revoke': [
-      inWordsOfOAuth,
       acceptJwtForRevocation(() => current.verifyJwt),
       (_ctx, next) => requestTransaction.run(() => next()),
     ],
@@ -62,7 +63,7 @@ export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
   return async (ctx, next) => {
     if (isOtherSpelling(ctx.path) || ctx.path === routes.introspection) return next()
     if (asksForScopes.has(ctx.path)) await current.refresh()
-    const layers = around[`${ctx.method} ${ctx.path}`] ?? []
+    const layers = [...bodyFirst(ctx), ...(around[`${ctx.method} ${ctx.path}`] ?? [])]
     const respond = async () => {
       await library()(ctx, next)
       allowFormTargets(ctx, formTargetsOf(ctx as KoaContextWithOIDC))
@@ -83,14 +84,33 @@ function isOtherSpelling(path: string): boolean {
   )
 }
 
+/** Where programs post rather than browsers. */
+const postedToByClients: readonly string[] = [
+  routes.token,
+  routes.revocation,
+  routes.pushed_authorization_request,
+  routes.device_authorization,
+]
+
+/** The body is read by our rules, which the library's own reading lacks. */
+function bodyFirst({ method, path }: Koa.Context): Koa.Middleware[] {
+  if (method !== 'POST') return []
+  return postedToByClients.includes(path) ? [inWordsOfOAuth, bodyRead] : [bodyRead]
+}
+
+const bodyRead: Koa.Middleware = async (ctx, next) => {
+  await readBody(ctx.req)
+  await next()
+}
+
 /** OAuth clients read `error` (RFC 6749 §5.2), whoever it is that cannot read their request. */
 const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
   try {
     await next()
   } catch (error) {
-    if (!(error instanceof GatehouseError) || error.code !== 'invalid_request') throw error
-    ctx.status = 400
-    ctx.body = { error: error.code, error_description: error.message }
+    if (!(error instanceof GatehouseError) || statusOfCode[error.code] >= 500) throw error
+    ctx.status = statusOfCode[error.code]
+    ctx.body = { error: 'invalid_request', error_description: error.message }
   }
 }
 

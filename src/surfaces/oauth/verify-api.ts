@@ -6,7 +6,9 @@ import { presentedCredential } from '#credentials/resolve/presented-credential.t
 import type { LiveCredential, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
+import type { DirectRouteOf } from '#foundation/http/direct-routes.ts'
 import { sendProblem } from '#foundation/http/problem-details.ts'
+import { directHeaders } from '#foundation/http/security-headers.ts'
 import { coversScope, type DataScope, isDataScope } from '#foundation/values/data-scope.ts'
 import { logText } from '#foundation/values/log-text.ts'
 import { covers } from '#foundation/values/permission.ts'
@@ -14,6 +16,7 @@ import type { RouteDeclaration } from '#surfaces/api-kit/api-route.ts'
 import { authenticationRequired } from '#surfaces/api-kit/authenticated-caller.ts'
 
 export interface VerifyParts {
+  issuer: string
   resolve: ResolveCredential
   referenceTo: ReferenceTo
   clientAddress: ClientAddress
@@ -39,29 +42,34 @@ export const verifyRoute: RouteDeclaration = {
   errors: ['permission_denied'],
 }
 
-export const verifyPath = '/v1/auth/verify'
+const verifyPath = '/v1/auth/verify'
 
-/** The path itself, or what Envoy makes of it: the original request, method and all, with the path behind ours. */
-export function isVerifyPath(path: string): boolean {
-  return path === verifyPath || path.startsWith(`${verifyPath}/`)
-}
+/** Envoy asks with the original request's own method; one that is echoed (TRACE) is none of them. */
+const methodsBehind = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 /**
  * `GET /v1/auth/verify`: introspection's decision for proxies (nginx `auth_request`, Traefik ForwardAuth, Envoy
  * ext_authz). 200 with X-Auth-* headers, 401, or 403 when `?permission=` or `?source=&scope_id=` asks for more.
  */
-export function verifyApi(parts: VerifyParts) {
-  return async function verify(request: IncomingMessage, response: ServerResponse): Promise<void> {
+export function verifyApi(parts: VerifyParts): (path: string) => DirectRouteOf | undefined {
+  const headers = directHeaders(parts.issuer)
+  async function verify(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await answer(parts, request, response)
+      const found = await answer(parts, request)
+      response.writeHead(200, ['Content-Length', '0', ...headers, ...found])
+      response.end()
     } catch (error) {
       if (!(error instanceof GatehouseError)) throw error
-      sendProblem(response, error)
+      sendProblem(response, error, headers)
     }
   }
+  const itself = { methods: ['GET', 'HEAD'], answer: verify }
+  const behind = { methods: methodsBehind, answer: verify }
+  return (path) => (path === verifyPath ? itself : path.startsWith(`${verifyPath}/`) ? behind : undefined)
 }
 
-async function answer(parts: VerifyParts, request: IncomingMessage, response: ServerResponse) {
+/** @returns the headers that tell the proxy who it is, as a flat list */
+async function answer(parts: VerifyParts, request: IncomingMessage): Promise<string[]> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   const behind = pathname.slice(verifyPath.length)
   const forwarded = behind ? { method: request.method, path: behind, query: undefined } : forwardedRequest(request)
@@ -86,13 +94,7 @@ async function answer(parts: VerifyParts, request: IncomingMessage, response: Se
   const permissions = JSON.parse(rights.permissions) as string[]
   const dataScopes = JSON.parse(rights.dataScopes) as DataScope[]
   if (!allows(wanted, permissions, dataScopes)) throw new GatehouseError('permission_denied', 'Permission denied')
-  response.writeHead(200, {
-    'Cache-Control': 'no-store',
-    'Referrer-Policy': 'no-referrer',
-    'Content-Length': 0,
-    ...authHeaders(resolution, permissions, dataScopes),
-  })
-  response.end()
+  return authHeaders(resolution, permissions, dataScopes)
 }
 
 function allows(wanted: URLSearchParams, permissions: string[], dataScopes: DataScope[]): boolean {
@@ -111,13 +113,13 @@ function only(wanted: URLSearchParams, name: string): string | null {
   return value || null
 }
 
-function authHeaders(credential: LiveCredential, permissions: string[], dataScopes: DataScope[]) {
-  return {
-    'X-Auth-Subject': credential.userId ?? credential.clientId ?? '',
-    'X-Auth-Organization': credential.organizationId ?? '',
-    'X-Auth-Permissions': permissions.join(','),
-    'X-Auth-Data-Scopes': asciiJson(dataScopes),
-  }
+function authHeaders(credential: LiveCredential, permissions: string[], dataScopes: DataScope[]): string[] {
+  return [
+    ...['X-Auth-Subject', credential.userId ?? credential.clientId ?? ''],
+    ...['X-Auth-Organization', credential.organizationId ?? ''],
+    ...['X-Auth-Permissions', permissions.join(',')],
+    ...['X-Auth-Data-Scopes', asciiJson(dataScopes)],
+  ]
 }
 
 /** JSON that a header can carry: everything beyond ASCII as \u escapes. */

@@ -18,6 +18,7 @@ export function respondToErrors({ render, log }: { render: Render; log: Logger }
       const refusal = error instanceof GatehouseError ? error : undefined
       if (!refusal) log.error({ err: error, requestId, method: ctx.method }, 'request failed')
       const status = refusal ? statusOfCode[refusal.code] : 500
+      ctx.set('Cache-Control', 'no-store')
       if (refusal) ctx.set(headersOfError(refusal))
       if (ctx.accepts('json', 'html') === 'html') {
         await render(ctx, 'page-kit/error', { ...errorPage(refusal), requestId }, { status })

@@ -1,9 +1,8 @@
-import { sql } from 'kysely'
 import { endLinksOfMailboxes } from '#authentication/mail-links/mail-link.ts'
 import { recordConnectionSignIn } from '#credentials/log/record-sign-in.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
-import { insertUsers } from '#directory/users/save-user.ts'
+import { insertUsers, updateUser } from '#directory/users/save-user.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent, recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
@@ -218,11 +217,7 @@ async function refreshUser(
     await voidUnprovenCredentials(tx, user, { keepIdentityId: identityId })
   }
   if (email === user.email && name === user.name && !(proven && !wasVerified)) return findUser(tx, user.id)
-  await tx
-    .updateTable('users')
-    .set({ name, email, emailVerifiedAt: wasVerified ? user.emailVerifiedAt : proven ? sql<Date>`now()` : null })
-    .where('id', '=', user.id)
-    .execute()
+  await updateUser(tx, user.id, { name, email, ...(!wasVerified && { emailVerified: proven }) })
   if (email !== user.email) await endLinksOfMailboxes(tx, [user.email, email])
   await recordChanges(tx, user, { name, email })
   return findUser(tx, user.id)

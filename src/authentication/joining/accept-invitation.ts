@@ -6,6 +6,7 @@ import { changeTeamMembers } from '#directory/access/save-team.ts'
 import { listTeamIds } from '#directory/access/team-queries.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
@@ -14,7 +15,6 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { insertVerifiedUser } from './register-user.ts'
-import { markEmailVerified } from './verify-email.ts'
 
 /** What a link offers. */
 export interface OpenInvitation {

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import {
   consumeMailLink,
   endLinksOfMailboxes,
@@ -6,6 +5,7 @@ import {
   mailLinkPath,
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
+import { updateUser } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { violates } from '#foundation/database/constraint.ts'
@@ -79,11 +79,7 @@ async function changeEmailIn(tx: Queryable, outbox: MailOutbox, token: string): 
   const [before, after] = [user.email, link.email]
   const owner = await findUserByEmail(tx, after)
   if (owner && owner.id !== user.id) return { outcome: 'taken' }
-  await tx
-    .updateTable('users')
-    .set({ email: after, emailVerifiedAt: sql<Date>`now()` })
-    .where('id', '=', user.id)
-    .execute()
+  await updateUser(tx, user.id, { email: after, emailVerified: true })
   await endLinksOfMailboxes(tx, [before, after])
   await recordAuditEvent(tx, {
     actor: user.id,

@@ -7,12 +7,12 @@ import {
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
 import { hashNewPassword, setPassword } from '#authentication/passwords/set-password.ts'
+import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
-import { markEmailVerified } from './verify-email.ts'
 
 /** Where the link leads. */
 export const newPasswordPage = '/new-password'

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import { consumeMailLink, findMailLink, mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
+import { markEmailVerified } from '#directory/users/save-user.ts'
 import { lockActiveUser } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -40,13 +40,4 @@ export function verifyEmail(db: Queryable, token: string): Promise<User | undefi
     await recordAuditEvent(tx, { actor: user.id, action: 'user.email_verified', subject: `user ${user.email}` })
     return user
   })
-}
-
-/** The moment of the first proof stays. */
-export async function markEmailVerified(tx: Queryable, userId: string): Promise<void> {
-  await tx
-    .updateTable('users')
-    .set({ emailVerifiedAt: sql<Date>`coalesce(email_verified_at, now())` })
-    .where('id', '=', userId)
-    .execute()
 }

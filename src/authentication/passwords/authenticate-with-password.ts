@@ -1,4 +1,5 @@
 import { recordSignIn, type SignInUse } from '#credentials/log/record-sign-in.ts'
+import { replacePasswordHash } from '#directory/users/save-user.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -81,10 +82,5 @@ function accountKey({ email, knownBrowser }: PasswordAttempt): string {
 
 async function rehashIfWeak(db: Queryable, user: User, password: string): Promise<void> {
   if (!user.passwordHash || !needsRehash(user.passwordHash)) return
-  await db
-    .updateTable('users')
-    .set({ passwordHash: await hashPassword(password) })
-    .where('id', '=', user.id)
-    .where('passwordHash', '=', user.passwordHash)
-    .execute()
+  await replacePasswordHash(db, user, await hashPassword(password))
 }

@@ -1,4 +1,8 @@
+import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
+
+const now = sql<Date>`now()`
 
 /** A user as it is first written; ids come from `newId('user')`. */
 export interface NewUser {
@@ -18,12 +22,13 @@ export interface UserEdit {
   name?: string
   superadmin?: boolean
   active?: boolean
+  /** Whether the address was proven just now; an edit of another address says so either way. */
+  emailVerified?: boolean
 }
 
 /** @throws on `users_email_unique` when an address is taken, in any spelling */
 export async function insertUsers(tx: Queryable, users: readonly NewUser[]): Promise<void> {
   if (users.length === 0) return
-  const now = new Date()
   await tx
     .insertInto('users')
     .values(
@@ -37,10 +42,46 @@ export async function insertUsers(tx: Queryable, users: readonly NewUser[]): Pro
 }
 
 /** A deactivated user's sessions, tokens and keys stop at once: whoever resolves a credential reads this row. */
-export async function updateUser(tx: Queryable, userId: string, { active, ...edit }: UserEdit): Promise<void> {
+export async function updateUser(
+  tx: Queryable,
+  userId: string,
+  { active, emailVerified, ...edit }: UserEdit,
+): Promise<void> {
   await tx
     .updateTable('users')
-    .set({ ...edit, ...(active !== undefined && { deactivatedAt: active ? null : new Date() }) })
+    .set({
+      ...edit,
+      ...(active !== undefined && { deactivatedAt: active ? null : now }),
+      ...(emailVerified !== undefined && { emailVerifiedAt: emailVerified ? now : null }),
+    })
     .where('id', '=', userId)
+    .execute()
+}
+
+/** The moment of the first proof stays. */
+export async function markEmailVerified(tx: Queryable, userId: string): Promise<void> {
+  await tx
+    .updateTable('users')
+    .set({ emailVerifiedAt: sql<Date>`coalesce(email_verified_at, now())` })
+    .where('id', '=', userId)
+    .execute()
+}
+
+/** Another password, or none: sign-ins that an older one has proven are outdated from now on. */
+export async function setPasswordHash(tx: Queryable, userId: string, passwordHash: string | null): Promise<void> {
+  await tx.updateTable('users').set({ passwordHash, passwordChangedAt: now }).where('id', '=', userId).execute()
+}
+
+/** Another hash of the same password, unless it was changed meanwhile. */
+export async function replacePasswordHash(
+  db: Queryable,
+  { id, passwordHash }: Pick<User, 'id' | 'passwordHash'>,
+  stronger: string,
+): Promise<void> {
+  await db
+    .updateTable('users')
+    .set({ passwordHash: stronger })
+    .where('id', '=', id)
+    .where('passwordHash', '=', passwordHash)
     .execute()
 }

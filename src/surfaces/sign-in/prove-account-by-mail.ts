@@ -1,7 +1,6 @@
 import type Koa from 'koa'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { voidUnprovenCredentials } from '#authentication/connections/unproven-credentials.ts'
-import { markEmailVerified } from '#authentication/joining/verify-email.ts'
 import {
   consumeMailLink,
   findMailLink,
@@ -9,6 +8,7 @@ import {
   mailLinkPath,
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
+import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'

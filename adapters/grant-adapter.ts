@@ -1,7 +1,8 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider'
-import { findLiveGrant, revokeGrant } from '#credentials/grants/grant-queries.ts'
+import { findLiveGrant, saveGrant } from '#credentials/grants/grant-queries.ts'
+import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
+import { fromJsonb } from '#foundation/database/jsonb.ts'
 import { rememberParties } from '#protocol/request/grant-parties.ts'
 
 /** What `src/protocol/provider/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
@@ -13,20 +14,15 @@ export function grantAdapter(db: () => Queryable): Adapter {
     async upsert(id, payload: GrantPayload, expiresIn = 0) {
       const { jti: _, organizationId, sessionUid, ...rest } = payload
       if (!organizationId) throw new Error('a grant is always for an organization')
-      await db()
-        .insertInto('oauthGrants')
-        .values({
-          id,
-          clientId: payload.clientId ?? '',
-          userId: payload.accountId ?? '',
-          organizationId,
-          sessionUid: sessionUid ?? null,
-          payload: toJsonb(rest),
-          expiresAt: new Date(Date.now() + expiresIn * 1000),
-          revokedAt: null,
-        })
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ payload: toJsonb(rest) }))
-        .execute()
+      await saveGrant(db(), {
+        id,
+        clientId: payload.clientId ?? '',
+        userId: payload.accountId ?? '',
+        organizationId,
+        sessionUid,
+        payload: rest,
+        lifetimeSeconds: expiresIn,
+      })
     },
     async find(id) {
       const grant = await findLiveGrant(db(), id)

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
+import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { claimOnce } from '#foundation/database/single-use.ts'
@@ -127,7 +127,8 @@ export function protocolStateAdapter(
     async consume(id) {
       if (!alreadyConsumed) throw new Error(`${model} cannot be consumed`)
       if (await spend(db(), model, hashOf(id))) return
-      if (secondUseRevokesGrant) await revokeGrant(db(), (await store.read(hashOf(id)))?.payload.grantId)
+      const { grantId } = (secondUseRevokesGrant && (await store.read(hashOf(id)))?.payload) || {}
+      if (grantId) await revokeGrant(db(), grantId)
       throw alreadyConsumed()
     },
 
@@ -150,16 +151,6 @@ function spend(db: Queryable, kind: string, idHash: string): Promise<boolean> {
 
 function spentName(kind: string, idHash: string): string {
   return `${kind}:${idHash}`
-}
-
-async function revokeGrant(db: Queryable, grantId: string | undefined): Promise<void> {
-  if (grantId === undefined) return
-  await db
-    .updateTable('oauthGrants')
-    .set({ revokedAt: sql<Date>`now()` })
-    .where('id', '=', grantId)
-    .where('revokedAt', 'is', null)
-    .execute()
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 export const floors = {
   foundation: ['errors', 'values', 'crypto', 'database', 'redis', 'http', 'outbox', 'audit', 'config', 'log'],
-  credentials: ['log', 'grants', 'sessions', 'signing-keys', 'resolve', 'revocation'],
+  credentials: ['log', 'sessions', 'grants', 'issued', 'revocation', 'signing-keys', 'resolve'],
   directory: ['users', 'organizations', 'access', 'clients'],
   authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys'],
   protocol: ['request', 'library', 'adapters', 'provider'],
@@ -49,11 +49,12 @@ export function heightOf({ floor, room }: Place): number {
 }
 
 /** Each table and the one room whose code writes it. */
-export const writersOfTables: Record<string, string> = {
+export const writersOfTables: Record<string, string | readonly string[]> = {
   users: 'directory/users',
   organizations: 'directory/organizations',
   organizationDomains: 'directory/organizations',
-  memberships: 'directory/organizations',
+  // Who is a member, and (of the same rows) what they may do: the columns of grants and their union.
+  memberships: ['directory/organizations', 'directory/access'],
   invitations: 'authentication/joining',
   teams: 'directory/access',
   teamMembers: 'directory/access',
@@ -62,12 +63,14 @@ export const writersOfTables: Record<string, string> = {
   mailLinks: 'authentication/mail-links',
   connections: 'authentication/connections',
   identities: 'authentication/connections',
-  oauthGrants: 'credentials/grants',
-  credentials: 'credentials/grants',
+  // What makes a session, grant, token or key, and the one room that ends any of them.
+  sessions: ['credentials/sessions', 'credentials/revocation'],
+  oauthGrants: ['credentials/grants', 'credentials/revocation'],
+  credentials: ['credentials/issued', 'credentials/revocation'],
   tokenAnswers: 'credentials/grants',
-  sessions: 'credentials/sessions',
   signingKeys: 'credentials/signing-keys',
-  authenticationLog: 'credentials/log',
+  // The statement that resolves a batch of credentials writes their entries: one round trip.
+  authenticationLog: ['credentials/log', 'credentials/resolve'],
   authenticationLogDays: 'credentials/log',
   authenticationLogCounted: 'credentials/log',
   protocolState: 'protocol/adapters',

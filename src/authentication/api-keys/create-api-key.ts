@@ -1,3 +1,4 @@
+import { insertApiKey, type NewApiKeyRow } from '#credentials/issued/api-keys.ts'
 import type { SignAccessToken } from '#credentials/signing-keys/sign-access-token.ts'
 import { canonicalGrants, isInCatalogue } from '#directory/access/grants.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
@@ -7,7 +8,7 @@ import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import { type Queryable, toJson } from '#foundation/database/database.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
 import { hintOf, newApiKey } from '#foundation/values/api-key.ts'
@@ -61,7 +62,7 @@ export async function createApiKey(
       expiresAt: expiry.expiresAt,
       input,
     })
-    await insertApiKey(tx, {
+    await insertNamed(tx, {
       ...stored,
       ...grants,
       name: input.name,
@@ -110,14 +111,7 @@ async function requireKnownGrants(
   }
 }
 
-interface Secret {
-  id: string
-  key: string
-  hash: Buffer
-  hint: string
-  /** Of a JWT: the key that signed it, which is kept for as long as this one may be used. */
-  kid: string | undefined
-}
+type Secret = Pick<NewApiKeyRow, 'id' | 'hash' | 'hint' | 'kid'> & { key: string }
 
 async function makeSecret(
   { issuer, apiKeyPrefix, signAccessToken }: CreateApiKeyParts,
@@ -162,31 +156,9 @@ async function audienceOf(tx: Queryable, issuer: string): Promise<string[]> {
   return [issuer, ...servers.map(({ resource }) => String(resource))]
 }
 
-type NewApiKeyRow = Omit<Secret, 'key'> & {
-  name: string
-  description: string
-  format: 'opaque' | 'jwt'
-  permissions: string[] | null
-  dataScopes: DataScope[] | null
-  userId: string
-  organizationId: string
-  issuedAt: Date
-  expiresAt: Date
-  createdBy: string
-}
-
-async function insertApiKey(tx: Queryable, { kid, permissions, dataScopes, ...row }: NewApiKeyRow): Promise<void> {
+async function insertNamed(tx: Queryable, row: NewApiKeyRow): Promise<void> {
   try {
-    await tx
-      .insertInto('credentials')
-      .values({
-        ...row,
-        kind: 'api_key',
-        permissions: permissions ? toJson(permissions) : undefined,
-        dataScopes: dataScopes ? toJson(dataScopes) : undefined,
-        payload: toJson({ kid }),
-      })
-      .execute()
+    await insertApiKey(tx, row)
   } catch (error) {
     if (violates(error, 'api_keys_name_unique')) throw nameTaken()
     throw error

@@ -1,3 +1,4 @@
+import { deleteApiKeyRow } from '#credentials/issued/api-keys.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { type ApiKeyParts, auditSubject, changeApiKey } from './manage-api-key.ts'
@@ -9,12 +10,7 @@ import { tellOwner } from './revoke-api-key.ts'
  */
 export function deleteApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: string): Promise<void> {
   return changeApiKey(db, actor, id, async ({ tx, key }) => {
-    await tx
-      .deleteFrom('credentials')
-      .where('organizationId', '=', key.organization.id)
-      .where('id', '=', id)
-      .where('kind', '=', 'api_key')
-      .execute()
+    await deleteApiKeyRow(tx, { organizationId: key.organization.id, id })
     await recordAuditEvent(tx, {
       actor: actor.user.id,
       action: 'api_key.deleted',

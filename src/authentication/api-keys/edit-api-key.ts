@@ -1,3 +1,4 @@
+import { updateApiKey } from '#credentials/issued/api-keys.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { violates } from '#foundation/database/constraint.ts'
@@ -31,15 +32,9 @@ export function editApiKey({ db }: ApiKeyParts, actor: Actor, id: string, edit: 
     }
     const changed = fields.filter((field) => toJson(after[field]) !== toJson(key[field]))
     if (changed.length === 0) return key
+    const edited = Object.fromEntries(changed.map((field) => [field, after[field]]))
     try {
-      await tx
-        .updateTable('credentials')
-        // A later end is announced again.
-        .set({ ...after, ...(changed.includes('expiresAt') && { expiryRemindedAt: null }) })
-        .where('organizationId', '=', key.organization.id)
-        .where('id', '=', id)
-        .where('kind', '=', 'api_key')
-        .execute()
+      await updateApiKey(tx, { organizationId: key.organization.id, id }, edited)
     } catch (error) {
       if (violates(error, 'api_keys_name_unique')) throw nameTaken()
       throw error
@@ -50,7 +45,7 @@ export function editApiKey({ db }: ApiKeyParts, actor: Actor, id: string, edit: 
       subject: auditSubject(key),
       organizationId: key.organization.id,
       before: Object.fromEntries(changed.map((field) => [field, key[field]])),
-      after: Object.fromEntries(changed.map((field) => [field, after[field]])),
+      after: edited,
     })
     return asItIsNow(tx, key)
   })

@@ -1,3 +1,4 @@
+import { restoreApiKey } from '#credentials/issued/api-keys.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -34,13 +35,7 @@ export function reactivateApiKey({ db }: ApiKeyParts, actor: Actor, id: string):
     const { id: organizationId } = key.organization
     await requireMembership(tx, owner, organizationId)
     await requireRoom(tx, { userId: key.user.id, organizationId }, now)
-    await tx
-      .updateTable('credentials')
-      .set({ revokedAt: null, revokedBy: null, revocation: null })
-      .where('organizationId', '=', organizationId)
-      .where('id', '=', id)
-      .where('kind', '=', 'api_key')
-      .execute()
+    await restoreApiKey(tx, { organizationId, id })
     await recordAuditEvent(tx, {
       actor: actor.user.id,
       action: 'api_key.reactivated',

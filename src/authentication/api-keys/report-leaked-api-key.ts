@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import type { CredentialReference } from '#credentials/resolve/credential.ts'
+import { revokeApiKeyRow } from '#credentials/revocation/revocation.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { findApiKey } from './api-key-queries.ts'
 import { type ApiKeyParts, auditSubject, lockOwner } from './manage-api-key.ts'
-import { markRevoked } from './revoke-api-key.ts'
 
 /**
  * Ends the key that somebody has found and presents: holding it is the proof. It stays revoked for good, and its owner is
@@ -17,7 +17,7 @@ export async function reportLeakedApiKey({ db, outbox }: ApiKeyParts, presented:
     await lockOwner(tx, found.userId)
     const key = await findApiKey(tx, found, found.id)
     if (!key || key.revocation === 'leaked') return
-    await markRevoked(tx, key, { revocation: 'leaked', revokedBy: null })
+    await revokeApiKeyRow(tx, found, { revocation: 'leaked', revokedBy: null })
     await recordAuditEvent(tx, {
       actor: 'leak-report',
       action: 'api_key.revoked',

@@ -1,8 +1,7 @@
-import { sql } from 'kysely'
+import { revokeApiKeyRow } from '#credentials/revocation/revocation.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Revocation } from '#foundation/database/schema.ts'
 import type { ApiKey } from './api-key-queries.ts'
 import { type ApiKeyParts, asItIsNow, auditSubject, changeApiKey } from './manage-api-key.ts'
 
@@ -15,7 +14,7 @@ export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
   return changeApiKey(db, actor, id, async ({ tx, key }) => {
     const revocation = actor.user.id === key.user.id ? 'owner' : 'admin'
     if (key.status === 'revoked' && !(revocation === 'admin' && key.revocation === 'owner')) return key
-    await markRevoked(tx, key, { revocation, revokedBy: actor.user.id })
+    await revokeApiKeyRow(tx, { organizationId: key.organization.id, id }, { revocation, revokedBy: actor.user.id })
     await recordAuditEvent(tx, {
       actor: actor.user.id,
       action: 'api_key.revoked',
@@ -27,21 +26,6 @@ export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
     if (revocation === 'admin' && key.status !== 'revoked') await tellOwner({ outbox }, tx, key, actor.user.name)
     return asItIsNow(tx, key)
   })
-}
-
-/** A key that was revoked before keeps the time of that. */
-export async function markRevoked(
-  tx: Queryable,
-  key: ApiKey,
-  { revocation, revokedBy }: { revocation: Revocation; revokedBy: string | null },
-): Promise<void> {
-  await tx
-    .updateTable('credentials')
-    .set({ revokedAt: sql<Date>`coalesce(revoked_at, clock_timestamp())`, revokedBy, revocation })
-    .where('organizationId', '=', key.organization.id)
-    .where('id', '=', key.id)
-    .where('kind', '=', 'api_key')
-    .execute()
 }
 
 /** Tells a key's owner that somebody else has ended it. @param revokedBy a name */

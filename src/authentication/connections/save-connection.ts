@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { revokeGrantsOfOrganization } from '#credentials/revocation/revocation.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
@@ -45,7 +46,7 @@ export async function insertConnection(tx: Queryable, encryption: Encryption, co
     .insertInto('connections')
     .values({ ...toColumns(content), clientSecret: clientSecret === null ? null : encryption.encrypt(clientSecret) })
     .execute()
-  if (refusesPasswords(connection)) await endSignIns(tx, connection)
+  if (refusesPasswords(connection)) await endPasswordSignIns(tx, connection)
 }
 
 /**
@@ -67,7 +68,7 @@ export async function updateConnection(
     .where('id', '=', id)
     .where('organizationId', 'is not distinct from', organizationId)
     .execute()
-  if (refusesPasswords(connection) && !refusesPasswords(before)) await endSignIns(tx, connection)
+  if (refusesPasswords(connection) && !refusesPasswords(before)) await endPasswordSignIns(tx, connection)
 }
 
 /** Removes connections with the identities that came through them; the accounts stay. */
@@ -76,20 +77,8 @@ export async function deleteConnections(tx: Queryable, ids: readonly string[]): 
   await tx.deleteFrom('connections').where('id', 'in', ids).execute()
 }
 
-/**
- * From the moment an organization refuses passwords nobody is in it by one: what its members were granted ends, and they
- * sign in again through the connection. Superadmins keep theirs, or a connection that doesn't work would lock everybody
- * out. API keys live on: they are no sign-ins.
- */
-async function endSignIns(tx: Queryable, { organizationId }: ConnectionOwner): Promise<void> {
-  if (organizationId === null) return
-  await tx
-    .updateTable('oauthGrants')
-    .set({ revokedAt: new Date() })
-    .where('organizationId', '=', organizationId)
-    .where('revokedAt', 'is', null)
-    .where('userId', 'in', (users) => users.selectFrom('users').select('id').where('superadmin', '=', false))
-    .execute()
+async function endPasswordSignIns(tx: Queryable, { organizationId }: ConnectionOwner): Promise<void> {
+  if (organizationId !== null) await revokeGrantsOfOrganization(tx, organizationId)
 }
 
 /** Whose connections somebody manages, and who that is; the caller has made sure that they may. */

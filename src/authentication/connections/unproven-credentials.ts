@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
-import { endOtherSessions } from '#credentials/sessions/sessions.ts'
+import { endOtherSessions, revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
+import { setPasswordHash } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
@@ -19,21 +20,10 @@ export async function voidUnprovenCredentials(
 ): Promise<void> {
   const removed = await removeUnprovenIdentities(tx, user, keepIdentityId)
   if (user.passwordHash === null && removed === 0) return
-  await tx
-    .updateTable('users')
-    .set({ passwordHash: null, passwordChangedAt: sql<Date>`now()` })
-    .where('id', '=', user.id)
-    .execute()
+  await setPasswordHash(tx, user.id, null)
   await endOtherSessions(tx, user.id, undefined)
   await endLinksOfUser(tx, user.id)
-  await tx
-    .updateTable('credentials')
-    // As by an administrator: the owner did not make them, and shall not bring one back by mistake.
-    .set({ revokedAt: sql<Date>`now()`, revocation: 'admin' })
-    .where('userId', '=', user.id)
-    .where('kind', '=', 'api_key')
-    .where('revokedAt', 'is', null)
-    .execute()
+  await revokeApiKeysOfUser(tx, user.id)
   await recordAuditEvent(tx, {
     actor: user.id,
     action: 'user.unproven_credentials_voided',

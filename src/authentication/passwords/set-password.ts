@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
-import { endOtherSessions } from '#credentials/sessions/sessions.ts'
+import { endOtherSessions } from '#credentials/revocation/revocation.ts'
+import { setPasswordHash } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
@@ -37,11 +37,7 @@ export async function setPassword(
   },
 ): Promise<void> {
   const { user, passwordHash, action, exceptSessionUid } = change
-  await tx
-    .updateTable('users')
-    .set({ passwordHash, passwordChangedAt: sql<Date>`now()` })
-    .where('id', '=', user.id)
-    .execute()
+  await setPasswordHash(tx, user.id, passwordHash)
   await endOtherSessions(tx, user.id, exceptSessionUid)
   await endLinksOfUser(tx, user.id)
   await recordAuditEvent(tx, { actor: user.id, action, subject: `user ${user.email}` })

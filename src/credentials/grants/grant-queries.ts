@@ -1,33 +1,31 @@
+import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
+import { toJsonb } from '#foundation/database/jsonb.ts'
 
-/** Ends what a grant gave: its access and refresh tokens are dead in the next statement that looks them up. */
-export async function revokeGrant(db: Queryable, grantId: string): Promise<void> {
-  await db
-    .updateTable('oauthGrants')
-    .set({ revokedAt: new Date() })
-    .where('id', '=', grantId)
-    .where('revokedAt', 'is', null)
-    .execute()
+export interface NewGrant {
+  id: string
+  clientId: string
+  userId: string
+  organizationId: string
+  /** The session that gives it; undefined: direct authentication. */
+  sessionUid: string | undefined
+  /** oidc-provider's own fields. */
+  payload: Record<string, unknown>
+  lifetimeSeconds: number
 }
 
-/** Ends the whole grant that a token belongs to; of a token without one (a service account's), the token itself. */
-export async function revokeGrantOfToken(tx: Queryable, tokenHash: Buffer): Promise<void> {
-  const token = await tx
-    .updateTable('credentials')
-    .set({ revokedAt: new Date() })
-    .where('hash', '=', tokenHash)
-    .returning('grantId')
-    .executeTakeFirst()
-  if (token?.grantId) await revokeGrant(tx, token.grantId)
-}
-
-/** Ends every grant that a session gave: signing out. */
-export async function revokeGrantsOfSession(db: Queryable, sessionUid: string): Promise<void> {
+/** Records a grant; one that is there already gets the new payload. */
+export async function saveGrant(db: Queryable, { lifetimeSeconds, sessionUid, ...grant }: NewGrant): Promise<void> {
+  const payload = toJsonb(grant.payload)
   await db
-    .updateTable('oauthGrants')
-    .set({ revokedAt: new Date() })
-    .where('sessionUid', '=', sessionUid)
-    .where('revokedAt', 'is', null)
+    .insertInto('oauthGrants')
+    .values({
+      ...grant,
+      payload,
+      sessionUid: sessionUid ?? null,
+      expiresAt: sql<Date>`now() + make_interval(secs => ${lifetimeSeconds})`,
+    })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ payload }))
     .execute()
 }
 

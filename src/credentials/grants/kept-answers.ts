@@ -15,13 +15,13 @@ export async function findKeptAnswer(tx: Queryable, requestHash: Buffer): Promis
     .selectFrom('tokenAnswers')
     .select('answer')
     .where('requestHash', '=', requestHash)
-    .where('expiresAt', '>', new Date())
+    .where('expiresAt', '>', sql<Date>`now()`)
     .executeTakeFirst()
   return row?.answer
 }
 
 export async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buffer): Promise<void> {
-  const expiresAt = new Date(Date.now() + repeatSeconds * 1000)
+  const expiresAt = sql<Date>`now() + make_interval(secs => ${repeatSeconds})`
   await tx
     .insertInto('tokenAnswers')
     .values({ requestHash, answer, expiresAt })

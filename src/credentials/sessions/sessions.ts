@@ -52,54 +52,8 @@ export function listSessions(db: Queryable, userId: string, idleSeconds: number)
     .select(['uid', 'userId', 'ip', 'userAgent', 'createdAt', 'lastUsedAt'])
     .where('userId', '=', userId)
     .where('endedAt', 'is', null)
-    .where('lastUsedAt', '>', new Date(Date.now() - idleSeconds * 1000))
+    .where('lastUsedAt', '>', sql<Date>`now() - make_interval(secs => ${idleSeconds})`)
     .orderBy('lastUsedAt', 'desc')
     .limit(100)
     .execute()
-}
-
-/** Ends one session of a person with everything it gave. @returns whether there was such a session */
-export async function endSession(tx: Queryable, userId: string, uid: string): Promise<boolean> {
-  const ended = await tx
-    .updateTable('sessions')
-    .set({ endedAt: sql<Date>`now()` })
-    .where('userId', '=', userId)
-    .where('uid', '=', uid)
-    .where('endedAt', 'is', null)
-    .returning('uid')
-    .executeTakeFirst()
-  if (!ended) return false
-  await revokeGrants(tx, userId, (grants) => grants.where('sessionUid', '=', uid))
-  return true
-}
-
-/**
- * Ends every session of a person but the one given, and every grant that was not given by it, direct authentication's
- * included: at once, on every node.
- */
-export async function endOtherSessions(tx: Queryable, userId: string, exceptUid: string | undefined): Promise<void> {
-  let others = tx
-    .updateTable('sessions')
-    .set({ endedAt: sql<Date>`now()` })
-    .where('userId', '=', userId)
-    .where('endedAt', 'is', null)
-  if (exceptUid) others = others.where('uid', '!=', exceptUid)
-  await others.execute()
-  await revokeGrants(tx, userId, (grants) =>
-    exceptUid ? grants.where(sql<boolean>`session_uid is distinct from ${exceptUid}`) : grants,
-  )
-}
-
-type GrantUpdate = ReturnType<typeof grantsOf>
-
-async function revokeGrants(tx: Queryable, userId: string, narrow: (grants: GrantUpdate) => GrantUpdate) {
-  await narrow(grantsOf(tx, userId)).execute()
-}
-
-function grantsOf(tx: Queryable, userId: string) {
-  return tx
-    .updateTable('oauthGrants')
-    .set({ revokedAt: sql<Date>`now()` })
-    .where('userId', '=', userId)
-    .where('revokedAt', 'is', null)
 }

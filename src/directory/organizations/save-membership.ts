@@ -1,4 +1,8 @@
+import { sql } from 'kysely'
+import { revokeAllOfMembers } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+
+const now = sql<Date>`now()`
 
 /** A membership as it is first written, without grants; ids come from `newId('membership')`. */
 export interface NewMembership {
@@ -20,9 +24,7 @@ export async function insertMemberships(tx: Queryable, memberships: readonly New
   if (memberships.length === 0) return
   await tx
     .insertInto('memberships')
-    .values(
-      memberships.map(({ active, ...membership }) => ({ ...membership, deactivatedAt: active ? null : new Date() })),
-    )
+    .values(memberships.map(({ active, ...membership }) => ({ ...membership, deactivatedAt: active ? null : now })))
     .execute()
 }
 
@@ -34,7 +36,7 @@ export async function updateMembership(
 ): Promise<void> {
   await tx
     .updateTable('memberships')
-    .set({ ...edit, ...(active !== undefined && { deactivatedAt: active ? null : new Date() }) })
+    .set({ ...edit, ...(active !== undefined && { deactivatedAt: active ? null : now }) })
     .where('organizationId', '=', membership.organizationId)
     .where('id', '=', membership.id)
     .execute()
@@ -56,20 +58,9 @@ export async function removeMemberships(
     .where('id', 'in', membershipIds)
     .returning('userId')
     .execute()
-  if (removed.length === 0) return
-  const userIds = removed.map((membership) => membership.userId)
-  await tx
-    .updateTable('oauthGrants')
-    .set({ revokedAt: new Date() })
-    .where('organizationId', '=', organizationId)
-    .where('userId', 'in', userIds)
-    .where('revokedAt', 'is', null)
-    .execute()
-  await tx
-    .updateTable('credentials')
-    .set({ revokedAt: new Date(), revocation: 'admin' })
-    .where('organizationId', '=', organizationId)
-    .where('userId', 'in', userIds)
-    .where('revokedAt', 'is', null)
-    .execute()
+  await revokeAllOfMembers(
+    tx,
+    organizationId,
+    removed.map((membership) => membership.userId),
+  )
 }

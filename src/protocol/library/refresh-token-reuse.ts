@@ -1,6 +1,7 @@
 import { errors, Provider, type RefreshToken } from 'oidc-provider'
-import { findLiveGrant, revokeGrant } from '#credentials/grants/grant-queries.ts'
+import { findLiveGrant } from '#credentials/grants/grant-queries.ts'
 import { findKeptAnswer } from '#credentials/grants/kept-answers.ts'
+import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { refreshRequest } from '#protocol/request/refresh-request.ts'
 import type { PatchParts } from './patch.ts'

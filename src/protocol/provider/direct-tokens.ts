@@ -1,4 +1,5 @@
 import type { ClaimsParameter, Provider } from 'oidc-provider'
+import { spendRefreshToken } from '#credentials/issued/tokens.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -52,7 +53,7 @@ export async function renewTokens(
   tx: Queryable,
   refreshTokenHash: Buffer,
 ): Promise<TokenPair | undefined> {
-  const spent = await spendRefreshToken(tx, refreshTokenHash)
+  const spent = (await spendRefreshToken(tx, refreshTokenHash)) as TokenPayload | undefined
   if (!spent) return undefined
   const { iat: _, exp: __, kind: ___, clientId: ____, rotations = 0, ...kept } = spent
   return savePair(provider, { ...kept, rotations: rotations + 1 })
@@ -71,22 +72,6 @@ interface TokenPayload {
   /** When the first of the family was issued: its absolute end counts from there. */
   iiat?: number
   [more: string]: unknown
-}
-
-/** Compare-and-set, like the adapter's `consume`, but by the hash: an access token knows no more of its refresh token. */
-async function spendRefreshToken(tx: Queryable, hash: Buffer): Promise<TokenPayload | undefined> {
-  const now = new Date()
-  const spent = await tx
-    .updateTable('credentials')
-    .set({ spentAt: now })
-    .where('hash', '=', hash)
-    .where('kind', '=', 'refresh_token')
-    .where('spentAt', 'is', null)
-    .where('revokedAt', 'is', null)
-    .where('expiresAt', '>', now)
-    .returning('payload')
-    .executeTakeFirst()
-  return spent?.payload as TokenPayload | undefined
 }
 
 async function savePair(provider: Provider, payload: TokenPayload): Promise<TokenPair> {

@@ -1,8 +1,7 @@
 import type Koa from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
-import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
-import { endSession } from '#credentials/sessions/sessions.ts'
+import { endSession } from '#credentials/revocation/revocation.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { sendLogoutToken } from '#protocol/library/backchannel-logout.ts'
 import { cookieOptions } from '#protocol/request/cookies.ts'
@@ -24,7 +23,6 @@ export async function endBrowserSession(
   if (accountId) {
     await requestTransaction.run(async (tx) => {
       await endSession(tx, accountId, uid)
-      await revokeGrantsOfSession(tx, uid)
       await session.destroy()
     })
   }

@@ -8,7 +8,7 @@ import {
   type KoaContextWithOIDC,
   Provider,
 } from 'oidc-provider'
-import { insertCredential } from '#adapters/credential-adapter.ts'
+import { insertToken } from '#credentials/issued/tokens.ts'
 import { signingAlgorithms } from '#credentials/signing-keys/signing-keys.ts'
 import { findResourceServer } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -179,11 +179,18 @@ async function recordJwt(db: Queryable, token: AccessToken | ClientCredentials, 
   const { kind, clientId, scope } = token
   const { accountId, grantId, gty } = token as AccessToken
   const { jti, iat, exp, aud } = claims as { jti: string; iat: number; exp: number; aud: string }
-  await insertCredential(db, {
+  await insertToken(db, {
     format: 'jwt',
+    kind: 'access_token',
     presented: jti,
+    grantId,
+    clientId,
+    userId: accountId,
+    scope,
+    audience: aud,
     payload: { kind, clientId, scope, accountId, grantId, gty, iat, exp, aud },
-    expiresIn: exp - iat,
+    issuedAt: iat,
+    lifetimeSeconds: exp - iat,
   })
 }
 

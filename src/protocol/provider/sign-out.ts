@@ -1,8 +1,7 @@
 import type Koa from 'koa'
 import type { KoaContextWithOIDC, Session } from 'oidc-provider'
 import type { Logger } from 'pino'
-import { revokeGrantsOfSession } from '#credentials/grants/grant-queries.ts'
-import { endSession } from '#credentials/sessions/sessions.ts'
+import { endSession } from '#credentials/revocation/revocation.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { type SendLogoutToken, waitingLogoutTokens } from '#protocol/request/logout-tokens.ts'
 import type { UpstreamSignOut } from './upstream-sign-out.ts'
@@ -25,7 +24,6 @@ export function revokeGrantsOnSignOut(
       await next()
       const session = (ctx as KoaContextWithOIDC).oidc.session as (Session & { destroyed?: boolean }) | undefined
       if (!session?.uid || !session.destroyed) return undefined
-      await revokeGrantsOfSession(tx, session.uid)
       if (session.accountId) await endSession(tx, session.accountId, session.uid)
       return session
     })

@@ -1,4 +1,5 @@
-import { endOtherSessions, endSession, listSessions } from '#credentials/sessions/sessions.ts'
+import { endOtherSessions, endSession } from '#credentials/revocation/revocation.ts'
+import { listSessions } from '#credentials/sessions/sessions.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { isStorable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'

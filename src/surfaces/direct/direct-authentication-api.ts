@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { passwordLength } from '#authentication/passwords/password.ts'
-import { revokeGrantOfToken } from '#credentials/grants/grant-queries.ts'
+import { revokeToken } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
@@ -145,5 +145,5 @@ async function signOut(tx: Queryable, { credential, reference }: AuthenticatedCa
   if (credential.kind === 'api_key') {
     throw new GatehouseError('permission_denied', 'An API key is not signed out but revoked, by its owner.')
   }
-  await revokeGrantOfToken(tx, Buffer.from(reference.hash, 'base64'))
+  await revokeToken(tx, Buffer.from(reference.hash, 'base64'))
 }

@@ -1,6 +1,6 @@
-import { revokeGrant } from '#credentials/grants/grant-queries.ts'
 import { findKeptAnswer, keepAnswer, lockGrantOf } from '#credentials/grants/kept-answers.ts'
 import { type RenewedToken, recordTokenRenewal } from '#credentials/log/record-token-renewal.ts'
+import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'

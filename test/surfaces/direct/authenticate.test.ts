@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { hashPassword } from '#authentication/passwords/password.ts'
-import { endOtherSessions } from '#credentials/sessions/sessions.ts'
+import { endOtherSessions } from '#credentials/revocation/revocation.ts'
 import {
   authenticate,
   call,

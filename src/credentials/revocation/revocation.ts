@@ -1,0 +1,166 @@
+import { sql } from 'kysely'
+import type { ApiKeyPlace } from '#credentials/issued/api-keys.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Revocation } from '#foundation/database/schema.ts'
+
+/*
+ * Everything that ends a session, grant, token or API key. What is ended is dead in the next statement that looks it up,
+ * on every node; nothing is told to anybody from here.
+ */
+
+/** What ends what, on which event. ARCHITECTURE.md shows the same table. */
+export const endings: readonly { event: string; ends: string; by: EndingFunction | 'each look-up' }[] = [
+  {
+    event: 'sign-out; a session ended on the page of sessions',
+    ends: 'the session and the grants that it gave',
+    by: endSession,
+  },
+  {
+    event: '“end other sessions”; password changed or reset; address proven by another',
+    ends: "the person's other sessions, and all grants but this session's",
+    by: endOtherSessions,
+  },
+  {
+    event: 'a code, device code or refresh token presented a second time',
+    ends: 'the grant',
+    by: revokeGrant,
+  },
+  {
+    event: 'a token revoked by its client; `/v1/auth/sign-out`',
+    ends: 'the grant; a service account’s token itself',
+    by: revokeToken,
+  },
+  {
+    event: 'an organization makes a connection required',
+    ends: 'the grants for it, but those of superadmins',
+    by: revokeGrantsOfOrganization,
+  },
+  {
+    event: 'membership removed',
+    ends: "the person's grants, tokens and API keys in the organization",
+    by: revokeAllOfMembers,
+  },
+  {
+    event: 'address proven by another',
+    ends: "the person's API keys, everywhere",
+    by: revokeApiKeysOfUser,
+  },
+  {
+    event: 'API key revoked by its owner, an administrator, or a report of a leak',
+    ends: 'the key',
+    by: revokeApiKeyRow,
+  },
+  {
+    event: 'user, membership or client deactivated; organization suspended; expiry',
+    ends: 'nothing for good: all of theirs rests',
+    by: 'each look-up',
+  },
+]
+
+// biome-ignore lint/suspicious/noExplicitAny: only the names are read
+type EndingFunction = (db: Queryable, ...what: any[]) => Promise<unknown>
+
+/** Ends one session of a person with everything it gave. @returns whether there was such a session */
+export async function endSession(tx: Queryable, userId: string, uid: string): Promise<boolean> {
+  const ended = await tx
+    .updateTable('sessions')
+    .set({ endedAt: sql<Date>`now()` })
+    .where('userId', '=', userId)
+    .where('uid', '=', uid)
+    .where('endedAt', 'is', null)
+    .returning('uid')
+    .executeTakeFirst()
+  if (!ended) return false
+  await liveGrants(tx).where('userId', '=', userId).where('sessionUid', '=', uid).execute()
+  return true
+}
+
+/**
+ * Ends every session of a person but the one given, and every grant that was not given by it, direct authentication's
+ * included.
+ */
+export async function endOtherSessions(tx: Queryable, userId: string, exceptUid: string | undefined): Promise<void> {
+  let others = tx
+    .updateTable('sessions')
+    .set({ endedAt: sql<Date>`now()` })
+    .where('userId', '=', userId)
+    .where('endedAt', 'is', null)
+  let grants = liveGrants(tx).where('userId', '=', userId)
+  if (exceptUid) {
+    others = others.where('uid', '!=', exceptUid)
+    grants = grants.where(sql<boolean>`session_uid is distinct from ${exceptUid}`)
+  }
+  await others.execute()
+  await grants.execute()
+}
+
+/** Ends what a grant gave: its access and refresh tokens. */
+export async function revokeGrant(db: Queryable, grantId: string): Promise<void> {
+  await liveGrants(db).where('id', '=', grantId).execute()
+}
+
+/** Ends the whole grant that a token belongs to; of a token without one (a service account's), the token itself. */
+export async function revokeToken(db: Queryable, tokenHash: Buffer): Promise<void> {
+  const token = await db
+    .updateTable('credentials')
+    .set({ revokedAt: sql<Date>`coalesce(revoked_at, now())` })
+    .where('hash', '=', tokenHash)
+    .returning('grantId')
+    .executeTakeFirst()
+  if (token?.grantId) await revokeGrant(db, token.grantId)
+}
+
+/**
+ * From the moment an organization refuses passwords nobody is in it by one: what its members were granted ends, and they
+ * sign in again through the connection. Superadmins keep theirs, or a connection that doesn't work would lock everybody
+ * out. API keys live on: they are no sign-ins.
+ */
+export async function revokeGrantsOfOrganization(tx: Queryable, organizationId: string): Promise<void> {
+  await liveGrants(tx)
+    .where('organizationId', '=', organizationId)
+    .where('userId', 'in', (users) => users.selectFrom('users').select('id').where('superadmin', '=', false))
+    .execute()
+}
+
+/** Ends all that was issued to people in an organization: a member again some day, none has an old key or token back. */
+export async function revokeAllOfMembers(
+  tx: Queryable,
+  organizationId: string,
+  userIds: readonly string[],
+): Promise<void> {
+  if (userIds.length === 0) return
+  await liveGrants(tx).where('organizationId', '=', organizationId).where('userId', 'in', userIds).execute()
+  await liveCredentials(tx).where('organizationId', '=', organizationId).where('userId', 'in', userIds).execute()
+}
+
+/** The owner of the address did not make them, and shall not bring one back by mistake. */
+export async function revokeApiKeysOfUser(tx: Queryable, userId: string): Promise<void> {
+  await liveCredentials(tx).where('userId', '=', userId).where('kind', '=', 'api_key').execute()
+}
+
+/** A key that was revoked before keeps the time of that. @param by.revokedBy a user id; null: who reported a leak */
+export async function revokeApiKeyRow(
+  tx: Queryable,
+  { organizationId, id }: ApiKeyPlace,
+  by: { revocation: Revocation; revokedBy: string | null },
+): Promise<void> {
+  await tx
+    .updateTable('credentials')
+    .set({ revokedAt: sql<Date>`coalesce(revoked_at, clock_timestamp())`, ...by })
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', id)
+    .where('kind', '=', 'api_key')
+    .execute()
+}
+
+function liveGrants(db: Queryable) {
+  return db.updateTable('oauthGrants').set({ revokedAt: sql<Date>`now()` }).where('revokedAt', 'is', null)
+}
+
+/** Ends them as an administrator does: no owner re-activates such a key. */
+function liveCredentials(db: Queryable) {
+  return db
+    .updateTable('credentials')
+    .set({ revokedAt: sql<Date>`now()`, revocation: 'admin' })
+    .where('revokedAt', 'is', null)
+}

@@ -1,5 +1,6 @@
 import type Koa from 'koa'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
+import { hostCookie } from './host-cookie.ts'
 
 /** Browsers send all cookies of ours with every request, and the server reads 16 KB of headers. */
 const mostAtOnce = 4
@@ -14,7 +15,7 @@ export class SealedCookie<T extends object> {
   readonly #lifetimeMs: number
 
   constructor(options: { name: string; issuer: string; encryption: Encryption; lifetimeMs: number }) {
-    this.#name = options.issuer.startsWith('https:') ? `__Host-${options.name}` : options.name
+    this.#name = hostCookie(options.issuer, options.name)
     this.#encryption = options.encryption
     this.#lifetimeMs = options.lifetimeMs
   }

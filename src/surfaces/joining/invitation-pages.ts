@@ -13,6 +13,7 @@ import { newAccountFields } from '#authentication/joining/register-user.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import { hostCookie } from '#foundation/http/host-cookie.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
@@ -131,7 +132,7 @@ export function invitationPages(parts: InvitationPagesParts): Koa.Middleware {
 
 /** The link of somebody who has gone to sign in, kept by their browser alone. */
 function keptToken(issuer: string) {
-  const name = issuer.startsWith('https:') ? '__Host-gatehouse-invitation' : 'gatehouse-invitation'
+  const name = hostCookie(issuer, 'gatehouse-invitation')
   const options = { signed: false, httpOnly: true, sameSite: 'lax', path: '/' } as const
   return {
     read: (ctx: Koa.Context) => ctx.cookies.get(name, options) ?? '',

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type Koa from 'koa'
 import { GatehouseError } from '#foundation/errors.ts'
+import { hostCookie } from '#foundation/http/host-cookie.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { RequestState } from '#foundation/http/request-state.ts'
 
@@ -23,7 +24,7 @@ export const csrfField = '_csrf'
  * @param options.keys first signs, all verify
  */
 export function createCsrf({ issuer, keys }: { issuer: string; keys: string[] }): Csrf {
-  const cookie = issuer.startsWith('https:') ? '__Host-gatehouse-browser' : 'gatehouse-browser'
+  const cookie = hostCookie(issuer, 'gatehouse-browser')
 
   function browserId(ctx: Koa.Context): string | undefined {
     return newBrowserIds.get(ctx) ?? ctx.cookies.get(cookie, { signed: false })

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type Koa from 'koa'
+import { hostCookie } from '#foundation/http/host-cookie.ts'
 
 const yearMs = 366 * 86_400_000
 
@@ -13,7 +14,7 @@ export class KnownBrowser {
 
   constructor({ key, issuer }: { key: string; issuer: string }) {
     this.#key = key
-    this.#cookie = issuer.startsWith('https:') ? '__Host-gatehouse-known' : 'gatehouse-known'
+    this.#cookie = hostCookie(issuer, 'gatehouse-known')
   }
 
   /** The browser's own name, when this person has signed in with it before. */

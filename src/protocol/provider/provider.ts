@@ -5,7 +5,6 @@ import {
   type ClientCredentials,
   type Configuration,
   errors,
-  type KoaContextWithOIDC,
   Provider,
 } from 'oidc-provider'
 import { insertToken } from '#credentials/issued/tokens.ts'
@@ -18,6 +17,10 @@ import { cookieNames, cookieOptions } from '#protocol/request/cookies.ts'
 import { claimsOfScopes, extraTokenClaims, findAccount } from './claims.ts'
 import { loadGrant } from './grant.ts'
 import { gatehouseInteractionPolicy } from './interaction-policy.ts'
+import { type ProviderPages, pageSources } from './page-sources.ts'
+
+/** Floors above hand a provider on; what is in it, only this floor and the sign-in ask. */
+export type { Provider } from 'oidc-provider'
 
 export const accessTokenSeconds = 900
 const codeSeconds = 60
@@ -55,16 +58,6 @@ export interface ProviderParts {
   pages: ProviderPages
 }
 
-/** What the library asks us to render. */
-export interface ProviderPages {
-  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, error: Error): Promise<void>
-  signOut(ctx: KoaContextWithOIDC): Promise<void>
-  signedOut(ctx: KoaContextWithOIDC): Promise<void>
-  deviceCode(ctx: KoaContextWithOIDC, error: Error | undefined): Promise<void>
-  deviceConfirm(ctx: KoaContextWithOIDC, userCode: string): Promise<void>
-  deviceDone(ctx: KoaContextWithOIDC): Promise<void>
-}
-
 /** Every protocol endpoint is the library's work, with our stores behind it and `protocol/library/` inside. */
 export function createProvider(parts: ProviderParts): Provider {
   const provider = new Provider(parts.issuer, configuration(parts))
@@ -73,7 +66,8 @@ export function createProvider(parts: ProviderParts): Provider {
 }
 
 function configuration(parts: ProviderParts): Configuration {
-  const { db, pages } = parts
+  const { db } = parts
+  const { renderError, deviceFlow, rpInitiatedLogout } = pageSources(parts.pages)
   return {
     adapter: parts.adapter,
     jwks: { keys: parts.signingKeys } as Configuration['jwks'],
@@ -113,17 +107,8 @@ function configuration(parts: ProviderParts): Configuration {
       pushedAuthorizationRequests: { enabled: true },
       backchannelLogout: { enabled: true },
       dPoP: { enabled: false },
-      deviceFlow: {
-        enabled: true,
-        userCodeInputSource: (ctx, _form, _out, error) => pages.deviceCode(ctx, error),
-        userCodeConfirmSource: (ctx, _form, _client, _device, userCode) => pages.deviceConfirm(ctx, userCode),
-        successSource: (ctx) => pages.deviceDone(ctx),
-      },
-      rpInitiatedLogout: {
-        enabled: true,
-        logoutSource: (ctx) => pages.signOut(ctx),
-        postLogoutSuccessSource: (ctx) => pages.signedOut(ctx),
-      },
+      deviceFlow,
+      rpInitiatedLogout,
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
@@ -159,7 +144,7 @@ function configuration(parts: ProviderParts): Configuration {
     revokeGrantPolicy: () => true,
     /** Signing out revokes the session's grants itself, at once and for every organization (sign-out.ts). */
     expiresWithSession: () => false,
-    renderError: (ctx, out, error) => pages.error(ctx, out as { error: string }, error),
+    renderError,
     ttl: {
       AccessToken: accessTokenSeconds,
       ClientCredentials: accessTokenSeconds,

@@ -1,6 +1,5 @@
 import Router from '@koa/router'
 import type Koa from 'koa'
-import type { Provider } from 'oidc-provider'
 import {
   type Acceptance,
   acceptInvitation,
@@ -16,6 +15,7 @@ import type { User } from '#foundation/database/schema.ts'
 import { hostCookie } from '#foundation/http/host-cookie.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import type { Provider } from '#protocol/provider/provider.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { formOf } from '#surfaces/page-kit/form-body.ts'

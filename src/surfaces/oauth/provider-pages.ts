@@ -1,15 +1,11 @@
-import type { Client, KoaContextWithOIDC } from 'oidc-provider'
-import { formTargetOf } from '#foundation/http/form-target.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
-import type { ProviderPages } from '#protocol/provider/provider.ts'
-import { signOutTargets } from '#protocol/provider/upstream-sign-out.ts'
+import type { ProviderPages } from '#protocol/provider/page-sources.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 
 /** The pages that oidc-provider asks us for: errors, sign-out and the device code. */
 export function providerPages({ render }: { render: Render }): ProviderPages {
   return {
-    async error(ctx, out) {
-      const { error, error_description: description } = out
+    async error(ctx, { error, description }) {
       await render(
         ctx,
         'page-kit/error',
@@ -23,46 +19,21 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
         { status: ctx.status },
       )
     },
-    async signOut(ctx) {
-      const { state } = ctx.oidc.session as { state?: Record<string, string> }
-      await render(
-        ctx,
-        'oauth/sign-out',
-        { clientName: clientName(ctx), xsrf: state?.secret, action: ctx.oidc.urlFor('end_session_confirm') },
-        {
-          formAction: [
-            ...(state?.postLogoutRedirectUri ? [formTargetOf(state.postLogoutRedirectUri)] : []),
-            ...signOutTargets(ctx.oidc.session),
-          ],
-        },
-      )
-    },
-    signedOut: (ctx) =>
-      render(ctx, 'oauth/signed-out', { clientName: clientName(ctx), clientUri: clientOf(ctx)?.clientUri }),
-    deviceCode: (ctx, error) =>
+    signOut: (ctx, { leadsTo, ...page }) => render(ctx, 'oauth/sign-out', page, { formAction: leadsTo }),
+    signedOut: (ctx, page) => render(ctx, 'oauth/signed-out', page),
+    deviceCode: (ctx, { refused, ...form }) =>
       render(
         ctx,
         'oauth/device-code',
-        {
-          action: ctx.oidc.urlFor('code_verification'),
-          xsrf: xsrfOf(ctx),
-          userCode: (error as { userCode?: string } | undefined)?.userCode,
-          error: error && deviceErrorMessage(error),
-        },
-        { status: error ? ctx.status : 200 },
+        { ...form, userCode: refused?.userCode, error: refused && deviceErrorMessage(refused.name) },
+        { status: refused ? ctx.status : 200 },
       ),
-    deviceConfirm: (ctx, userCode) =>
-      render(ctx, 'oauth/device-confirm', {
-        action: ctx.oidc.urlFor('code_verification'),
-        xsrf: xsrfOf(ctx),
-        userCode,
-        clientName: clientName(ctx),
-      }),
-    deviceDone: (ctx) => render(ctx, 'oauth/device-done', { clientName: clientName(ctx) }),
+    deviceConfirm: (ctx, page) => render(ctx, 'oauth/device-confirm', { ...page }),
+    deviceDone: (ctx, page) => render(ctx, 'oauth/device-done', page),
   }
 }
 
-/** The library's descriptions are for developers; these are for whoever sees them most. */
+/** The library's descriptions are for developers; these are for the people who see them most. */
 const errors: Record<string, { title: string; message: string }> = {
   invalid_client: {
     title: 'Unknown application',
@@ -76,8 +47,7 @@ const errors: Record<string, { title: string; message: string }> = {
   server_error: { title: 'Something went wrong', message: 'It was our fault. Try again in a moment.' },
 }
 
-/** The library names its page errors by class. */
-function deviceErrorMessage(error: Error): string {
+function deviceErrorMessage(name: string): string {
   const messages: Record<string, string> = {
     NoCodeError: 'Enter the code that your device shows.',
     NotFoundError: 'That code is not known. Check it and try again.',
@@ -85,18 +55,5 @@ function deviceErrorMessage(error: Error): string {
     AlreadyUsedError: 'That code has been used. Ask your device for a new one.',
     AbortedError: 'Signing in on the device was cancelled.',
   }
-  return messages[error.name] ?? messages[error.constructor.name] ?? 'That did not work. Try again.'
-}
-
-function clientOf(ctx: KoaContextWithOIDC): Client | undefined {
-  return ctx.oidc.client
-}
-
-function clientName(ctx: KoaContextWithOIDC): string | undefined {
-  const client = clientOf(ctx)
-  return client && (client.clientName ?? client.clientId)
-}
-
-function xsrfOf(ctx: KoaContextWithOIDC): string | undefined {
-  return (ctx.oidc.session as { state?: { secret: string } }).state?.secret
+  return messages[name] ?? 'That did not work. Try again.'
 }

@@ -1,18 +1,17 @@
 import type Koa from 'koa'
 import mount from 'koa-mount'
-import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Logger } from 'pino'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { GatehouseError } from '#foundation/errors.ts'
-import { formTargetOf } from '#foundation/http/form-target.ts'
 import { statusOfCode } from '#foundation/http/problem-details.ts'
 import { readBody } from '#foundation/http/read-body.ts'
 import { allowFormTargets } from '#foundation/http/security-headers.ts'
 import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
 import { userinfoLog } from '#protocol/provider/log-token-use.ts'
+import { formTargetsOf } from '#protocol/provider/page-sources.ts'
 import { routes } from '#protocol/provider/provider.ts'
 import { acceptJwtForRevocation } from '#protocol/provider/revoke-jwt.ts'
 import { revokeGrantsOnSignOut } from '#protocol/provider/sign-out.ts'
@@ -66,7 +65,7 @@ export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
     const layers = [...bodyFirst(ctx), ...(around[`${ctx.method} ${ctx.path}`] ?? [])]
     const respond = async () => {
       await library()(ctx, next)
-      allowFormTargets(ctx, formTargetsOf(ctx as KoaContextWithOIDC))
+      allowFormTargets(ctx, formTargetsOf(ctx))
     }
     await layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), respond)()
   }
@@ -112,13 +111,4 @@ const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
     ctx.status = statusOfCode[error.code]
     ctx.body = { error: 'invalid_request', error_description: error.message }
   }
-}
-
-/** The library's own forms (form_post, signing somebody else out first) lead to the client at the end. */
-function formTargetsOf(ctx: KoaContextWithOIDC): string[] {
-  const { oidc } = ctx
-  const state = (oidc?.session as { state?: { postLogoutRedirectUri?: string } } | undefined)?.state
-  return [oidc?.params?.redirect_uri, oidc?.entities?.Interaction?.params?.redirect_uri, state?.postLogoutRedirectUri]
-    .filter((uri): uri is string => typeof uri === 'string' && URL.canParse(uri))
-    .map(formTargetOf)
 }

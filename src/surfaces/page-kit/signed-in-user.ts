@@ -1,21 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import type Koa from 'koa'
-import type { Provider, Session } from 'oidc-provider'
 import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
 import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
 import { findLiveGrant } from '#credentials/grants/grant-queries.ts'
-import { recordSessionUse } from '#credentials/sessions/sessions.ts'
 import { accountRedirectUri, builtInClientId } from '#directory/clients/built-in-client.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
-import { addressOf } from '#foundation/http/request-state.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import { usedConnections } from '#protocol/library/session-connections.ts'
-import { slidingSeconds } from '#protocol/provider/provider.ts'
-import { signOutTargets } from '#protocol/provider/upstream-sign-out.ts'
-import { cookieOptions } from '#protocol/request/cookies.ts'
+import { type BrowserSession, findBrowserSession } from '#protocol/provider/browser-session.ts'
+import type { Provider } from '#protocol/provider/provider.ts'
 
 /** Who uses the account pages, in which organization, and since when they are signed in. */
 export interface SignedInUser {
@@ -53,22 +48,19 @@ export type RequireSignedInUser = (ctx: Koa.Context, demand?: SignInDemand) => P
 /** A second step is asked before whatever changes how one signs in: a sign-in not older than ten minutes. */
 export const freshSignIn = { signedInWithinSeconds: 600 }
 
-/** Part of the window that must have passed before a session is prolonged: it need not be written at every request. */
-const worthProlonging = 1 / 24
-
 export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
   return async (
     ctx,
     { signedInWithinSeconds, returnTo = ctx.method === 'GET' ? ctx.originalUrl : '/account' } = {},
   ) => {
-    const session = await parts.provider().Session.get(ctx as never)
+    const session = await findBrowserSession(ctx, parts.provider())
     const signedIn = await findSignedInUser(session, parts.db)
     if (!signedIn) return seeOther(ctx, authorizationRequest(parts.issuer, returnTo))
     if (signedInWithinSeconds !== undefined && !isSignInFresh(signedIn, { signedInWithinSeconds })) {
       const connection = await connectionToConfirmBy(parts.db, session, signedIn.user)
       return seeOther(ctx, confirmationRequest(parts.issuer, returnTo, { signedIn, signedInWithinSeconds, connection }))
     }
-    await keepAlive(ctx, session, parts)
+    await session.keepAlive(parts)
     return signedIn
   }
 }
@@ -86,8 +78,8 @@ export async function findUserOfBrowser(
   ctx: Koa.Context,
   { provider, db }: Pick<SignedInUserParts, 'provider' | 'db'>,
 ): Promise<User | undefined> {
-  const { accountId } = await provider().Session.get(ctx as never)
-  return accountId ? findActiveUser(db, accountId) : undefined
+  const { userId } = await findBrowserSession(ctx, provider())
+  return userId ? findActiveUser(db, userId) : undefined
 }
 
 /**
@@ -124,17 +116,15 @@ export function safeReturnPath(state: unknown, issuer: string): string {
  * Undefined without a session, before its person has chosen an organization to act in on these pages, or since that one
  * asks for a sign-in through its own identity provider.
  */
-async function findSignedInUser(session: Session, db: Queryable): Promise<SignedInUser | undefined> {
-  const { accountId, uid, loginTs } = session
+async function findSignedInUser(session: BrowserSession, db: Queryable): Promise<SignedInUser | undefined> {
+  const { userId, uid, signedInAt, usedConnections: used, signOutTargets } = session
   const grantId = session.grantIdFor(builtInClientId)
-  if (!accountId || !grantId) return undefined
-  const [user, grant] = await Promise.all([findActiveUser(db, accountId), findLiveGrant(db, grantId)])
+  if (!userId || !grantId) return undefined
+  const [user, grant] = await Promise.all([findActiveUser(db, userId), findLiveGrant(db, grantId)])
   const organization = grant && (await findOrganization(db, grant.organizationId))
   if (!user || !organization) return undefined
-  const used = usedConnections(session)
   if (await lacksRequiredConnection(db, { user, organizationId: organization.id, used })) return undefined
-  const signedInAt = new Date((loginTs ?? 0) * 1000)
-  return { user, organization, sessionUid: uid, signedInAt, signOutTargets: signOutTargets(session) }
+  return { user, organization, sessionUid: uid, signedInAt, signOutTargets }
 }
 
 /** Asks the same person to sign in again, and keeps the organization that they are in. */
@@ -158,26 +148,8 @@ interface Confirmation {
 }
 
 /** Who has no password goes the way that they came. */
-async function connectionToConfirmBy(db: Queryable, session: Session, user: User): Promise<string | undefined> {
-  const id = usedConnections(session).at(-1)
+async function connectionToConfirmBy(db: Queryable, session: BrowserSession, user: User): Promise<string | undefined> {
+  const id = session.usedConnections.at(-1)
   if (user.passwordHash !== null || id === undefined) return undefined
   return (await findEnabledConnectionById(db, id))?.name
-}
-
-/** A session slides while it is in use, and its owner sees when and from where that was. */
-async function keepAlive(ctx: Koa.Context, session: Session, { provider, db, sessionSeconds }: SignedInUserParts) {
-  const { uid, accountId = '', loginTs, exp } = session
-  const ip = addressOf(ctx)
-  await recordSessionUse(db, {
-    uid,
-    userId: accountId,
-    ip,
-    userAgent: ctx.get('user-agent').slice(0, 256) || undefined,
-  })
-  const secondsLeft = exp - Math.floor(Date.now() / 1000)
-  const secondsDue = slidingSeconds(sessionSeconds, loginTs)
-  if (secondsDue - secondsLeft < sessionSeconds * worthProlonging) return
-  await session.save(secondsDue)
-  const expires = new Date(Date.now() + secondsDue * 1000)
-  ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookieOptions, expires })
 }

@@ -9,6 +9,7 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
+import { findBrowserSession } from '#protocol/provider/browser-session.ts'
 import { backToSignIn } from './connection-page.ts'
 import { type Interaction, requireInteraction } from './interaction.ts'
 import { finishConnectionLogin } from './prove-account-page.ts'
@@ -73,8 +74,8 @@ async function comeBackToLink(
   ctx: Koa.Context,
   { connection, transaction, purpose }: Return & { purpose: { userId: string; sessionUid: string } },
 ): Promise<void> {
-  const session = await parts.provider().Session.get(ctx as never)
-  if (session.accountId !== purpose.userId || session.uid !== purpose.sessionUid) return showUnasked(parts, ctx)
+  const session = await findBrowserSession(ctx, parts.provider())
+  if (session.userId !== purpose.userId || session.uid !== purpose.sessionUid) return showUnasked(parts, ctx)
   try {
     const identity = await identify(parts, ctx, { connection, transaction })
     const { outcome } = await linkIdentity(parts.db, { userId: purpose.userId, connection, identity })

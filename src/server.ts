@@ -4,12 +4,9 @@ import type { Logger } from 'pino'
 import { adapterFactory } from '#adapters/adapter-factory.ts'
 import { postgresProtocolState } from '#adapters/postgres-protocol-state.ts'
 import { redisProtocolState } from '#adapters/redis-protocol-state.ts'
-import { sweepExpired } from '#adapters/sweep.ts'
-import { remindOfExpiringApiKeys } from '#authentication/api-keys/remind-of-expiring-api-keys.ts'
 import { createUpstreams } from '#authentication/connections/upstreams.ts'
 import { mailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import { passwordAuthentication } from '#authentication/passwords/authenticate-with-password.ts'
-import { countUses } from '#credentials/log/count-uses.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { credentialReferences } from '#credentials/resolve/credential.ts'
 import { credentialResolver } from '#credentials/resolve/resolve-credentials.ts'
@@ -19,14 +16,15 @@ import { dnsTxtResolver, type ResolveTxt } from '#directory/organizations/verify
 import type { Config } from '#foundation/config/config.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { type Database, openDatabase } from '#foundation/database/database.ts'
+import { startJobs } from '#foundation/database/job-runner.ts'
 import { migrate } from '#foundation/database/migrate.ts'
 import { requestTransactions } from '#foundation/database/request-transaction.ts'
 import { clientAddressFrom } from '#foundation/http/client-address.ts'
 import { createHttpServer } from '#foundation/http/http-server.ts'
 import { createOutboundFetch } from '#foundation/http/outbound-fetch.ts'
 import { rateLimits } from '#foundation/http/rate-limit.ts'
-import { startMailDelivery } from '#foundation/outbox/deliver.ts'
-import { createMailOutbox, type MailOutbox } from '#foundation/outbox/outbox.ts'
+import { createMailDelivery } from '#foundation/outbox/deliver.ts'
+import { createMailOutbox } from '#foundation/outbox/outbox.ts'
 import { connectRedis, type RedisClient } from '#foundation/redis/redis.ts'
 import { keepCurrentProvider } from '#protocol/provider/current-provider.ts'
 import { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
@@ -42,6 +40,7 @@ import { applySetupFile } from '#surfaces/setup/apply-setup.ts'
 import type { DemoAccount } from '#surfaces/setup/demo.ts'
 import { UpstreamTransactions } from '#surfaces/sign-in/upstream-transactions.ts'
 import { createListener } from './app.ts'
+import { jobsOf } from './jobs.ts'
 
 export interface RunningServer {
   url: string
@@ -53,7 +52,6 @@ export interface RunningServer {
 }
 
 const drainMs = 10_000
-const sweepEveryMs = 60_000
 
 /**
  * The composition root: every part is made here and handed to those that need it.
@@ -109,7 +107,6 @@ export async function startServer(
       fetch: outboundFetch,
       pages: providerPages({ render }),
     },
-    onError,
   })
   const referenceTo = credentialReferences({ verifyJwt: current.verifyJwt, apiKeyPrefix: config.apiKeyPrefix })
   const demo = config.demo ? await startDemo({ db: database.db, issuer, render, csrf, encryption }) : undefined
@@ -153,8 +150,12 @@ export async function startServer(
   })
   const server = createHttpServer({ issuer, log }, listener)
   await listen(server, config)
-  const mailDelivery = startMailDelivery({ ...config, db: database.db, encryption, log })
-  const stopSweeping = sweepNowAndThen({ database, outbox, config, onError })
+  const mailDelivery = createMailDelivery({ ...config, db: database.db, encryption, log })
+  const { logRetentionDays } = config
+  const jobs = startJobs(
+    { db: database.db, log },
+    jobsOf({ db: database.db, outbox, mailDelivery, current, logRetentionDays }),
+  )
 
   return {
     url: issuer,
@@ -162,9 +163,7 @@ export async function startServer(
     demoAccounts: demo?.accounts ?? [],
     async stop() {
       draining = true
-      current.stop()
-      stopSweeping()
-      await drain(server)
+      await Promise.all([drain(server), jobs.stop()])
       await mailDelivery.stop()
       await database.close()
       redis?.disconnect()
@@ -200,44 +199,4 @@ function drain(server: Server): Promise<void> {
     })
     server.closeIdleConnections()
   })
-}
-
-/** Every node sweeps, each at its own moment; rows that another node holds are left to it. */
-function sweepNowAndThen({
-  database,
-  outbox,
-  config,
-  onError,
-}: {
-  database: Database
-  outbox: MailOutbox
-  config: Config
-  onError: (error: unknown) => void
-}): () => void {
-  let timer: NodeJS.Timeout
-  let stopped = false
-  let lastMaintenance = Date.now()
-  const schedule = () => {
-    timer = setTimeout(sweep, sweepEveryMs * (0.5 + Math.random()))
-    timer.unref()
-  }
-  async function sweep() {
-    try {
-      await sweepExpired(database.db)
-      await countUses(database.db)
-      await remindOfExpiringApiKeys({ db: database.db, outbox })
-      if (Date.now() - lastMaintenance > 3_600_000) {
-        await maintainPartitions(database.db, { retentionDays: config.logRetentionDays })
-        lastMaintenance = Date.now()
-      }
-    } catch (error) {
-      onError(error)
-    }
-    if (!stopped) schedule()
-  }
-  schedule()
-  return () => {
-    stopped = true
-    clearTimeout(timer)
-  }
 }

@@ -24,7 +24,7 @@ export const floors = {
     'demo',
     'cli',
   ],
-  roof: ['jobs', 'app', 'server', 'banner', 'workers', 'main'],
+  roof: ['sweep', 'jobs', 'app', 'server', 'banner', 'workers', 'main'],
 } as const
 
 export type Floor = keyof typeof floors
@@ -75,6 +75,7 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   authenticationLogCounted: 'credentials/log',
   protocolState: 'protocol/adapters',
   singleUses: 'foundation/database',
+  jobLeases: 'foundation/database',
   rateLimits: 'foundation/http',
   mailOutbox: 'foundation/outbox',
   auditLog: 'foundation/audit',

@@ -285,6 +285,13 @@ export interface IdentitiesTable {
   lastUsedAt: Generated<Date>
 }
 
+export interface JobLeasesTable {
+  name: string
+  holder: string | null
+  leasedUntil: Date
+  dueAt: Date
+}
+
 /** Every table on one page; the columns' meaning is in `migrations/`. */
 export interface Tables {
   users: UsersTable
@@ -311,6 +318,7 @@ export interface Tables {
   invitations: InvitationsTable
   connections: ConnectionsTable
   identities: IdentitiesTable
+  jobLeases: JobLeasesTable
 }
 
 export type User = Selectable<UsersTable>

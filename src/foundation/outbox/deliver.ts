@@ -8,22 +8,13 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Brand } from '#foundation/values/brand.ts'
 import type { MailContent } from './mail.ts'
-import {
-  type ClaimedMail,
-  claimDueMails,
-  recordDelivery,
-  recordGivenUp,
-  recordRetry,
-  sweepMails,
-} from './outbox-queries.ts'
+import { type ClaimedMail, claimDueMails, recordDelivery, recordGivenUp, recordRetry } from './outbox-queries.ts'
 import { gatehouseBrand, renderMail } from './render-mail.ts'
 import { hostOf, senderFrom } from './sender.ts'
 import { describeFailure, directoryTransport, mostConnections, smtpTransport } from './transport.ts'
 
 /** Milliseconds. */
 export interface DeliveryTimes {
-  /** How often to look for mails that another node has left. */
-  pollMs: number
   /** For how long a claim keeps other nodes away. Half of it is the time that sending may take. */
   leaseMs: number
   /** Pause after the first failure; it doubles with each. */
@@ -36,8 +27,8 @@ export interface DeliveryTimes {
 }
 
 export interface MailDelivery {
-  /** Looks for mails now. Called after the commit of a transaction that left one; without it, polling finds them. */
-  wake(): void
+  /** Claims what is due and begins to send it. To be called again and again: nothing tells of a mail but its row. */
+  deliverDue(): Promise<void>
   /** Claims nothing more, and waits for what is under way; what is cut off is delivered after the next start. */
   stop(): Promise<void>
 }
@@ -59,7 +50,6 @@ export interface MailDeliveryOptions {
 const hour = 3_600_000
 
 const usualTimes: DeliveryTimes = {
-  pollMs: 900,
   leaseMs: 120_000,
   firstRetryMs: 5_000,
   longestRetryMs: hour,
@@ -68,57 +58,40 @@ const usualTimes: DeliveryTimes = {
 }
 
 /**
- * Delivers the mails of the outbox until stopped. Any number of nodes may do so at once.
+ * Delivers the mails of the outbox. Any number of nodes may do so at once.
  * @throws when `mailFrom` is not an address
  */
-export function startMailDelivery(options: MailDeliveryOptions): MailDelivery {
-  const { db, log } = options
+export function createMailDelivery(options: MailDeliveryOptions): MailDelivery {
+  const { db } = options
   const times = { ...usualTimes, ...options.times }
   const cutOff = new AbortController()
   const deliver = deliverer({ ...options, times, cutOff: cutOff.signal })
   const underWay = new Set<Promise<void>>()
-  const bell = new Bell()
   let stopped = false
-  let sweptAt = 0
 
-  async function claimAndStart(): Promise<void> {
-    const limit = mostConnections - underWay.size
-    if (limit === 0) return
-    for (const mail of await claimDueMails(db, { limit, leaseMs: times.leaseMs })) {
-      const delivery = deliver.mail(mail).finally(() => {
-        underWay.delete(delivery)
-        bell.ring()
-      })
-      underWay.add(delivery)
+  const claim = (limit: number) => claimDueMails(db, { limit, leaseMs: times.leaseMs })
+
+  /** In the place of one that is delivered comes the next, as long as any is due. */
+  async function deliverOneByOne(first: ClaimedMail): Promise<void> {
+    let mail: ClaimedMail | undefined = first
+    while (mail) {
+      await deliver.mail(mail)
+      // What cannot be read now, the next `deliverDue` reads or fails with.
+      mail = stopped ? undefined : (await claim(1).catch(() => []))[0]
     }
   }
 
-  async function sweepHourly(): Promise<void> {
-    if (Date.now() - sweptAt < hour) return
-    sweptAt = Date.now()
-    await sweepMails(db)
-  }
-
-  async function loop(): Promise<void> {
-    while (!stopped) {
-      try {
-        await claimAndStart()
-        await sweepHourly()
-      } catch (error) {
-        log.error({ err: error }, 'mails cannot be read from the outbox')
-      }
-      // Nodes that started together drift apart.
-      if (!stopped) await bell.wait(times.pollMs * (0.6 + 0.4 * Math.random()))
-    }
-  }
-
-  const running = loop()
   return {
-    wake: () => bell.ring(),
+    async deliverDue() {
+      const places = mostConnections - underWay.size
+      if (stopped || places === 0) return
+      for (const mail of await claim(places)) {
+        const delivery = deliverOneByOne(mail).finally(() => underWay.delete(delivery))
+        underWay.add(delivery)
+      }
+    },
     async stop() {
       stopped = true
-      bell.ring()
-      await running
       const timer = setTimeout(() => cutOff.abort(), times.drainMs)
       await Promise.all(underWay)
       clearTimeout(timer)
@@ -209,27 +182,4 @@ async function brandOf(db: Queryable, organizationId: string | undefined): Promi
           .where('id', '=', organizationId)
           .executeTakeFirst()
   return organization ? { name: organization.name, accentColor: organization.accentColor ?? undefined } : gatehouseBrand
-}
-
-/** Lets a loop sleep until somebody rings. A ring while it is awake is kept. */
-class Bell {
-  #rung = false
-  #wakeUp: (() => void) | undefined
-
-  ring(): void {
-    this.#rung = true
-    this.#wakeUp?.()
-  }
-
-  async wait(milliseconds: number): Promise<void> {
-    if (!this.#rung) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const timer = setTimeout(resolve, milliseconds)
-      this.#wakeUp = resolve
-      await promise
-      clearTimeout(timer)
-      this.#wakeUp = undefined
-    }
-    this.#rung = false
-  }
 }

@@ -12,8 +12,6 @@ export interface ClaimedMail {
   createdAt: Date
 }
 
-const sweepBatch = 1_000
-
 /**
  * Claims at most `limit` mails that are due, oldest first, for `leaseMs`. Nodes that claim at the same moment skip each
  * other's; what a dead node had claimed is due again after its lease.
@@ -62,20 +60,6 @@ export async function recordRetry(
 /** The mail is never tried again. */
 export async function recordGivenUp(db: Queryable, mail: ClaimedMail, lastError: string): Promise<void> {
   await updateClaimed(db, mail, { content: null, givenUpAt: sql<Date>`now()`, lastError })
-}
-
-/** Deletes mails that were over a week ago, in batches short enough that nobody waits for one. @returns how many */
-export async function sweepMails(db: Queryable): Promise<number> {
-  let total = 0
-  for (;;) {
-    const { numAffectedRows = 0n } = await sql`
-      delete from mail_outbox where ctid = any(array(
-        select ctid from mail_outbox
-        where content is null and coalesce(delivered_at, given_up_at) < now() - interval '7 days'
-        limit ${sweepBatch} for update skip locked))`.execute(db)
-    total += Number(numAffectedRows)
-    if (numAffectedRows < sweepBatch) return total
-  }
 }
 
 /** A claim that was lost to another node (its lease ran out) changes nothing any more. */

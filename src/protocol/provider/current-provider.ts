@@ -9,8 +9,6 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { createProvider, type ProviderParts } from './provider.ts'
 
-const refreshMs = 5_000
-
 /**
  * The provider and the verifier as the database has them now. oidc-provider takes its keys and scopes once, so it is
  * built anew when a key was rotated or the catalogue of permissions changed; requests under way keep the one they began
@@ -20,16 +18,14 @@ export interface CurrentProvider {
   provider(): Provider
   verifyJwt: VerifyJwt
   signAccessToken: SignAccessToken
-  /** Looks for a change now; it is also looked for every few seconds. */
+  /** Looks for a change; a job does so every few seconds. */
   refresh(): Promise<void>
-  stop(): void
 }
 
 export async function keepCurrentProvider(parts: {
   db: Queryable
   encryption: Encryption
   provider: Omit<ProviderParts, 'signingKeys' | 'permissionNames'>
-  onError: (error: unknown) => void
 }): Promise<CurrentProvider> {
   let current = await build()
 
@@ -46,14 +42,11 @@ export async function keepCurrentProvider(parts: {
     if ((await readVersion(parts.db)) !== current.version) current = await build()
   }
 
-  const timer = setInterval(() => refresh().catch(parts.onError), refreshMs)
-  timer.unref()
   return {
     provider: () => current.provider,
     verifyJwt: (jwt) => current.verifyJwt(jwt),
     signAccessToken: (claims) => current.signAccessToken(claims),
     refresh,
-    stop: () => clearInterval(timer),
   }
 }
 

@@ -6,29 +6,25 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { startJobs } from '#foundation/database/job-runner.ts'
 import {
+  createMailDelivery,
   type DeliveryTimes,
   type MailDeliveryOptions,
   retryDelayMs,
-  startMailDelivery,
 } from '#foundation/outbox/deliver.ts'
 import type { Mail } from '#foundation/outbox/mail.ts'
 import { createMailOutbox, mostMailsPerHour } from '#foundation/outbox/outbox.ts'
-import {
-  claimDueMails,
-  recordDelivery,
-  recordGivenUp,
-  recordRetry,
-  sweepMails,
-} from '#foundation/outbox/outbox-queries.ts'
+import { claimDueMails, recordDelivery, recordGivenUp, recordRetry } from '#foundation/outbox/outbox-queries.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
 import { freePort } from '#support/free-port.ts'
 import { samples, templates, token } from '#support/mail-samples.ts'
 import { type MailServer, startMailServer } from '#support/mail-server.ts'
 import { readMail } from '#support/read-mail.ts'
+import { sweepExpired } from '../../../src/sweep.ts'
 
 const issuer = 'https://id.example.com'
-const fast: Partial<DeliveryTimes> = { pollMs: 50, firstRetryMs: 40, longestRetryMs: 150 }
+const fast: Partial<DeliveryTimes> = { firstRetryMs: 40, longestRetryMs: 150 }
 const eventually = { timeout: 15_000, interval: 25 }
 const reset = (to: string) => ({ to, template: 'reset-password', locals: samples['reset-password'] }) as const
 
@@ -62,7 +58,7 @@ describe.each(availableDatabases())('mail on %s', (kind) => {
   }
 
   function deliver(smtpUrl: string | undefined, options: Partial<MailDeliveryOptions> = {}) {
-    const delivery = startMailDelivery({
+    const delivery = createMailDelivery({
       db: database.db,
       encryption,
       issuer,
@@ -74,8 +70,11 @@ describe.each(availableDatabases())('mail on %s', (kind) => {
       ...options,
       times: { ...fast, ...options.times },
     })
-    running.unshift(delivery)
-    return delivery
+    const run = delivery.deliverDue
+    const jobs = startJobs({ db: database.db, log: log() }, [{ name: 'mail delivery', everySeconds: 0.05, run }])
+    const part = { stop: () => jobs.stop().then(delivery.stop) }
+    running.unshift(part)
+    return part
   }
 
   const rows = () => database.db.selectFrom('mailOutbox').selectAll().orderBy('createdAt').execute()
@@ -196,16 +195,6 @@ describe.each(availableDatabases())('mail on %s', (kind) => {
     await delivery.stop()
     expect(Date.now() - before).toBeLessThan(3_000)
     expect(await open()).toBe(1)
-  })
-
-  test('a node that is woken delivers at once, however rarely it polls', async () => {
-    const server = await mailServer()
-    const delivery = deliver(server.url, { times: { pollMs: 600_000 } })
-    for (const count of [1, 2]) {
-      await enqueue(reset('ada@acme.test'))
-      delivery.wake()
-      await received(server, count)
-    }
   })
 
   test('a transaction that rolls back sends nothing', async () => {
@@ -343,7 +332,7 @@ describe.each(availableDatabases())('mail on %s', (kind) => {
       expect(text).not.toContain(token)
       expect(text).not.toContain('@acme.test')
     }
-    expect(await sweepMails(database.db)).toBe(0)
+    expect((await sweepExpired(database.db)).mail_outbox).toBe(0)
     const overAWeek = sql<Date>`now() - interval '169 hours'`
     await database.db
       .updateTable('mailOutbox')
@@ -356,7 +345,7 @@ describe.each(availableDatabases())('mail on %s', (kind) => {
       .where('givenUpAt', 'is not', null)
       .execute()
     await enqueue(reset('grace@acme.test'))
-    expect(await sweepMails(database.db)).toBe(2)
+    expect((await sweepExpired(database.db)).mail_outbox).toBe(2)
     await nothingLeft()
   })
 

@@ -1,6 +1,5 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { sweepExpired } from '#adapters/sweep.ts'
 import { remindOfExpiringApiKeys } from '#authentication/api-keys/remind-of-expiring-api-keys.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { createMailOutbox } from '#foundation/outbox/outbox.ts'
@@ -9,6 +8,7 @@ import { freePort } from '#support/free-port.ts'
 import { act, createKey, deleteAllKeys, letExpire, type SignedIn, signInTo } from '#support/keys.ts'
 import { mailsTo } from '#support/mails.ts'
 import type { Deployment } from '#support/wire.ts'
+import { sweepExpired } from '../../../src/sweep.ts'
 
 const dayMs = 86_400_000
 const minuteMs = 60_000

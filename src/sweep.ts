@@ -19,8 +19,18 @@ const sweeps = [
   { table: 'single_uses', over: sql`expires_at < now()` },
   { table: 'token_answers', over: sql`expires_at < now()` },
   { table: 'rate_limits', over: sql`expire < extract(epoch from now()) * 1000` },
+  {
+    table: 'mail_outbox',
+    over: sql`content is null and coalesce(delivered_at, given_up_at) < now() - interval '7 days'`,
+  },
   { table: 'mail_links', over: sql`expires_at < now() - interval '7 days'` },
   { table: 'credentials', over: sql`kind <> 'api_key' and expires_at < now() - interval '7 days'` },
+  // One that is over after the longest session there may be, and whose grants have gone.
+  {
+    table: 'sessions',
+    over: sql`coalesce(ended_at, last_used_at) < now() - interval '90 days'
+      and not exists (select from oauth_grants where session_uid = sessions.uid and revoked_at is null)`,
+  },
   { table: 'oauth_grants', over: sql`expires_at < now() - interval '7 days'` },
 ] as const satisfies Sweep[]
 

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sweepExpired } from '#adapters/sweep.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
+import { sweepExpired } from '../../src/sweep.ts'
 
 const day = 24 * 60 * 60 * 1000
 const ago = (milliseconds: number) => new Date(Date.now() - milliseconds)
@@ -32,14 +32,41 @@ describe.each(availableDatabases())('the sweep on %s', (kind) => {
       single_uses: 1,
       token_answers: 1,
       rate_limits: 1,
+      mail_outbox: 0,
       mail_links: 0,
       credentials: 1,
+      sessions: 0,
       oauth_grants: 1,
     })
     expect(await db.selectFrom('credentials').select('id').execute()).toEqual([{ id: 'recent' }])
     expect(await db.selectFrom('oauthGrants').select('id').execute()).toEqual([{ id: 'recent' }])
     expect(await db.selectFrom('singleUses').select('hash').execute()).toEqual([{ hash: sha256('future') }])
-    expect(Object.values(await sweepExpired(db))).toEqual([0, 0, 0, 0, 0, 0, 0])
+    expect(Object.values(await sweepExpired(db)).every((count) => count === 0)).toBe(true)
+  })
+
+  test('sessions go that are long over, unless a grant that they gave still lives', async () => {
+    const { db } = database
+    const [old, recent] = [ago(91 * day), ago(89 * day)]
+    for (const [uid, lastUsedAt, endedAt] of [
+      ['ended', old, old],
+      ['idle', old, null],
+      ['ended recently', old, recent],
+      ['in use', recent, null],
+      ['with a grant', old, null],
+    ] as const) {
+      await db
+        .insertInto('sessions')
+        .values({ uid, userId: 'u', ip: null, userAgent: null, lastUsedAt, endedAt })
+        .execute()
+    }
+    const grant = { clientId: 'c', userId: 'u', organizationId: 'o', sessionUid: 'with a grant', payload: '{}' }
+    await db
+      .insertInto('oauthGrants')
+      .values({ ...grant, id: 'living', expiresAt: ago(-day) })
+      .execute()
+    expect(await sweepExpired(db)).toMatchObject({ sessions: 2 })
+    const left = await db.selectFrom('sessions').select('uid').orderBy('uid').execute()
+    expect(left.map(({ uid }) => uid)).toEqual(['ended recently', 'in use', 'with a grant'])
   })
 
   test('done by several nodes at once, deletes each of many rows once', async () => {

@@ -1,0 +1,43 @@
+import { remindOfExpiringApiKeys } from '#authentication/api-keys/remind-of-expiring-api-keys.ts'
+import { countUses } from '#credentials/log/count-uses.ts'
+import { maintainPartitions } from '#credentials/log/partitions.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Job } from '#foundation/database/job-runner.ts'
+import type { MailDelivery } from '#foundation/outbox/deliver.ts'
+import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
+import { sweepExpired } from './sweep.ts'
+
+/** Everything that runs by the clock. What has no lease concerns a node alone, or keeps others away row by row. */
+export function jobsOf({
+  db,
+  outbox,
+  mailDelivery,
+  current,
+  logRetentionDays,
+}: {
+  db: Queryable
+  outbox: MailOutbox
+  mailDelivery: MailDelivery
+  current: CurrentProvider
+  logRetentionDays: number
+}): Job[] {
+  return [
+    { name: 'mail delivery', everySeconds: 0.9, run: mailDelivery.deliverDue },
+    { name: 'provider refresh', everySeconds: 5, run: current.refresh },
+    { name: 'sweep', everySeconds: 60, leaseSeconds: 600, run: () => sweepExpired(db) },
+    { name: 'counting uses', everySeconds: 60, leaseSeconds: 600, run: () => countUses(db) },
+    {
+      name: 'reminders of expiring keys',
+      everySeconds: 60,
+      leaseSeconds: 300,
+      run: () => remindOfExpiringApiKeys({ db, outbox }),
+    },
+    {
+      name: 'log partitions',
+      everySeconds: 3600,
+      leaseSeconds: 600,
+      run: () => maintainPartitions(db, { retentionDays: logRetentionDays }),
+    },
+  ]
+}

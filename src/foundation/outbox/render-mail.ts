@@ -4,7 +4,7 @@ import ejs from 'ejs'
 import { accentsOf } from '#foundation/values/accent.ts'
 import type { Brand } from '#foundation/values/brand.ts'
 import { inertText } from '#foundation/values/inert-text.ts'
-import { type MailLocals, type MailTemplate, mailTemplates } from './mail.ts'
+import { type MailBody, type MailLocals, type MailTemplate, mailTemplates } from './mail.ts'
 
 export interface RenderedMail {
   subject: string
@@ -12,16 +12,18 @@ export interface RenderedMail {
   html: string
 }
 
-const views = new URL('../../../views/outbox/', import.meta.url)
 const gatehouseAccents = { light: '#3b5bdb', dark: '#8ea2ff' }
 /** The look of a mail that is no organization's. */
 export const gatehouseBrand: Brand = { name: 'Gatehouse' }
-const compiled = new Map<string, ejs.TemplateFunction>()
-const times = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
+
+/** Text has nothing to escape: a quote stays a quote. */
+const layouts = { html: layout('html'), text: layout('text', { escape: String }) }
+const lineLength = 72
+const noBreakSpace = '\u00a0'
 
 /**
- * Renders `views/outbox/<template>.{html,text}.ejs` in the layout of mails. In both, every link is a path of the issuer,
- * and what users have chosen is inert text.
+ * Renders what a mail says in the two layouts of `views/outbox/`. In both, every link is a path of the issuer, and what
+ * users have chosen is inert text.
  */
 export function renderMail<T extends MailTemplate>({
   issuer,
@@ -37,8 +39,8 @@ export function renderMail<T extends MailTemplate>({
   locals: MailLocals<T>
 }): RenderedMail {
   const { subject } = mailTemplates[template]
+  const says = mailTemplates[template].says as (locals: unknown) => MailBody
   const mail = {
-    ...(inertLocals(locals) as Record<string, unknown>),
     subject,
     issuer,
     host: new URL(issuer).host,
@@ -47,46 +49,50 @@ export function renderMail<T extends MailTemplate>({
     branded: brand !== gatehouseBrand,
     accent: brand.accentColor ? accentsOf(brand.accentColor) : gatehouseAccents,
     url: (path: string) => `${issuer}${path}`,
-    time: (iso: string) => `${times.format(new Date(iso)).replace(' at ', ', ')} UTC`,
     initial: (name: string) => [...name][0]?.toUpperCase() ?? '',
+    wrap,
   }
-  const inLayout = (kind: 'html' | 'text') => {
-    const body = view(`${template}.${kind}`)(mail)
-    return view(`layout.${kind}`)({ ...mail, body, title: headingOf(body) })
+  return {
+    subject,
+    text: plain(layouts.text({ ...mail, ...says(inertLocals(locals, heldTogether)) })),
+    html: layouts.html({ ...mail, ...says(inertLocals(locals, inertText)) }),
   }
-  return { subject, text: inLayout('text'), html: inLayout('html') }
 }
 
-/** What is checked by its form (see `mail.ts`) stays as it is; every other string might be somebody's choice. */
-const checkedByForm = new Set(['linkPath', 'slug', 'changedAt', 'expiresAt'])
+/** What is checked by its form (see `mail.ts`) stays as it is; every other string may be a user's choice. */
+const checkedByForm = new Set(['linkPath', 'slug', 'changedAt', 'expiresAt', 'at'])
 
-function inertLocals(value: unknown, key = ''): unknown {
-  if (typeof value === 'string') return checkedByForm.has(key) ? value : inertText(value)
-  if (Array.isArray(value)) return value.map((item) => inertLocals(item, key))
+function inertLocals(value: unknown, inert: (text: string) => string, key = ''): unknown {
+  if (typeof value === 'string') return checkedByForm.has(key) ? value : inert(value)
+  if (Array.isArray(value)) return value.map((item) => inertLocals(item, inert, key))
   if (value && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, inertLocals(inner, name)]))
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, inertLocals(inner, inert, name)]))
   }
   return value
 }
 
-/** The heading is said once, in the view; the text layout sets the subject in its place. */
-function headingOf(html: string): string {
-  return /<h1[^>]*>([\s\S]*?)<\/h1>/.exec(html)?.[1]?.trim() ?? ''
+/** In text, no line breaks inside a name: its second half, at the start of a line, would read as a line of ours. */
+function heldTogether(text: string): string {
+  return inertText(text).replaceAll(' ', noBreakSpace)
 }
 
-function view(name: string): ejs.TemplateFunction {
-  let template = compiled.get(name)
-  if (!template) {
-    const filename = fileURLToPath(new URL(`${name}.ejs`, views))
-    // Text has nothing to escape: a quote stays a quote.
-    const escaping = name.endsWith('.text') ? { escape: String } : {}
-    template = ejs.compile(readFileSync(filename, 'utf8'), {
-      filename,
-      strict: true,
-      localsName: 'mail',
-      ...escaping,
-    })
-    compiled.set(name, template)
+/** Breaks a paragraph between words, so that lines have at most 72 characters where words allow it (RFC 3676 §4.2). */
+function wrap(paragraph: string): string {
+  const lines: string[] = []
+  for (const word of paragraph.split(' ')) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + 1 + word.length <= lineLength) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
   }
-  return template
+  return lines.join('\n')
+}
+
+/** Held together no longer, and with the quotation marks that every terminal shows. */
+function plain(text: string): string {
+  return text.replaceAll(noBreakSpace, ' ').replace(/[“”]/g, '"').replaceAll('’', "'")
+}
+
+function layout(kind: 'html' | 'text', options: Pick<ejs.Options, 'escape'> = {}): ejs.TemplateFunction {
+  const filename = fileURLToPath(new URL(`../../../views/outbox/layout.${kind}.ejs`, import.meta.url))
+  return ejs.compile(readFileSync(filename, 'utf8'), { filename, strict: true, localsName: 'mail', ...options })
 }

@@ -39,7 +39,7 @@ export async function postProofByMail(step: Step): Promise<void> {
     if (!token) return
     await outbox.enqueueMail(tx, {
       to: user.email,
-      template: 'prove-account',
+      template: 'link-account',
       locals: { linkPath: mailLinkPath(linkPage, token), connectionLabel: connectionLabel(pending.connection) },
     })
   })

@@ -45,7 +45,7 @@ organizations:
   test('the link links the account and finishes the sign-in, in the browser that asked for it, once', async () => {
     const before = (await accountOf(gatehouse, email))!.user
     const flow = await askForLink()
-    const link = await latestLink(gatehouse, email, 'prove-account')
+    const link = await latestLink(gatehouse, email, 'link-account')
     await flow.browser.get(link)
     expect(flow.browser.page.html).toContain('data-test="prove-by-mail"')
     // Looking at it, as mail scanners do, changes nothing.
@@ -65,7 +65,7 @@ organizations:
 
   test('another browser can’t use it, whoever was talked into opening it', async () => {
     const flow = await askForLink()
-    const link = await latestLink(gatehouse, email, 'prove-account')
+    const link = await latestLink(gatehouse, email, 'link-account')
     const victim = new Browser()
     await victim.get(link)
     expect(victim.page.status).toBe(404)
@@ -85,7 +85,7 @@ organizations:
 
   test('a link of another sign-in or purpose, or none, opens nothing', async () => {
     const flow = await askForLink()
-    const link = await latestLink(gatehouse, email, 'prove-account')
+    const link = await latestLink(gatehouse, email, 'link-account')
     for (const path of ['/prove-account', '/prove-account?token=x', `/new-password?token=${tokenOf(link)}`]) {
       await flow.browser.get(gatehouse.url + path)
       expect([path, flow.browser.page.status]).toEqual([path, 410])
@@ -96,13 +96,13 @@ organizations:
     expect(flow.browser.page.status).toBe(410)
     // At most three an hour; the last one that arrived still works.
     for (let more = 0; more < 3; more++) await askForLink()
-    expect((await mailsTo(gatehouse, email)).filter(({ template }) => template === 'prove-account')).toHaveLength(3)
+    expect((await mailsTo(gatehouse, email)).filter(({ template }) => template === 'link-account')).toHaveLength(3)
   })
 
   test('an account whose address nobody had proven is its owner’s alone from then on', async () => {
     await gatehouse.database.db.updateTable('users').set({ emailVerifiedAt: null }).where('email', '=', email).execute()
     const flow = await askForLink()
-    await flow.browser.get(await latestLink(gatehouse, email, 'prove-account'))
+    await flow.browser.get(await latestLink(gatehouse, email, 'link-account'))
     await flow.browser.submit()
     expect(isAtRelyingParty(flow.browser)).toBe(true)
     const { user, identities } = (await accountOf(gatehouse, email))!

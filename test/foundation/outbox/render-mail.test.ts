@@ -67,6 +67,33 @@ test('names are inert: no markup, no link, no line break, no reversed text', () 
   expect(subject).toBe('You are invited to an organization')
 })
 
+test('a paragraph of text breaks between words, but never inside a name', () => {
+  const organizationName = 'The Very Long Company of Everybody Who Ever Waited for a Train, and Sons'
+  const locals = { ...samples.invitation, organizationName, invitedBy: 'You are an administrator now' }
+  const { text } = renderMail({ issuer, brand: gatehouseBrand, to, template: 'invitation', locals })
+  expect(text).toContain(`"You are an administrator now" invites you to join\n"${organizationName}".\n`)
+  for (const line of text.split('\n')) {
+    if (!/[/]|Company/.test(line)) expect(line.length).toBeLessThanOrEqual(72)
+  }
+})
+
+test('a mail that was asked for tells by whom, as far as that is known', () => {
+  const asked = { at: '2027-03-04T14:05:00.000Z', device: 'Firefox on Linux' }
+  for (const template of ['verify-email', 'reset-password', 'link-account'] as const) {
+    const mail = (more: object) =>
+      renderMail({ issuer, brand: gatehouseBrand, to, template, locals: { ...samples[template], ...more } })
+    expect(mail({ asked }).text).toContain('\nAsked: 4 March 2027, 14:05 UTC\nWith:  Firefox on Linux\n')
+    expect(mail({ asked: { ...asked, place: 'Example Net' } }).html).toContain('>Example Net</td>')
+    expect(mail({}).text).not.toContain('Asked')
+  }
+})
+
+test('the mail of a reset names what else opens the account', () => {
+  const locals = { ...samples['reset-password'], alsoOpening: ['Nightly export', 'Okta', 'GitHub'] }
+  const { text } = renderMail({ issuer, brand: gatehouseBrand, to, template: 'reset-password', locals })
+  expect(text.replaceAll('\n', ' ')).toContain('besides it: Nightly export, Okta and GitHub.')
+})
+
 test.each([
   ['Acme Inc.', 'Acme Inc.'],
   ['Müller & Söhne, Köln', 'Müller & Söhne, Köln'],

@@ -1,0 +1,441 @@
+create table audit_log (
+  id bigint not null generated always as identity,
+  occurred_at timestamp with time zone not null default now(),
+  actor text not null,
+  action text not null,
+  subject text not null,
+  organization_id text,
+  before jsonb,
+  after jsonb,
+  constraint audit_log_pkey PRIMARY KEY (id)
+);
+
+create table authentication_log (
+  id bigint not null generated always as identity,
+  occurred_at timestamp with time zone not null default now(),
+  outcome text not null,
+  reason text,
+  credential_id text,
+  credential_kind text not null,
+  credential_name text,
+  via text not null,
+  user_id text,
+  user_email text,
+  organization_id text,
+  client_id text,
+  resource_server text,
+  ip text,
+  user_agent text,
+  method text,
+  path text,
+  constraint authentication_log_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text])))
+) partition by range (occurred_at);
+
+create table authentication_log_counted (
+  only_row boolean not null default true,
+  until timestamp with time zone not null,
+  constraint authentication_log_counted_only_row_check CHECK (only_row),
+  constraint authentication_log_counted_pkey PRIMARY KEY (only_row)
+);
+
+create table authentication_log_days (
+  subject text not null,
+  day date not null,
+  kind text not null,
+  outcome text not null,
+  uses bigint not null,
+  constraint authentication_log_days_pkey PRIMARY KEY (subject, day, kind, outcome)
+);
+
+create table clients (
+  client_id text not null,
+  client_name text not null,
+  secret_hash bytea,
+  metadata jsonb not null default '{}'::jsonb,
+  first_party boolean not null default false,
+  resource_server boolean not null default false,
+  resource text,
+  access_token_format text not null default 'opaque'::text,
+  organization_id text,
+  permissions json not null default '[]'::json,
+  data_scopes json not null default '[]'::json,
+  revision text not null,
+  deactivated_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  constraint clients_access_token_format_check CHECK ((access_token_format = ANY (ARRAY['opaque'::text, 'jwt'::text]))),
+  constraint clients_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint clients_pkey PRIMARY KEY (client_id),
+  constraint clients_resource_unique UNIQUE (resource)
+);
+
+create table connections (
+  id text not null,
+  name text not null,
+  organization_id text,
+  type text not null,
+  display_name text,
+  issuer text,
+  client_id text not null,
+  client_secret bytea,
+  jit boolean not null default false,
+  default_team_ids jsonb not null default '[]'::jsonb,
+  group_claim text,
+  group_team_ids jsonb not null default '{}'::jsonb,
+  required boolean not null default false,
+  sign_out boolean not null default false,
+  enabled boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  constraint connections_name_unique UNIQUE (name),
+  constraint connections_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint connections_pkey PRIMARY KEY (id),
+  constraint connections_type_check CHECK ((type = ANY (ARRAY['oidc'::text, 'google'::text, 'github'::text])))
+);
+
+create table credentials (
+  hash bytea not null,
+  format text not null,
+  kind text not null,
+  id text not null,
+  name text,
+  grant_id text,
+  client_id text,
+  user_id text,
+  organization_id text,
+  scope text not null default ''::text,
+  audience text,
+  permissions json,
+  data_scopes json,
+  payload jsonb,
+  issued_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  spent_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  description text not null default ''::text,
+  hint text,
+  created_by text,
+  revoked_by text,
+  revocation text,
+  expiry_reminded_at timestamp with time zone,
+  constraint credentials_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
+  constraint credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id) ON DELETE SET NULL,
+  constraint credentials_format_check CHECK ((format = ANY (ARRAY['opaque'::text, 'jwt'::text]))),
+  constraint credentials_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES oauth_grants(id) ON DELETE CASCADE,
+  constraint credentials_kind_check CHECK ((kind = ANY (ARRAY['access_token'::text, 'refresh_token'::text, 'api_key'::text]))),
+  constraint credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint credentials_pkey PRIMARY KEY (hash),
+  constraint credentials_revocation_check CHECK ((revocation = ANY (ARRAY['owner'::text, 'admin'::text, 'leaked'::text]))),
+  constraint credentials_revoked_by_fkey FOREIGN KEY (revoked_by) REFERENCES users(id) ON DELETE SET NULL,
+  constraint credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+create table identities (
+  id text not null,
+  connection_id text not null,
+  issuer text not null,
+  subject text not null,
+  user_id text not null,
+  email text,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone not null default now(),
+  constraint identities_connection_id_fkey FOREIGN KEY (connection_id) REFERENCES connections(id) ON DELETE CASCADE,
+  constraint identities_pkey PRIMARY KEY (id),
+  constraint identities_subject_unique UNIQUE (connection_id, issuer, subject),
+  constraint identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+create table invitations (
+  id text not null,
+  organization_id text not null,
+  email text not null,
+  admin boolean not null default false,
+  team_ids jsonb not null default '[]'::jsonb,
+  invited_by text,
+  created_at timestamp with time zone not null default now(),
+  accepted_at timestamp with time zone,
+  withdrawn_at timestamp with time zone,
+  constraint invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES users(id) ON DELETE SET NULL,
+  constraint invitations_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint invitations_pkey PRIMARY KEY (id)
+);
+
+create table job_leases (
+  name text not null,
+  holder text,
+  leased_until timestamp with time zone not null,
+  due_at timestamp with time zone not null,
+  constraint job_leases_pkey PRIMARY KEY (name)
+);
+
+create table mail_links (
+  hash bytea not null,
+  purpose text not null,
+  email text not null,
+  user_id text,
+  organization_id text,
+  payload jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  constraint mail_links_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint mail_links_pkey PRIMARY KEY (hash),
+  constraint mail_links_purpose_check CHECK ((purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text, 'change_email'::text, 'sign_up'::text, 'invitation'::text, 'prove_account'::text]))),
+  constraint mail_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+create table mail_outbox (
+  id uuid not null,
+  template text not null,
+  recipient_hash bytea not null,
+  content bytea,
+  attempts integer not null default 0,
+  next_attempt_at timestamp with time zone not null default now(),
+  claimed_until timestamp with time zone,
+  last_error text,
+  created_at timestamp with time zone not null default now(),
+  delivered_at timestamp with time zone,
+  given_up_at timestamp with time zone,
+  constraint mail_outbox_pkey PRIMARY KEY (id)
+);
+
+create table memberships (
+  id text not null,
+  organization_id text not null,
+  user_id text not null,
+  admin boolean not null default false,
+  permissions jsonb not null default '[]'::jsonb,
+  data_scopes jsonb not null default '[]'::jsonb,
+  effective_permissions json not null default '[]'::json,
+  effective_data_scopes json not null default '[]'::json,
+  deactivated_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  constraint memberships_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint memberships_pkey PRIMARY KEY (id),
+  constraint memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE,
+  constraint memberships_user_unique UNIQUE (organization_id, user_id)
+);
+
+create table migrations (
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint migrations_pkey PRIMARY KEY (name)
+);
+
+create table oauth_grants (
+  id text not null,
+  client_id text not null,
+  user_id text not null,
+  organization_id text not null,
+  session_uid text,
+  payload jsonb not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  constraint oauth_grants_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
+  constraint oauth_grants_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint oauth_grants_pkey PRIMARY KEY (id),
+  constraint oauth_grants_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+create table organization_domains (
+  domain text not null,
+  organization_id text not null,
+  verified_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  constraint organization_domains_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint organization_domains_pkey PRIMARY KEY (domain, organization_id)
+);
+
+create table organizations (
+  id text not null,
+  slug text not null,
+  name text not null,
+  logo_url text,
+  accent_color text,
+  suspended_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  allows_keys_in_query boolean not null default true,
+  constraint organizations_accent_color_form CHECK ((accent_color ~ '^#[0-9a-f]{6}$'::text)),
+  constraint organizations_pkey PRIMARY KEY (id),
+  constraint organizations_slug_form CHECK ((slug ~ '^[a-z0-9-]{2,63}$'::text)),
+  constraint organizations_slug_unique UNIQUE (slug)
+);
+
+create table permissions (
+  name text not null,
+  description text not null default ''::text,
+  constraint permissions_pkey PRIMARY KEY (name)
+);
+
+create table protocol_state (
+  model text not null,
+  id_hash bytea not null,
+  uid text,
+  user_code_hash bytea,
+  payload jsonb not null,
+  expires_at timestamp with time zone not null,
+  constraint protocol_state_pkey PRIMARY KEY (model, id_hash)
+);
+
+create table rate_limits (
+  key character varying(255) not null,
+  points integer not null default 0,
+  expire bigint,
+  constraint rate_limits_pkey PRIMARY KEY (key)
+);
+
+create table sessions (
+  uid text not null,
+  user_id text not null,
+  ip text,
+  user_agent text,
+  created_at timestamp with time zone not null default now(),
+  last_used_at timestamp with time zone not null default now(),
+  ended_at timestamp with time zone,
+  constraint sessions_pkey PRIMARY KEY (uid),
+  constraint sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+);
+
+create table signing_keys (
+  kid text not null,
+  alg text not null,
+  status text not null,
+  private_jwk bytea not null,
+  created_at timestamp with time zone not null default now(),
+  status_since timestamp with time zone not null default now(),
+  constraint signing_keys_pkey PRIMARY KEY (kid),
+  constraint signing_keys_status_check CHECK ((status = ANY (ARRAY['next'::text, 'current'::text, 'retired'::text])))
+);
+
+create table single_uses (
+  hash bytea not null,
+  expires_at timestamp with time zone not null,
+  constraint single_uses_pkey PRIMARY KEY (hash)
+);
+
+create table team_members (
+  team_id text not null,
+  membership_id text not null,
+  constraint team_members_membership_id_fkey FOREIGN KEY (membership_id) REFERENCES memberships(id) ON DELETE CASCADE,
+  constraint team_members_pkey PRIMARY KEY (team_id, membership_id),
+  constraint team_members_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
+);
+
+create table teams (
+  id text not null,
+  organization_id text not null,
+  name text not null,
+  permissions jsonb not null default '[]'::jsonb,
+  data_scopes jsonb not null default '[]'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  constraint teams_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
+  constraint teams_pkey PRIMARY KEY (id)
+);
+
+create table token_answers (
+  request_hash bytea not null,
+  answer bytea not null,
+  expires_at timestamp with time zone not null,
+  constraint token_answers_pkey PRIMARY KEY (request_hash)
+);
+
+create table users (
+  id text not null,
+  email text not null,
+  email_verified_at timestamp with time zone,
+  name text not null,
+  password_hash text,
+  superadmin boolean not null default false,
+  deactivated_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  password_changed_at timestamp with time zone,
+  constraint users_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX api_keys_created_by ON public.credentials USING btree (created_by) WHERE (created_by IS NOT NULL);
+
+CREATE INDEX api_keys_expiry ON public.credentials USING btree (expires_at) WHERE ((kind = 'api_key'::text) AND (expiry_reminded_at IS NULL));
+
+CREATE UNIQUE INDEX api_keys_id ON public.credentials USING btree (id) WHERE (kind = 'api_key'::text);
+
+CREATE UNIQUE INDEX api_keys_name_unique ON public.credentials USING btree (organization_id, user_id, lower(name)) WHERE (kind = 'api_key'::text);
+
+CREATE INDEX api_keys_organization ON public.credentials USING btree (organization_id, issued_at DESC, id DESC) WHERE (kind = 'api_key'::text);
+
+CREATE INDEX api_keys_revoked_by ON public.credentials USING btree (revoked_by) WHERE (revoked_by IS NOT NULL);
+
+CREATE INDEX api_keys_user ON public.credentials USING btree (user_id) WHERE (kind = 'api_key'::text);
+
+CREATE INDEX audit_log_organization ON public.audit_log USING btree (organization_id, id DESC);
+
+CREATE INDEX authentication_log_api_key ON ONLY public.authentication_log USING btree (hashtextextended((credential_id || outcome), (0)::bigint), occurred_at) WHERE (credential_kind = 'api_key'::text);
+
+CREATE INDEX authentication_log_days_day ON public.authentication_log_days USING btree (day);
+
+CREATE INDEX authentication_log_moment ON ONLY public.authentication_log USING btree (occurred_at);
+
+CREATE INDEX authentication_log_organization ON ONLY public.authentication_log USING btree (hashtextextended((organization_id || outcome), (0)::bigint), occurred_at);
+
+CREATE INDEX authentication_log_person ON ONLY public.authentication_log USING btree (hashtextextended(((user_id || COALESCE(organization_id, ''::text)) || outcome), (0)::bigint), occurred_at);
+
+CREATE INDEX clients_organization ON public.clients USING btree (organization_id);
+
+CREATE INDEX connections_organization ON public.connections USING btree (organization_id);
+
+CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE (kind <> 'api_key'::text);
+
+CREATE INDEX credentials_grant ON public.credentials USING btree (grant_id);
+
+CREATE INDEX identities_user ON public.identities USING btree (user_id);
+
+CREATE UNIQUE INDEX invitations_open ON public.invitations USING btree (organization_id, lower(email)) WHERE ((accepted_at IS NULL) AND (withdrawn_at IS NULL));
+
+CREATE INDEX mail_links_email ON public.mail_links USING btree (lower(email), purpose);
+
+CREATE INDEX mail_links_expiry ON public.mail_links USING btree (expires_at);
+
+CREATE INDEX mail_links_user ON public.mail_links USING btree (user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX mail_outbox_due ON public.mail_outbox USING btree (next_attempt_at) WHERE (content IS NOT NULL);
+
+CREATE INDEX mail_outbox_over ON public.mail_outbox USING btree (COALESCE(delivered_at, given_up_at)) WHERE (content IS NULL);
+
+CREATE INDEX mail_outbox_recipient ON public.mail_outbox USING btree (recipient_hash, template, created_at);
+
+CREATE INDEX memberships_user ON public.memberships USING btree (user_id);
+
+CREATE INDEX oauth_grants_expiry ON public.oauth_grants USING btree (expires_at);
+
+CREATE INDEX oauth_grants_session ON public.oauth_grants USING btree (session_uid, client_id);
+
+CREATE INDEX oauth_grants_user ON public.oauth_grants USING btree (user_id);
+
+CREATE INDEX organization_domains_organization ON public.organization_domains USING btree (organization_id);
+
+CREATE UNIQUE INDEX organization_domains_verified ON public.organization_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
+CREATE INDEX protocol_state_expiry ON public.protocol_state USING btree (expires_at);
+
+CREATE UNIQUE INDEX protocol_state_uid ON public.protocol_state USING btree (model, uid) WHERE (uid IS NOT NULL);
+
+CREATE UNIQUE INDEX protocol_state_user_code ON public.protocol_state USING btree (user_code_hash) WHERE (user_code_hash IS NOT NULL);
+
+CREATE INDEX rate_limits_expire ON public.rate_limits USING btree (expire);
+
+CREATE INDEX sessions_last_used ON public.sessions USING btree (last_used_at);
+
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id, last_used_at DESC);
+
+CREATE UNIQUE INDEX signing_keys_current ON public.signing_keys USING btree (alg) WHERE (status = 'current'::text);
+
+CREATE UNIQUE INDEX signing_keys_next ON public.signing_keys USING btree (alg) WHERE (status = 'next'::text);
+
+CREATE INDEX single_uses_expiry ON public.single_uses USING btree (expires_at);
+
+CREATE INDEX team_members_membership ON public.team_members USING btree (membership_id);
+
+CREATE UNIQUE INDEX teams_name_unique ON public.teams USING btree (organization_id, lower(name));
+
+CREATE INDEX token_answers_expiry ON public.token_answers USING btree (expires_at);
+
+CREATE UNIQUE INDEX users_email_unique ON public.users USING btree (lower(email));

@@ -26,6 +26,22 @@ const forever = 'public, max-age=31536000, immutable'
 const stylesheet = 'text/css; charset=utf-8'
 const { resolve } = createRequire(import.meta.url)
 
+/** The files of `views/styles/`, in the order in which they make up the stylesheet: of two equal rules the later holds. */
+const subjects = [
+  'tokens',
+  'base',
+  'buttons',
+  'forms',
+  'marks',
+  'sign-in',
+  'frame',
+  'tables',
+  'keys',
+  'log',
+  'charts',
+  'print',
+] as const
+
 /** Styles, fonts, the mark and scripts, read and compressed once at the start and served under names with a hash. */
 export async function createAssets(): Promise<Assets> {
   const files = new Map<string, Asset>()
@@ -43,9 +59,12 @@ export async function createAssets(): Promise<Assets> {
   const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
   await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
   await add('copy.js', 'text/javascript; charset=utf-8', view('scripts/copy.js'))
-  const style = view('styles/gatehouse.css').toString().replace('{inter-400}', regular).replace('{inter-600}', semibold)
-  const base = readFileSync(resolve('modern-normalize'), 'utf8')
-  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(base + style)))
+  const sheets = [
+    readFileSync(resolve('modern-normalize')),
+    ...subjects.map((subject) => view(`styles/${subject}.css`)),
+  ]
+  const style = sheets.join('').replace('{inter-400}', regular).replace('{inter-600}', semibold)
+  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(style)))
 
   return {
     url(name) {

@@ -7,6 +7,7 @@ import { redisProtocolState } from '#adapters/redis-protocol-state.ts'
 import { createUpstreams } from '#authentication/connections/upstreams.ts'
 import { mailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import { passwordAuthentication } from '#authentication/passwords/authenticate-with-password.ts'
+import { applySetup } from '#authentication/setup/apply-setup.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { credentialReferences } from '#credentials/resolve/credential.ts'
 import { credentialResolver } from '#credentials/resolve/resolve-credentials.ts'
@@ -36,8 +37,8 @@ import { createAssets } from '#surfaces/page-kit/assets.ts'
 import { createCsrf } from '#surfaces/page-kit/csrf.ts'
 import { KnownBrowser } from '#surfaces/page-kit/known-browser.ts'
 import { createRenderer } from '#surfaces/page-kit/render.ts'
-import { applySetupFile } from '#surfaces/setup/apply-setup.ts'
 import type { DemoAccount } from '#surfaces/setup/demo.ts'
+import { readSetupFile } from '#surfaces/setup/setup-file.ts'
 import { UpstreamTransactions } from '#surfaces/sign-in/upstream-transactions.ts'
 import { createListener } from './app.ts'
 import { jobsOf } from './jobs.ts'
@@ -76,8 +77,8 @@ export async function startServer(
   const encryption = encryptionWith(config.encryptionKeys)
   const { outboundAllowedHosts } = config
   if (config.setupFile) {
-    const options = { actor: 'setup:boot', environment, encryption, outboundAllowedHosts }
-    await applySetupFile(database.db, config.setupFile, options)
+    const setup = await readSetupFile(config.setupFile, environment)
+    await applySetup(database.db, setup, { actor: 'setup:boot', encryption, outboundAllowedHosts })
   }
 
   const outboundFetch = createOutboundFetch(outboundAllowedHosts)

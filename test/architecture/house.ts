@@ -6,7 +6,8 @@ export const floors = {
   foundation: ['errors', 'values', 'crypto', 'database', 'redis', 'http', 'outbox', 'audit', 'config', 'log'],
   credentials: ['log', 'sessions', 'grants', 'issued', 'revocation', 'signing-keys', 'resolve'],
   directory: ['users', 'organizations', 'access', 'clients'],
-  authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys'],
+  // A setup spans people, organizations, clients and connections, so what applies it stands above them all.
+  authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys', 'setup'],
   protocol: ['request', 'library', 'adapters', 'provider'],
   surfaces: [
     'api-kit',

@@ -89,3 +89,21 @@ function enabledConnections(db: Queryable) {
     .where('c.enabled', '=', true)
     .where('o.suspendedAt', 'is', null)
 }
+
+/** A connection with the slug of its organization; null: it is the deployment's. */
+export type OwnedConnection = Connection & { organizationSlug: string | null }
+
+/** The deployment's connections, those of these organizations and those of these names, enabled or not, by name. */
+export function listConnectionsOfOwners(
+  db: Queryable,
+  { slugs, names }: { slugs: readonly string[]; names: readonly string[] },
+): Promise<OwnedConnection[]> {
+  return db
+    .selectFrom('connections as c')
+    .leftJoin('organizations as o', 'o.id', 'c.organizationId')
+    .selectAll('c')
+    .select('o.slug as organizationSlug')
+    .where(sql<boolean>`c.organization_id is null or o.slug = any(${slugs}::text[]) or c.name = any(${names}::text[])`)
+    .orderBy('c.name')
+    .execute()
+}

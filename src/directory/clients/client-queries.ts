@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Client } from '#foundation/database/schema.ts'
 
@@ -20,4 +21,16 @@ function activeClients(db: Queryable) {
     .selectAll('c')
     .where('c.deactivatedAt', 'is', null)
     .where('o.suspendedAt', 'is', null)
+}
+
+/** Clients, active or not: those of these ids and those that hold these resource identifiers. */
+export function listClients(
+  db: Queryable,
+  { clientIds, resources = [] }: { clientIds: readonly string[]; resources?: readonly string[] },
+): Promise<Client[]> {
+  return db
+    .selectFrom('clients')
+    .selectAll()
+    .where(sql<boolean>`client_id = any(${clientIds}::text[]) or resource = any(${resources}::text[])`)
+    .execute()
 }

@@ -55,3 +55,30 @@ export async function listDomains(
   const rows = await domains.execute()
   return rows.map(({ rank, ...row }) => ({ ...row, position: { at: row.createdAt, id: rank } }))
 }
+
+/** The domains that these organizations have verified. */
+export function listVerifiedDomains(
+  db: Queryable,
+  organizationIds: readonly string[],
+): Promise<{ domain: string; organizationId: string }[]> {
+  return db
+    .selectFrom('organizationDomains')
+    .select(['domain', 'organizationId'])
+    .where(sql<boolean>`organization_id = any(${organizationIds}::text[])`)
+    .where('verifiedAt', 'is not', null)
+    .execute()
+}
+
+/** Which organizations, by slug, have verified these domains. */
+export function listOwnersOfDomains(
+  db: Queryable,
+  domains: readonly string[],
+): Promise<{ domain: string; slug: string }[]> {
+  return db
+    .selectFrom('organizationDomains as d')
+    .innerJoin('organizations as o', 'o.id', 'd.organizationId')
+    .select(['d.domain', 'o.slug'])
+    .where(sql<boolean>`d.domain = any(${domains}::text[])`)
+    .where('d.verifiedAt', 'is not', null)
+    .execute()
+}

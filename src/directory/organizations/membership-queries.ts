@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Membership } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 
 /** Whom to ask for more rights: an organization's active admins by name, the first few. */
@@ -66,5 +67,19 @@ export function listMembers(
     .orderBy('u.name')
     .orderBy('u.id')
     .limit(limit)
+    .execute()
+}
+
+/** A membership with the address of its member. */
+export type MembershipWithEmail = Membership & { email: string }
+
+/** All memberships of organizations, active or not. */
+export function listMemberships(db: Queryable, organizationIds: readonly string[]): Promise<MembershipWithEmail[]> {
+  return db
+    .selectFrom('memberships as m')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .selectAll('m')
+    .select('u.email')
+    .where(sql<boolean>`m.organization_id = any(${organizationIds}::text[])`)
     .execute()
 }

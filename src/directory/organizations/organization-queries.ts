@@ -99,3 +99,13 @@ export async function findOrganizationForUser(
     .executeTakeFirst()
   return membership && organization
 }
+
+/** The organizations of these slugs, suspended or not. */
+export function listOrganizationsBySlug(db: Queryable, slugs: readonly string[]): Promise<Organization[]> {
+  return db.selectFrom('organizations').selectAll().where(sql<boolean>`slug = any(${slugs}::text[])`).execute()
+}
+
+/** Whether the deployment has an organization, suspended or not. */
+export async function hasOrganization(db: Queryable): Promise<boolean> {
+  return (await db.selectFrom('organizations').select('id').limit(1).executeTakeFirst()) !== undefined
+}

@@ -27,3 +27,8 @@ export async function findUserByEmail(db: Queryable, email: string): Promise<Use
     .where(sql<string>`lower(email)`, '=', email.trim().toLowerCase())
     .executeTakeFirst()
 }
+
+/** The users of these addresses in lower case, active or not. */
+export function listUsersByEmail(db: Queryable, emails: readonly string[]): Promise<User[]> {
+  return db.selectFrom('users').selectAll().where(sql<boolean>`lower(email) = any(${emails}::text[])`).execute()
+}

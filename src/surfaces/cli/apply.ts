@@ -1,4 +1,5 @@
-import { applySetup, readSetupFile } from '#surfaces/setup/apply-setup.ts'
+import { applySetup } from '#authentication/setup/apply-setup.ts'
+import { readSetupFile } from '#surfaces/setup/setup-file.ts'
 import { printChanges } from './print-changes.ts'
 import { withDatabase } from './with-database.ts'
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { SetupError } from '#authentication/setup/setup-error.ts'
 import { ConfigError } from '#foundation/config/config.ts'
 import { DataDirInUseError } from '#foundation/database/pglite-pool.ts'
-import { SetupError } from '#surfaces/setup/setup-error.ts'
 import { applyFile } from './apply.ts'
 import { rotateKeys } from './keys-rotate.ts'
 import { planFile } from './plan.ts'

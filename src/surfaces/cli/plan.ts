@@ -1,5 +1,5 @@
-import { readSetupFile } from '#surfaces/setup/apply-setup.ts'
-import { planSetup } from '#surfaces/setup/plan-setup.ts'
+import { planSetup } from '#authentication/setup/plan-setup.ts'
+import { readSetupFile } from '#surfaces/setup/setup-file.ts'
 import { printChanges } from './print-changes.ts'
 import { withDatabase } from './with-database.ts'
 

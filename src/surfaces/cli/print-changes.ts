@@ -1,4 +1,4 @@
-import type { Change, Fields } from '#surfaces/setup/changes.ts'
+import type { Change, Fields } from '#authentication/setup/changes.ts'
 
 const signs = { create: '+', update: '~', delete: '-' } as const
 

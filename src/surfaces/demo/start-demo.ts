@@ -1,10 +1,14 @@
 import { hash } from 'node:crypto'
+import { listActiveOrganizations } from '#directory/organizations/organization-queries.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import { type DemoAccount, loadDemo } from '#surfaces/setup/demo.ts'
 import { type Demo, demoPages } from './demo-pages.ts'
+
+/** That the start page names. */
+const mostOrganizations = 20
 
 /**
  * The demo data, and the relying party that shows it. The secrets of its clients are derived from the encryption keys,
@@ -26,7 +30,7 @@ export async function startDemo({
   const [key] = encryption.derivedKeys('demo')
   const secretFor = (clientId: string) => hash('sha256', `${key} ${clientId}`, 'base64url')
   const accounts = await loadDemo(db, { issuer, secretFor, encryption })
-  const organizations = await db.selectFrom('organizations').select(['slug', 'name']).orderBy('name').execute()
+  const organizations = await listActiveOrganizations(db, mostOrganizations)
   const demo = demoPages({
     issuer,
     render,

@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { customAlphabet } from 'nanoid'
+import { type ApplyOptions, applySetup } from '#authentication/setup/apply-setup.ts'
+import type { Setup } from '#authentication/setup/setup.ts'
+import { listClients } from '#directory/clients/client-queries.ts'
+import { hasOrganization } from '#directory/organizations/organization-queries.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { type ApplyOptions, applySetup } from './apply-setup.ts'
-import { parseSetupFile, type Setup } from './setup-file.ts'
+import { parseSetupFile } from './setup-file.ts'
 
 /** Somebody to sign in as; the password is known at this moment only. */
 export interface DemoAccount {
@@ -76,13 +79,9 @@ async function readDemo({ issuer, secretFor }: DemoOptions, passwords: ReadonlyM
 /** Another port is another redirect URI. A demo client that somebody removed stays removed. */
 async function followIssuer(db: Queryable, setup: Setup, options: ApplyOptions): Promise<void> {
   const entry = setup.values.clients?.find((client) => client.client_id === 'demo')
-  const client = await db.selectFrom('clients').select('metadata').where('clientId', '=', 'demo').executeTakeFirst()
+  const [client] = await listClients(db, { clientIds: ['demo'] })
   if (!entry || !client || String(client.metadata.redirect_uris) === String(entry.redirect_uris)) return
   await applySetup(db, { ...setup, values: { clients: [entry] } }, options)
-}
-
-async function hasOrganization(db: Queryable): Promise<boolean> {
-  return (await db.selectFrom('organizations').select('id').limit(1).executeTakeFirst()) !== undefined
 }
 
 function newPassword(): string {

@@ -1,7 +1,5 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
-import { SetupError, type SetupProblem } from './setup-error.ts'
-
-export type Path = readonly PropertyKey[]
+import { type Path, SetupError, type SetupProblem } from '#authentication/setup/setup-error.ts'
 
 /** YAML as plain values, and where each of them is written. */
 export interface SetupDocument {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { applySetup } from '#authentication/setup/apply-setup.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { openDatabase } from '#foundation/database/database.ts'
 import { askIntrospection, inactive } from '#support/credential-requests.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { basic, type Gatehouse, resourceServer, startAnotherNode, startGatehouse } from '#support/gatehouse.ts'
 import { signIn } from '#support/relying-party.ts'
-import { applySetup } from '#surfaces/setup/apply-setup.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 const rounds = 200

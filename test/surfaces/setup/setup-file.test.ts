@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { SetupError } from '#surfaces/setup/setup-error.ts'
+import { SetupError } from '#authentication/setup/setup-error.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 /** The lines in which a file is refused. */

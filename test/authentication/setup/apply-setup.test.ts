@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword, verifyPassword } from '#authentication/passwords/password.ts'
+import { applySetup } from '#authentication/setup/apply-setup.ts'
+import type { Change } from '#authentication/setup/changes.ts'
+import { planSetup } from '#authentication/setup/plan-setup.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { tryLock } from '#foundation/database/locks.ts'
 import type { Tables } from '#foundation/database/schema.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase, postgresAvailable } from '#support/databases.ts'
-import { applySetup } from '#surfaces/setup/apply-setup.ts'
-import type { Change } from '#surfaces/setup/changes.ts'
-import { planSetup } from '#surfaces/setup/plan-setup.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml')
@@ -495,6 +496,24 @@ describe.runIf(postgresAvailable())('nodes that start at once', () => {
     expect(applied.map((changes) => changes.length).sort()).toEqual([0, 0, 0, 13])
     const log = await store.db.selectFrom('auditLog').select('id').execute()
     expect(log).toHaveLength(13)
+    await store.close()
+  })
+
+  test('hash passwords before anything waits for them', async () => {
+    const store = await openTestDatabase('postgres')
+    const other = await store.openAnotherNode()
+    const users = Array.from({ length: 24 }, (_, n) => `{ email: u${n}@many.test, password: password-of-many }`)
+    let underWay = true
+    const applying = apply(store.db, `users: [${users}]`).finally(() => {
+      underWay = false
+    })
+    const seen = { free: 0, taken: 0 }
+    while (underWay) {
+      const free = await other.db.transaction().execute((tx) => tryLock(tx, 'setup'))
+      seen[free ? 'free' : 'taken']++
+    }
+    expect(await applying).toHaveLength(24)
+    expect(seen.free).toBeGreaterThan(seen.taken)
     await store.close()
   })
 })

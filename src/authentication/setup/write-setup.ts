@@ -1,11 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import {
-  type ConnectionParts,
-  deleteConnections,
-  insertConnection,
-  updateConnection,
-} from '#authentication/connections/save-connection.ts'
-import { hashPassword } from '#authentication/passwords/password.ts'
+import { deleteConnections, insertConnection, updateConnection } from '#authentication/connections/save-connection.ts'
 import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
 import { setDirectGrants } from '#directory/access/save-grants.ts'
 import { savePermissions } from '#directory/access/save-permission.ts'
@@ -26,71 +19,18 @@ import {
   updateOrganization,
 } from '#directory/organizations/save-organization.ts'
 import { insertUsers, updateUser } from '#directory/users/save-user.ts'
-import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { lock } from '#foundation/database/locks.ts'
-import type { Change } from './changes.ts'
-import { prepareSetup } from './plan-setup.ts'
-import { SetupError } from './setup-error.ts'
-import { parseSetupFile, type Setup } from './setup-file.ts'
-import type { PlannedUser, SetupWrites } from './setup-writes.ts'
+import { inBatches } from './in-batches.ts'
+import type { SetupWrites } from './setup-writes.ts'
 
-/** Rows in one statement: far below the 65,535 parameters that PostgreSQL takes. */
-const batchSize = 1_000
-
-/** Passwords in one go: the queue that hashing allows is shared with those who sign in meanwhile. */
-const hashesAtOnce = 8
-
-export interface ApplyOptions extends ConnectionParts {
-  /** Who the audit log names, such as `setup:boot`. */
-  actor: string
-}
-
-/**
- * Makes the database as the setup says, in one transaction, and records each change in the audit log. A second time
- * nothing differs and nothing is written. @returns what was changed
- * @throws SetupError when the file refers to something that doesn't exist; nothing was applied
- */
-export function applySetup(db: Queryable, setup: Setup, { actor, ...parts }: ApplyOptions): Promise<Change[]> {
-  return db.transaction().execute(async (tx) => {
-    await lock(tx, 'setup')
-    const { changes, events, writes } = await prepareSetup(tx, setup, parts)
-    if (changes.length === 0) return changes
-    await hashPasswords(writes.newUsers)
-    await writeUsers(tx, writes)
-    await writeOrganizations(tx, writes)
-    await writeMembersAndTeams(tx, writes)
-    await writeClients(tx, writes)
-    await writeConnections(tx, writes, parts.encryption)
-    await inBatches(events, (batch) =>
-      recordAuditEvents(
-        tx,
-        batch.map((event) => ({ ...event, actor })),
-      ),
-    )
-    return changes
-  })
-}
-
-/**
- * Reads a setup file and applies it. @param environment where its `…_env` names are looked up
- * @throws SetupError when the file cannot be read or applied
- */
-export async function applySetupFile(
-  db: Queryable,
-  path: string,
-  { environment, ...options }: ApplyOptions & { environment: NodeJS.ProcessEnv },
-): Promise<Change[]> {
-  return applySetup(db, await readSetupFile(path, environment), options)
-}
-
-/** @throws SetupError when the file cannot be read or its contents are not in order */
-export async function readSetupFile(path: string, environment: NodeJS.ProcessEnv): Promise<Setup> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new SetupError([{ file: path, line: 1, column: 1, path: '', message: `cannot be read (${error.code})` }])
-  })
-  return parseSetupFile(text, path, environment)
+/** Makes a plan true, in the order in which one row needs another. Passwords have been hashed. */
+export async function writeSetup(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
+  await writeUsers(tx, writes)
+  await writeOrganizations(tx, writes)
+  await writeMembersAndTeams(tx, writes)
+  await writeClients(tx, writes)
+  await writeConnections(tx, writes, encryption)
 }
 
 async function writeUsers(tx: Queryable, writes: SetupWrites): Promise<void> {
@@ -102,21 +42,6 @@ async function writeUsers(tx: Queryable, writes: SetupWrites): Promise<void> {
     ),
   )
   for (const { id, edit } of writes.userEdits) await updateUser(tx, id, edit)
-}
-
-/** Before any row is locked: hundreds of passwords take seconds. */
-async function hashPasswords(users: PlannedUser[]): Promise<void> {
-  const due = users.filter((user) => user.passwordHash === null && user.password !== undefined)
-  await inBatches(
-    due,
-    (batch) =>
-      Promise.all(
-        batch.map(async (user) => {
-          user.passwordHash = await hashPassword(user.password as string)
-        }),
-      ),
-    hashesAtOnce,
-  )
 }
 
 async function writeOrganizations(tx: Queryable, writes: SetupWrites): Promise<void> {
@@ -170,12 +95,4 @@ async function byOrganization<T extends { organizationId: string }>(
   for (const [organizationId, ofOne] of Map.groupBy(rows, (row) => row.organizationId)) {
     await inBatches(ofOne, (batch) => write(organizationId, batch))
   }
-}
-
-async function inBatches<T>(
-  rows: readonly T[],
-  write: (batch: T[]) => Promise<unknown>,
-  size = batchSize,
-): Promise<void> {
-  for (let start = 0; start < rows.length; start += size) await write(rows.slice(start, start + size))
 }

@@ -2,9 +2,8 @@ import { isTrustworthyUrl, untrustworthyIssuer } from '#authentication/connectio
 import { isInCatalogue } from '#directory/access/grants.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import type { CurrentSetup } from './current-setup.ts'
-import type { Path } from './setup-document.ts'
-import type { SetupProblem } from './setup-error.ts'
-import { listConnectionEntries, type OrganizationEntry, type Setup } from './setup-file.ts'
+import { listConnectionEntries, type OrganizationEntry, type Setup } from './setup.ts'
+import type { Path, SetupProblem } from './setup-error.ts'
 
 /** Scopes of OpenID Connect that every client may name in its `scope`, beside the catalogue's permissions. */
 const protocolScopes = ['openid', 'profile', 'email', 'offline_access']

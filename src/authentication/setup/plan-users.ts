@@ -2,7 +2,7 @@ import { newId } from '#foundation/crypto/ids.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { changesOf, noteChange, type SetupPlan } from './changes.ts'
 import type { CurrentSetup } from './current-setup.ts'
-import type { SetupValues, UserEntry } from './setup-file.ts'
+import type { SetupValues, UserEntry } from './setup.ts'
 
 /** The catalogue only grows: what the file doesn't name may be granted to somebody. */
 export function planPermissions(plan: SetupPlan, values: SetupValues, current: CurrentSetup): void {

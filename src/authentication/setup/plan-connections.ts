@@ -4,7 +4,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { noteChange, type SetupPlan } from './changes.ts'
-import type { ConnectionEntry } from './setup-file.ts'
+import type { ConnectionEntry } from './setup.ts'
 
 /** Whose connections a list of the file holds, and what they may refer to. */
 interface ConnectionScene {

@@ -6,7 +6,7 @@ import { emailKey } from '#foundation/values/email-address.ts'
 import { changesOf, noteChange, type SetupPlan } from './changes.ts'
 import { type CurrentMember, type CurrentOrganization, type CurrentSetup, connectionsOf } from './current-setup.ts'
 import { planConnections } from './plan-connections.ts'
-import type { MemberEntry, OrganizationEntry, SetupValues, TeamEntry } from './setup-file.ts'
+import type { MemberEntry, OrganizationEntry, SetupValues, TeamEntry } from './setup.ts'
 
 /** One organization while it is planned. */
 interface Scene {

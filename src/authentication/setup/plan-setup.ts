@@ -7,8 +7,8 @@ import { planClients } from './plan-clients.ts'
 import { planConnections } from './plan-connections.ts'
 import { planOrganizations } from './plan-organizations.ts'
 import { planPermissions, planUsers } from './plan-users.ts'
+import type { Setup } from './setup.ts'
 import { SetupError } from './setup-error.ts'
-import type { Setup } from './setup-file.ts'
 import { noWrites } from './setup-writes.ts'
 
 /**
@@ -16,9 +16,13 @@ import { noWrites } from './setup-writes.ts'
  * @throws SetupError when the file refers to something that neither it nor the database has
  */
 export async function planSetup(db: Queryable, setup: Setup, parts: ConnectionParts): Promise<Change[]> {
+  return (await readPlan(db, setup, parts)).changes
+}
+
+/** The whole plan as of this moment, from one snapshot: by the time it is carried out another may be due. */
+export function readPlan(db: Queryable, setup: Setup, parts: ConnectionParts): Promise<SetupPlan> {
   const snapshot = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only')
-  const plan = await snapshot.execute((tx) => prepareSetup(tx, setup, parts))
-  return plan.changes
+  return snapshot.execute((tx) => prepareSetup(tx, setup, parts))
 }
 
 /** The plan with everything that carrying it out takes; the caller's transaction must be the one that does. */

@@ -1,3 +1,6 @@
+/** Where an entry stands: `['organizations', 0, 'teams', 1]`. */
+export type Path = readonly PropertyKey[]
+
 /** One thing that is wrong, or worth knowing, and where it is written. Never holds a value from the file. */
 export interface SetupProblem {
   file: string

@@ -5,7 +5,7 @@ import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Client } from '#foundation/database/schema.ts'
 import { type Fields, noteChange, type SetupPlan } from './changes.ts'
 import type { CurrentSetup } from './current-setup.ts'
-import { type ClientEntry, type SetupValues, toRegistration } from './setup-file.ts'
+import { type ClientEntry, type SetupValues, toRegistration } from './setup.ts'
 
 /** Clients and resource servers are one table; the file lists them apart. */
 export function planClients(

@@ -1,0 +1,108 @@
+import { listConnectionsOfOwners, type OwnedConnection } from '#authentication/connections/connection-queries.ts'
+import { readCatalogue } from '#directory/access/authorization-queries.ts'
+import { listTeamPlaces, listTeams } from '#directory/access/team-queries.ts'
+import { listClients } from '#directory/clients/client-queries.ts'
+import { listOwnersOfDomains, listVerifiedDomains } from '#directory/organizations/domain-queries.ts'
+import { listMemberships, type MembershipWithEmail } from '#directory/organizations/membership-queries.ts'
+import { listOrganizationsBySlug } from '#directory/organizations/organization-queries.ts'
+import { listUsersByEmail } from '#directory/users/user-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Client, Organization, Team, User } from '#foundation/database/schema.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
+import { listConnectionEntries, type SetupValues } from './setup.ts'
+
+export interface CurrentMember extends MembershipWithEmail {
+  teamIds: Set<string>
+}
+
+export interface CurrentOrganization extends Organization {
+  /** Verified ones. */
+  domains: string[]
+  /** By name in lower case. */
+  teams: Map<string, Team>
+  /** By e-mail address in lower case; only where the file lists members. */
+  members: Map<string, CurrentMember>
+}
+
+/** What the database holds of everything that a setup file names. */
+export interface CurrentSetup {
+  /** Descriptions of the whole catalogue, by name. */
+  permissions: Map<string, string>
+  /** By e-mail address in lower case. */
+  users: Map<string, User>
+  /** By slug. */
+  organizations: Map<string, CurrentOrganization>
+  /** Slug of the organization that verified the domain. */
+  domainOwners: Map<string, string>
+  /** By client_id: those named, and those that hold a resource identifier that is named. */
+  clients: Map<string, Client>
+  /** By name: those of the owners whose lists the file has, and those that hold a name of the file. */
+  connections: Map<string, OwnedConnection>
+}
+
+/** @param organizationId null: the deployment's */
+export function connectionsOf(current: CurrentSetup, organizationId: string | null): OwnedConnection[] {
+  return [...current.connections.values()].filter((connection) => connection.organizationId === organizationId)
+}
+
+/** Reads it in a dozen statements, however long the file is. */
+export async function readCurrentSetup(db: Queryable, values: SetupValues): Promise<CurrentSetup> {
+  const organizations = values.organizations ?? []
+  const clients = [...(values.resource_servers ?? []), ...(values.clients ?? [])]
+  const emails = [...(values.users ?? []), ...organizations.flatMap((entry) => entry.members ?? [])].map((entry) =>
+    emailKey(entry.email),
+  )
+  const slugs = [...organizations.map((entry) => entry.slug), ...clients.flatMap((entry) => entry.organization ?? [])]
+  const withMembers = organizations.filter((entry) => entry.members).map((entry) => entry.slug)
+  const domains = organizations.flatMap((entry) => entry.domains ?? [])
+  const clientIds = clients.map((entry) => entry.client_id)
+  const resources = clients.flatMap((entry) => entry.resource ?? [])
+  const names = listConnectionEntries(values).map(({ entry }) => entry.name)
+  return {
+    permissions: await readCatalogue(db),
+    users: byKey(await listUsersByEmail(db, emails), (user) => emailKey(user.email)),
+    organizations: await readOrganizations(db, slugs, withMembers),
+    domainOwners: new Map((await listOwnersOfDomains(db, domains)).map(({ domain, slug }) => [domain, slug])),
+    clients: byKey(await listClients(db, { clientIds, resources }), (client) => client.clientId),
+    connections: byKey(await listConnectionsOfOwners(db, { slugs, names }), (connection) => connection.name),
+  }
+}
+
+async function readOrganizations(
+  db: Queryable,
+  slugs: readonly string[],
+  withMembers: readonly string[],
+): Promise<Map<string, CurrentOrganization>> {
+  const organizations = await listOrganizationsBySlug(db, slugs)
+  const ids = organizations.map(({ id }) => id)
+  const domains = await listVerifiedDomains(db, ids)
+  const teams = await listTeams(db, ids)
+  const listed = organizations.filter(({ slug }) => withMembers.includes(slug))
+  const members = await readMembers(
+    db,
+    listed.map(({ id }) => id),
+  )
+  const rows = organizations.map((organization): CurrentOrganization => {
+    const isItsOwn = ({ organizationId }: { organizationId: string }) => organizationId === organization.id
+    return {
+      ...organization,
+      domains: domains.filter(isItsOwn).map(({ domain }) => domain),
+      teams: byKey(teams.filter(isItsOwn), (team) => team.name.toLowerCase()),
+      members: byKey(members.filter(isItsOwn), (member) => emailKey(member.email)),
+    }
+  })
+  return byKey(rows, ({ slug }) => slug)
+}
+
+async function readMembers(db: Queryable, organizationIds: readonly string[]): Promise<CurrentMember[]> {
+  const members = await listMemberships(db, organizationIds)
+  const places = Map.groupBy(await listTeamPlaces(db, organizationIds), (place) => place.membershipId)
+  return members.map((member) => ({
+    ...member,
+    teamIds: new Set((places.get(member.id) ?? []).map((place) => place.teamId)),
+  }))
+}
+
+function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T> {
+  return new Map(rows.map((row) => [keyOf(row), row]))
+}

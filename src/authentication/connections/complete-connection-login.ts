@@ -10,7 +10,7 @@ import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, Identity, Membership, Organization, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
-import { findEnabledConnection } from './connection-queries.ts'
+import { findEnabledConnectionById } from './connection-queries.ts'
 import { findIdentity, insertIdentity, lockSubject } from './identity-queries.ts'
 import { noteIdentityUse, recordIdentityEvent } from './link-identity.ts'
 import { applyTeamMapping } from './team-mapping.ts'
@@ -91,8 +91,8 @@ interface Findings {
   vouched: boolean
 }
 
-async function complete(tx: Queryable, { connection: { name }, identity, provenUserId }: ConnectionAttempt) {
-  const connection = await findEnabledConnection(tx, name)
+async function complete(tx: Queryable, { connection: { id }, identity, provenUserId }: ConnectionAttempt) {
+  const connection = await findEnabledConnectionById(tx, id)
   if (!connection) return refused('connection_gone')
   await lockSubject(tx, connection.id, identity)
   const known = await findIdentity(tx, connection.id, identity)

@@ -2,8 +2,8 @@ import type { Connection } from '#foundation/database/schema.ts'
 import { issuerOf } from './connection.ts'
 
 /** Where the provider sends the browser back to after signing out there; registered at it. */
-export function signedOutUrl(issuer: string, name: string): string {
-  return `${issuer}/connections/${name}/signed-out`
+export function signedOutUrl(issuer: string, { handle }: Pick<Connection, 'handle'>): string {
+  return `${issuer}/connections/${handle}/signed-out`
 }
 
 /**

@@ -11,10 +11,24 @@ export interface ConnectionOwner {
 /**
  * A connection that somebody may sign in through now: it is enabled, and the organization it belongs to isn't
  * suspended. `clientSecret` is still encrypted.
+ * @param handle what stands in its addresses
  */
-export async function findEnabledConnection(db: Queryable, name: string): Promise<Connection | undefined> {
+export async function findEnabledConnection(db: Queryable, handle: string): Promise<Connection | undefined> {
+  if (!isStorable(handle)) return undefined
+  return enabledConnections(db).where('c.handle', '=', handle).executeTakeFirst()
+}
+
+/** The same by its name among those of one owner. */
+export async function findEnabledConnectionOf(
+  db: Queryable,
+  { organizationId }: ConnectionOwner,
+  name: string,
+): Promise<Connection | undefined> {
   if (!isStorable(name)) return undefined
-  return enabledConnections(db).where('c.name', '=', name).executeTakeFirst()
+  return enabledConnections(db)
+    .where('c.organizationId', 'is not distinct from', organizationId)
+    .where('c.name', '=', name)
+    .executeTakeFirst()
 }
 
 /** The same by id: of one that somebody has signed in through. */
@@ -90,20 +104,13 @@ function enabledConnections(db: Queryable) {
     .where('o.suspendedAt', 'is', null)
 }
 
-/** A connection with the slug of its organization; null: it is the deployment's. */
-export type OwnedConnection = Connection & { organizationSlug: string | null }
-
-/** The deployment's connections, those of these organizations and those of these names, enabled or not, by name. */
-export function listConnectionsOfOwners(
-  db: Queryable,
-  { slugs, names }: { slugs: readonly string[]; names: readonly string[] },
-): Promise<OwnedConnection[]> {
+/** The deployment's connections and those of these organizations, enabled or not, by name. */
+export function listConnectionsOfOwners(db: Queryable, slugs: readonly string[]): Promise<Connection[]> {
   return db
     .selectFrom('connections as c')
     .leftJoin('organizations as o', 'o.id', 'c.organizationId')
     .selectAll('c')
-    .select('o.slug as organizationSlug')
-    .where(sql<boolean>`c.organization_id is null or o.slug = any(${slugs}::text[]) or c.name = any(${names}::text[])`)
+    .where(sql<boolean>`c.organization_id is null or o.slug = any(${slugs}::text[])`)
     .orderBy('c.name')
     .execute()
 }

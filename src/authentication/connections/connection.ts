@@ -47,7 +47,10 @@ export const connectionShape = {
 export type ConnectionDescription = z.infer<z.ZodObject<typeof connectionShape>>
 
 /** A connection as its row holds it, but for its secret, its name and whose it is. */
-export type ConnectionContent = Omit<Connection, 'id' | 'name' | 'organizationId' | 'clientSecret' | 'createdAt'>
+export type ConnectionContent = Omit<
+  Connection,
+  'id' | 'name' | 'handle' | 'organizationId' | 'clientSecret' | 'createdAt'
+>
 
 /** What is wrong with one member of the description. */
 export interface ConnectionProblem {
@@ -171,6 +174,6 @@ export function issuerOf({ type, issuer }: Pick<Connection, 'type' | 'issuer'>):
 }
 
 /** Where the provider sends the browser back to, and what has to be registered there. */
-export function callbackUrl(issuer: string, name: string): string {
-  return `${issuer}/connections/${name}/callback`
+export function callbackUrl(issuer: string, { handle }: Pick<Connection, 'handle'>): string {
+  return `${issuer}/connections/${handle}/callback`
 }

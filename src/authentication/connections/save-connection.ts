@@ -39,13 +39,24 @@ export interface NewConnection extends ConnectionContent, NewSecret, ConnectionO
 
 export type ConnectionEdit = ConnectionContent & NewSecret & ConnectionOwner & { id: string }
 
-/** @throws on `connections_name_unique` when a name is taken, wherever in the deployment */
+/**
+ * Its handle, which stands in its addresses, is its name, or its id where another owner had that name first; it stays
+ * when that one goes, because it is registered at the provider.
+ * @throws on `connections_owner_name` when its owner has a connection of that name
+ */
 export async function insertConnection(tx: Queryable, encryption: Encryption, connection: NewConnection) {
   const { clientSecret = null, ...content } = connection
-  await tx
-    .insertInto('connections')
-    .values({ ...toColumns(content), clientSecret: clientSecret === null ? null : encryption.encrypt(clientSecret) })
-    .execute()
+  const row = {
+    ...toColumns(content),
+    handle: connection.name,
+    clientSecret: clientSecret === null ? null : encryption.encrypt(clientSecret),
+  }
+  const insertRow = (values: typeof row) => tx.insertInto('connections').values(values)
+  const inserted = await insertRow(row)
+    .onConflict((conflict) => conflict.column('handle').doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  if (!inserted) await insertRow({ ...row, handle: connection.id }).execute()
   if (refusesPasswords(connection)) await endPasswordSignIns(tx, connection)
 }
 
@@ -90,7 +101,7 @@ export interface ConnectionManagement {
 
 type WithSecret<T> = T & { client_secret?: string | null }
 
-/** @throws GatehouseError validation_failed naming the fields, conflict when the name is taken in the deployment */
+/** @throws GatehouseError validation_failed naming the fields, conflict when its owner has one of that name */
 export async function createConnection(
   db: Queryable,
   parts: ConnectionParts,
@@ -111,8 +122,8 @@ export async function createConnection(
         clientSecret,
       })
     } catch (error) {
-      if (!violates(error, 'connections_name_unique')) throw error
-      throw new GatehouseError('conflict', `There is a connection ${name} already: names are the deployment's.`)
+      if (!violates(error, 'connections_owner_name')) throw error
+      throw new GatehouseError('conflict', `There is a connection ${name} already.`)
     }
     await recordAuditEvent(tx, {
       actor,

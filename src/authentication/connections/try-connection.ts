@@ -52,7 +52,7 @@ interface Attempt extends TryParts {
  * @returns the steps in order; what needs one that failed is skipped
  */
 export async function tryConnection(connection: Connection, parts: TryParts): Promise<TriedStep[]> {
-  const redirectUri = callbackUrl(parts.issuer, connection.name)
+  const redirectUri = callbackUrl(parts.issuer, connection)
   const opened = open(connection, parts.encryption)
   const isGitHub = connection.type === 'github'
   const attempt = opened && { ...parts, fetch: upstreamFetch(parts.fetch), connection: opened, redirectUri }

@@ -1,4 +1,4 @@
-import { listConnectionsOfOwners, type OwnedConnection } from '#authentication/connections/connection-queries.ts'
+import { listConnectionsOfOwners } from '#authentication/connections/connection-queries.ts'
 import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { listTeamPlaces, listTeams } from '#directory/access/team-queries.ts'
 import { listClients } from '#directory/clients/client-queries.ts'
@@ -7,9 +7,9 @@ import { listMemberships, type MembershipWithEmail } from '#directory/organizati
 import { listOrganizationsBySlug } from '#directory/organizations/organization-queries.ts'
 import { listUsersByEmail } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Client, Organization, Team, User } from '#foundation/database/schema.ts'
+import type { Client, Connection, Organization, Team, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
-import { listConnectionEntries, type SetupValues } from './setup.ts'
+import type { SetupValues } from './setup.ts'
 
 export interface CurrentMember extends MembershipWithEmail {
   teamIds: Set<string>
@@ -36,13 +36,13 @@ export interface CurrentSetup {
   domainOwners: Map<string, string>
   /** By client_id: those named, and those that hold a resource identifier that is named. */
   clients: Map<string, Client>
-  /** By name: those of the owners whose lists the file has, and those that hold a name of the file. */
-  connections: Map<string, OwnedConnection>
+  /** The deployment's and those of the organizations. */
+  connections: Connection[]
 }
 
 /** @param organizationId null: the deployment's */
-export function connectionsOf(current: CurrentSetup, organizationId: string | null): OwnedConnection[] {
-  return [...current.connections.values()].filter((connection) => connection.organizationId === organizationId)
+export function connectionsOf(current: CurrentSetup, organizationId: string | null): Connection[] {
+  return current.connections.filter((connection) => connection.organizationId === organizationId)
 }
 
 /** Reads it in a dozen statements, however long the file is. */
@@ -57,14 +57,13 @@ export async function readCurrentSetup(db: Queryable, values: SetupValues): Prom
   const domains = organizations.flatMap((entry) => entry.domains ?? [])
   const clientIds = clients.map((entry) => entry.client_id)
   const resources = clients.flatMap((entry) => entry.resource ?? [])
-  const names = listConnectionEntries(values).map(({ entry }) => entry.name)
   return {
     permissions: await readCatalogue(db),
     users: byKey(await listUsersByEmail(db, emails), (user) => emailKey(user.email)),
     organizations: await readOrganizations(db, slugs, withMembers),
     domainOwners: new Map((await listOwnersOfDomains(db, domains)).map(({ domain, slug }) => [domain, slug])),
     clients: byKey(await listClients(db, { clientIds, resources }), (client) => client.clientId),
-    connections: byKey(await listConnectionsOfOwners(db, { slugs, names }), (connection) => connection.name),
+    connections: await listConnectionsOfOwners(db, slugs),
   }
 }
 

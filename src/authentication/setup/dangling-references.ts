@@ -45,7 +45,7 @@ export function danglingReferences(
     checkDomains(entry, values.organizations ?? [], current, path, report)
   }
   checkClients(values, current, catalogue, checkGrants, report)
-  checkConnections(values, current, outboundAllowedHosts, report)
+  checkConnections(values, outboundAllowedHosts, report)
   return problems
 }
 
@@ -88,23 +88,11 @@ function checkDomains(
   }
 }
 
-function checkConnections(
-  values: Setup['values'],
-  current: CurrentSetup,
-  outboundAllowedHosts: readonly string[],
-  report: Report,
-): void {
-  for (const { entry, path, organization } of listConnectionEntries(values)) {
+function checkConnections(values: Setup['values'], outboundAllowedHosts: readonly string[], report: Report): void {
+  for (const { entry, path } of listConnectionEntries(values)) {
     if (entry.issuer && !isTrustworthyUrl(entry.issuer, outboundAllowedHosts)) {
       report([...path, 'issuer'], untrustworthyIssuer)
     }
-    const holder = current.connections.get(entry.name)
-    if (!holder || holder.organizationSlug === (organization?.slug ?? null)) continue
-    const slug = holder.organizationSlug
-    const owner = slug === null ? values : values.organizations?.find((other) => other.slug === slug)
-    // Its list doesn't name it: no name is in the file twice.
-    const givesItUp = owner?.connections !== undefined
-    if (!givesItUp) report([...path, 'name'], `belongs to ${slug === null ? 'the deployment' : `organization ${slug}`}`)
   }
 }
 

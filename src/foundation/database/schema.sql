@@ -85,7 +85,8 @@ create table connections (
   sign_out boolean not null default false,
   enabled boolean not null default true,
   created_at timestamp with time zone not null default now(),
-  constraint connections_name_unique UNIQUE (name),
+  handle text not null,
+  constraint connections_handle_unique UNIQUE (handle),
   constraint connections_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
   constraint connections_pkey PRIMARY KEY (id),
   constraint connections_type_check CHECK ((type = ANY (ARRAY['oidc'::text, 'google'::text, 'github'::text])))
@@ -381,6 +382,8 @@ CREATE INDEX authentication_log_person ON ONLY public.authentication_log USING b
 CREATE INDEX clients_organization ON public.clients USING btree (organization_id);
 
 CREATE INDEX connections_organization ON public.connections USING btree (organization_id);
+
+CREATE UNIQUE INDEX connections_owner_name ON public.connections USING btree (COALESCE(organization_id, ''::text), name);
 
 CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE (kind <> 'api_key'::text);
 

@@ -258,6 +258,7 @@ export interface MailOutboxTable {
 export interface ConnectionsTable {
   id: string
   name: string
+  handle: string
   organizationId: string | null
   type: 'oidc' | 'google' | 'github'
   displayName: string | null

@@ -21,7 +21,7 @@ const minutesMs = 60_000
 /**
  * Signs a browser out at the identity provider as well, once it is signed out here (OpenID Connect RP-Initiated Logout):
  * of the connection that was used last and asks for it (`sign_out`). The provider sends the browser back to
- * `/connections/{name}/signed-out`, which sends it on to where it was going.
+ * `/connections/{handle}/signed-out`, which sends it on to where it was going.
  */
 export class UpstreamSignOut {
   readonly #parts: { issuer: string; db: Queryable; encryption: Encryption; upstreams: Upstreams }
@@ -42,7 +42,7 @@ export class UpstreamSignOut {
     const state = randomBytes(32).toString('base64url')
     const url = await this.#parts.upstreams.endSessionUrl(connection, {
       idToken: this.#open(used.idToken),
-      returnTo: signedOutUrl(this.#parts.issuer, connection.name),
+      returnTo: signedOutUrl(this.#parts.issuer, connection),
       state,
     })
     // A page's policy named this origin; the provider may have moved since.
@@ -52,18 +52,18 @@ export class UpstreamSignOut {
   }
 
   /** Where to go on after the provider has sent the browser back; undefined for a visit that nobody asked for. */
-  async finish(ctx: Koa.Context, name: string): Promise<string | undefined> {
+  async finish(ctx: Koa.Context, handle: string): Promise<string | undefined> {
     const pending = this.#cookie.take(ctx, '')
-    const connection = await findEnabledConnection(this.#parts.db, name)
+    const connection = await findEnabledConnection(this.#parts.db, handle)
     if (!pending || pending.connectionId !== connection?.id || pending.state !== ctx.query.state) return undefined
     return pending.location
   }
 
   /** What a session has to remember of a connection. */
   async remember(connection: Connection, idToken: string | undefined): Promise<SessionConnection> {
-    const { id, name, signOut } = connection
+    const { id, signOut } = connection
     if (!signOut) return { id }
-    const returnTo = signedOutUrl(this.#parts.issuer, name)
+    const returnTo = signedOutUrl(this.#parts.issuer, connection)
     const url = await this.#parts.upstreams.endSessionUrl(connection, { idToken: undefined, returnTo, state: '' })
     const sealed = idToken && this.#parts.encryption.encrypt(idToken).toString('base64url')
     return { id, ...(url && { signOutOrigin: url.origin, idToken: sealed }) }

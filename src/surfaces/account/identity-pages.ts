@@ -13,7 +13,7 @@ export async function postLink(request: AccountRequest): Promise<void> {
   const { ctx, db, form, signedIn, upstreamTransactions } = request
   const { user, sessionUid } = signedIn
   const connections = await listConnectionsForUser(db, user.id)
-  const connection = connections.find(({ name }) => name === form.connection)
+  const connection = connections.find(({ handle }) => handle === form.connection)
   if (!connection) throw new GatehouseError('not_found', 'That way to sign in is not available any more.')
   const purpose = { kind: 'link', userId: user.id, sessionUid } as const
   try {

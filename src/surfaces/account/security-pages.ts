@@ -99,7 +99,7 @@ export async function renderSecurity(request: AccountRequest, mistakes: Mistakes
       })),
       connections: connections
         .filter(({ id }) => !identities.some((identity) => identity.connection.id === id))
-        .map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+        .map((connection) => ({ handle: connection.handle, label: connectionLabel(connection) })),
       formTargets: upstreamTargets(connections),
       recommendedLength,
       lengths: passwordLength,

@@ -90,7 +90,7 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       label: connectionLabel(connection),
       issuer: connection.type === 'google' ? issuerOf(connection) : connection.issuer,
       has_client_secret: connection.clientSecret !== null,
-      callback_url: callbackUrl(issuer, connection.name),
+      callback_url: callbackUrl(issuer, connection),
       created_at: connection.createdAt.toISOString(),
     }))
   }

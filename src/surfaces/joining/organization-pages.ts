@@ -121,7 +121,7 @@ async function showLogin(
       email,
       error,
       action: `/o/${slug}`,
-      connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+      connections: connections.map((connection) => ({ handle: connection.handle, label: connectionLabel(connection) })),
       passwordAllowed: !required,
       signedIn: user && { name: user.name, email: user.email },
       brand: brandOfAsked(slug, organization),

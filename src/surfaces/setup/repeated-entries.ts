@@ -23,7 +23,6 @@ export function repeatedEntries(values: SetupValues, document: SetupDocument): S
 
   const slugs = names('slug')
   const domains = names('domain')
-  const connections = names('connection')
   for (const [index, entry] of (values.organizations ?? []).entries()) {
     const at = (...path: Path) => ['organizations', index, ...path]
     slugs(entry.slug, at('slug'))
@@ -37,7 +36,10 @@ export function repeatedEntries(values: SetupValues, document: SetupDocument): S
       members(emailKey(email), at('members', position, 'email'))
     }
   }
-  for (const { entry, path } of listConnectionEntries(values)) connections(entry.name, [...path, 'name'])
+  const connections = names('connection')
+  for (const { entry, path, organization } of listConnectionEntries(values)) {
+    connections(`${organization?.slug ?? ''}/${entry.name}`, [...path, 'name'])
+  }
   return problems
 }
 

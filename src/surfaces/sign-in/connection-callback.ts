@@ -22,16 +22,16 @@ const securityPage = '/account/security'
 const clockToleranceSeconds = 60
 
 /**
- * Where identity providers send the browser back to: `/connections/{name}/callback` after signing in,
- * `/connections/{name}/signed-out` after signing out. Only the browser that went there gets on, once.
+ * Where identity providers send the browser back to: `/connections/{handle}/callback` after signing in,
+ * `/connections/{handle}/signed-out` after signing out. Only the browser that went there gets on, once.
  */
 export function connectionCallbackPages(parts: InteractionParts): Koa.Middleware {
   const router = new Router({ sensitive: true, strict: true })
 
-  router.get('/connections/:name/callback', async (ctx) => {
+  router.get('/connections/:handle/callback', async (ctx) => {
     // A HEAD request, which no browser makes by itself, would use the answer up.
     if (ctx.method !== 'GET') throw new GatehouseError('invalid_request', 'This address is for browsers.')
-    const connection = await findEnabledConnection(parts.db, String(ctx.params.name))
+    const connection = await findEnabledConnection(parts.db, String(ctx.params.handle))
     const transaction = connection && (await parts.upstreamTransactions.take(ctx, connection))
     if (!connection || !transaction) return showUnasked(parts, ctx)
     await (transaction.purpose.kind === 'link'
@@ -39,8 +39,8 @@ export function connectionCallbackPages(parts: InteractionParts): Koa.Middleware
       : comeBackToSignIn(parts, ctx, { connection, transaction, uid: transaction.purpose.interactionUid }))
   })
 
-  router.get('/connections/:name/signed-out', async (ctx) => {
-    const location = await parts.upstreamSignOut.finish(ctx, String(ctx.params.name))
+  router.get('/connections/:handle/signed-out', async (ctx) => {
+    const location = await parts.upstreamSignOut.finish(ctx, String(ctx.params.handle))
     seeOther(ctx, location ?? '/account/signed-out')
   })
 
@@ -86,7 +86,7 @@ async function comeBackToLink(
 }
 
 async function identify(parts: InteractionParts, ctx: Koa.Context, { connection, transaction }: Return) {
-  const callback = new URL(callbackUrl(parts.issuer, connection.name))
+  const callback = new URL(callbackUrl(parts.issuer, connection))
   callback.search = ctx.search
   const identity = await parts.upstreams.identify(connection, callback, transaction)
   const { authenticatedAt } = identity

@@ -2,6 +2,7 @@ import { connectionLabel } from '#authentication/connections/connection.ts'
 import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import {
   findEnabledConnection,
+  findEnabledConnectionOf,
   listConnectionsOfOrganizations,
 } from '#authentication/connections/connection-queries.ts'
 import { waysInto } from '#authentication/connections/home-realm.ts'
@@ -23,14 +24,30 @@ export async function postConnection(step: Step): Promise<void> {
 }
 
 /**
+ * The connection that the application asks for, by its handle or by its name: the named organization's, else the
+ * deployment's. A name is never another organization's, which may have taken it first to have people sent there.
+ */
+export async function findAskedConnection(
+  step: Pick<Step, 'db' | 'interaction'>,
+  asked: string,
+): Promise<Connection | undefined> {
+  const named = namedOrganization(step.interaction)
+  const usable = await findUsableConnection(step, asked)
+  if (usable && (named !== undefined || usable.organizationId === null)) return usable
+  const organization = named === undefined ? undefined : await findOrganization(step.db, named)
+  const own = organization && (await findEnabledConnectionOf(step.db, { organizationId: organization.id }, asked))
+  return own ?? (await findEnabledConnectionOf(step.db, { organizationId: null }, asked)) ?? usable
+}
+
+/**
  * A connection that a sign-in may go through: one of the whole deployment, or of the organization that the application
  * has named. Where it named none, the person has, by choosing it.
  */
-export async function findUsableConnection(
+async function findUsableConnection(
   { db, interaction }: Pick<Step, 'db' | 'interaction'>,
-  name: string,
+  handle: string,
 ): Promise<Connection | undefined> {
-  const connection = await findEnabledConnection(db, name)
+  const connection = await findEnabledConnection(db, handle)
   if (!connection?.organizationId) return connection
   const named = namedOrganization(interaction)
   if (named === undefined) return connection
@@ -123,7 +140,7 @@ export async function renderConnections(
 /** What a page needs to show a button for each connection. */
 export function connectionButtons({ uid }: Interaction, connections: readonly Connection[]) {
   return {
-    connections: connections.map((connection) => ({ name: connection.name, label: connectionLabel(connection) })),
+    connections: connections.map((connection) => ({ handle: connection.handle, label: connectionLabel(connection) })),
     connectionAction: `/interaction/${uid}/connection`,
   }
 }

@@ -11,7 +11,7 @@ import type { Connection } from '#foundation/database/schema.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
 import {
   connectionButtons,
-  findUsableConnection,
+  findAskedConnection,
   goToConnection,
   namedOrganization,
   renderConnections,
@@ -36,7 +36,7 @@ export async function showLogin(step: Step): Promise<void> {
   if (!wantsAnother) {
     if (typeof interaction.promptDetails.connection_required === 'string') return showRequiredConnections(step)
     const { connection: asked } = interaction.params
-    const connection = typeof asked === 'string' ? await findUsableConnection(step, asked) : undefined
+    const connection = typeof asked === 'string' ? await findAskedConnection(step, asked) : undefined
     if (connection) return goToConnection(step, connection)
     if (email !== '' && interaction.client.clientId === builtInClientId) return showWaysOf(step, email)
   }

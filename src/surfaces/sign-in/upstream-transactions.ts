@@ -52,7 +52,7 @@ export class UpstreamTransactions {
     wishes: SignInWishes,
   ): Promise<string> {
     const request: UpstreamRequest = {
-      redirectUri: callbackUrl(this.#parts.issuer, connection.name),
+      redirectUri: callbackUrl(this.#parts.issuer, connection),
       state: randomText(),
       nonce: randomText(),
       codeVerifier: randomText(),

@@ -216,26 +216,27 @@ organizations:
         `connections:\n  - ${entry('issuer: http://idp.test')}`,
         '2:50 connections[0].issuer: must be an https URL',
       ],
-      [
-        "another organization's name",
-        'organizations:\n  - slug: other\n    connections:\n      - { name: acme-okta, type: oidc, issuer: https://idp.test, client_id: a }',
-        '4:17 organizations[0].connections[0].name: belongs to organization acme',
-      ],
-      [
-        "the deployment's name",
-        'organizations:\n  - slug: other\n    connections:\n      - { name: github, type: oidc, issuer: https://idp.test, client_id: a }',
-        '4:17 organizations[0].connections[0].name: belongs to the deployment',
-      ],
-      [
-        "an organization's name for everybody",
-        'connections:\n  - { name: acme-okta, type: github, client_id: a, client_secret: b }',
-        '2:13 connections[0].name: belongs to organization acme',
-      ],
     ])('%s', async (_what, text, message) => {
       const before = await connections()
       await expect(apply(db, text)).rejects.toThrow(`gatehouse.yaml:${message}`)
       await expect(planSetup(db, setupOf(text), parts)).rejects.toThrow(`gatehouse.yaml:${message}`)
       expect(await connections()).toEqual(before)
+    })
+
+    test('but not a name that another owner has: who comes later comes back by id', async () => {
+      const text = `organizations: [{ slug: other, connections: [${entry('issuer: https://idp.test').replace('x', 'github')}] }]`
+      expect(lines(await apply(db, text))).toContain('create connection other/github')
+      const both = await db
+        .selectFrom('connections')
+        .selectAll()
+        .where('name', '=', 'github')
+        .orderBy('handle')
+        .execute()
+      const [later, first] = [
+        both.find(({ organizationId }) => organizationId),
+        both.find((row) => !row.organizationId),
+      ]
+      expect([later?.handle, first?.handle]).toEqual([later?.id, 'github'])
     })
 
     test('but not an issuer whose host the operator allows', async () => {

@@ -186,11 +186,30 @@ describe.each(databases)('connections over the API on %s', (database) => {
     expect((await create({ name: 'everybody' }, '/v1/connections', root)).json.jit).toBe(true)
   })
 
-  test('a name is taken once in the whole deployment, also when two ask at once', async () => {
-    const elsewhere = '/v1/organizations/globex/connections'
-    const answers = await Promise.all([create(), create({}, elsewhere, root), create({}, '/v1/connections', root)])
+  test('a name is taken once by each owner, also when two ask at once', async () => {
+    const answers = await Promise.all([create(), create(), create()])
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409])
     expect(answers.find(({ status }) => status === 409)?.json.code).toBe('conflict')
+  })
+
+  test('owners may have one name: who had it first comes back by name, the others by id, also when that one goes', async () => {
+    const elsewhere = '/v1/organizations/globex/connections'
+    const answers = await Promise.all([create(), create({}, elsewhere, root), create({}, '/v1/connections', root)])
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201])
+    const callbacks = answers.map(({ json }) => String(json.callback_url))
+    const byId = answers.map(({ json }) => `${gatehouse.url}/connections/${json.id}/callback`)
+    const [first] = callbacks.filter((callback) => !byId.includes(callback))
+    expect(first).toBe(`${gatehouse.url}/connections/${answers[0]!.json.name}/callback`)
+    expect(callbacks.filter((callback) => byId.includes(callback))).toHaveLength(2)
+
+    const paths = [ofAcme, elsewhere, '/v1/connections']
+    const firstPath = paths[callbacks.indexOf(first!)]!
+    const name = answers[0]!.json.name
+    expect((await send('DELETE', `${firstPath}/${name}`, undefined, root)).status).toBe(204)
+    for (const [index, path] of paths.entries()) {
+      if (path === firstPath) continue
+      expect((await send('GET', `${path}/${name}`, undefined, root)).json.callback_url).toBe(callbacks[index])
+    }
   })
 
   test('lists go on page by page, newest first', async () => {

@@ -28,6 +28,7 @@ function connectionTo(issuer: string, more: Partial<Connection> = {}): Connectio
   return {
     id: 'con_1',
     name: 'upstream',
+    handle: 'upstream',
     organizationId: null,
     type: 'oidc',
     displayName: null,

@@ -1,4 +1,4 @@
-import type { Adapter, AdapterPayload } from 'oidc-provider'
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
 import { findLiveGrant, saveGrant } from '#credentials/grants/grant-queries.ts'
 import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -14,7 +14,7 @@ export function grantAdapter(db: () => Queryable): Adapter {
     async upsert(id, payload: GrantPayload, expiresIn = 0) {
       const { jti: _, organizationId, sessionUid, ...rest } = payload
       if (!organizationId) throw new Error('a grant is always for an organization')
-      await saveGrant(db(), {
+      const saved = await saveGrant(db(), {
         id,
         clientId: payload.clientId ?? '',
         userId: payload.accountId ?? '',
@@ -23,6 +23,7 @@ export function grantAdapter(db: () => Queryable): Adapter {
         payload: rest,
         lifetimeSeconds: expiresIn,
       })
+      if (!saved) throw new errors.LoginRequired('the session has ended')
     },
     async find(id) {
       const grant = await findLiveGrant(db(), id)

@@ -1,16 +1,17 @@
 import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider'
-import { hasSessionEnded, recordSessionUse } from '#credentials/sessions/sessions.ts'
+import { isSessionLive, recordSessionUse } from '#credentials/sessions/sessions.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { addressOf } from '#foundation/http/request-state.ts'
 
 /**
- * oidc-provider's Session around its store: a row in `sessions` tells its owner where it is used, and lets it be ended
- * from elsewhere. An ended session is not found, on any node and in any store.
+ * oidc-provider's Session around its store: a row in `sessions`, made when its person signs in
+ * (`src/protocol/library/outdated-logins.ts`), tells its owner where it is used, and lets it be ended from elsewhere. An
+ * ended session is not found, on any node and in any store.
  */
 export function sessionAdapter(store: Adapter, db: () => Queryable): Adapter {
   async function unlessEnded(payload: Awaited<ReturnType<Adapter['find']>>): Promise<AdapterPayload | undefined> {
-    if (!payload) return undefined
-    return payload.accountId && payload.uid && (await hasSessionEnded(db(), payload.uid)) ? undefined : payload
+    if (!payload?.accountId || !payload.uid) return payload || undefined
+    return (await isSessionLive(db(), payload.uid)) ? payload : undefined
   }
 
   return {
@@ -18,14 +19,8 @@ export function sessionAdapter(store: Adapter, db: () => Queryable): Adapter {
     async upsert(id, payload, expiresIn) {
       await store.upsert(id, payload, expiresIn)
       const { uid, accountId } = payload
-      if (!uid || !accountId) return
       const ctx = Provider.ctx
-      await recordSessionUse(db(), {
-        uid,
-        userId: accountId,
-        ip: ctx && addressOf(ctx),
-        userAgent: ctx?.get('user-agent').slice(0, 256) || undefined,
-      })
+      if (uid && accountId) await recordSessionUse(db(), { uid, ip: ctx && addressOf(ctx) })
     },
     find: async (id) => unlessEnded(await store.find(id)),
     findByUid: async (uid) => unlessEnded(await store.findByUid(uid)),

@@ -14,23 +14,25 @@ export interface NewGrant {
   lifetimeSeconds: number
 }
 
-/** Records a grant; one that is there already gets the new payload. */
-export async function saveGrant(db: Queryable, { lifetimeSeconds, sessionUid, ...grant }: NewGrant): Promise<void> {
-  const payload = toJsonb(grant.payload)
-  await db
-    .insertInto('oauthGrants')
-    .values({
-      ...grant,
-      payload,
-      sessionUid: sessionUid ?? null,
-      expiresAt: sql<Date>`now() + make_interval(secs => ${lifetimeSeconds})`,
-    })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet({ payload }))
-    .execute()
+/**
+ * Records a grant; one that is there already gets the new payload. The row of its session is held meanwhile: an end of it
+ * at this moment waits for the grant, or keeps it from being made.
+ * @returns false when its session has ended
+ */
+export async function saveGrant(db: Queryable, grant: NewGrant): Promise<boolean> {
+  const { id, clientId, userId, organizationId, sessionUid = null, lifetimeSeconds } = grant
+  const { rows } = await sql`
+    insert into oauth_grants (id, client_id, user_id, organization_id, session_uid, payload, expires_at)
+    select ${id}, ${clientId}, ${userId}, ${organizationId}, ${sessionUid}, ${toJsonb(grant.payload)}::jsonb,
+      now() + make_interval(secs => ${lifetimeSeconds})
+    ${sessionUid === null ? sql`` : sql`from sessions where uid = ${sessionUid} and ended_at is null for share`}
+    on conflict (id) do update set payload = excluded.payload
+    returning id`.execute(db)
+  return rows.length > 0
 }
 
 /**
- * A grant whose user, membership and organization are all active. A superadmin acts in every organization, member or
+ * A grant that was not revoked, whose session has not ended, and whose user, membership and organization are all active. A superadmin acts in every organization, member or
  * not; a deactivated user or suspended organization stops a superadmin too.
  */
 export function findLiveGrant(db: Queryable, id: string) {
@@ -58,9 +60,11 @@ function liveGrants(db: Queryable) {
     .leftJoin('memberships as m', (join) =>
       join.onRef('m.organizationId', '=', 'g.organizationId').onRef('m.userId', '=', 'g.userId'),
     )
+    .leftJoin('sessions as s', (join) => join.onRef('s.uid', '=', 'g.sessionUid').on('s.endedAt', 'is', null))
     .select(['g.id', 'g.payload', 'g.userId', 'g.organizationId', 'g.sessionUid'])
     .select(['u.name as userName', 'u.email', 'u.emailVerifiedAt', 'o.slug', 'o.name as organizationName'])
     .where('g.revokedAt', 'is', null)
+    .where(sql<boolean>`g.session_uid is not distinct from s.uid`)
     .where('u.deactivatedAt', 'is', null)
     .where('o.suspendedAt', 'is', null)
     .where((where) =>

@@ -42,6 +42,7 @@ export async function recordTokenUse(tx: Queryable, use: TokenUse): Promise<void
       ${method}, ${path}
     from (select) as one left join (${recordOf(presented)}) as p on true
     left join oauth_grants as g on g.id = p.grant_id
+    left join sessions as s on s.uid = g.session_uid and s.ended_at is null
     left join users as u on u.id = p.user_id
     left join organizations as o on o.id = p.organization_id
     left join memberships as m on m.user_id = p.user_id and m.organization_id = p.organization_id`.execute(tx)
@@ -58,7 +59,7 @@ function reasonOf(error: string | null, kind: string, clientId: string | null): 
     when p.kind <> ${kind} then 'wrong_kind'
     when p.client_id <> ${clientId}::text then 'foreign_client'
     when p.spent then 'reused'
-    when p.revoked_at is not null or g.revoked_at is not null then 'revoked'
+    when p.revoked_at is not null or g.revoked_at is not null or g.session_uid is distinct from s.uid then 'revoked'
     when p.expires_at <= now() then 'expired'
     when u.deactivated_at is not null then 'user_deactivated'
     when o.suspended_at is not null then 'organization_suspended'

@@ -144,7 +144,8 @@ with asked as (
         else coalesce(ms.effective_data_scopes, cl.data_scopes)::text end as data_scopes,
       c.permissions::text as own_permissions, c.data_scopes::text as own_data_scopes,
       case
-        when c.revoked_at is not null or c.spent_at is not null or g.revoked_at is not null then 'revoked'
+        when c.revoked_at is not null or c.spent_at is not null or g.revoked_at is not null
+          or g.session_uid is distinct from s.uid then 'revoked'
         when c.expires_at <= now() then 'expired'
         when u.deactivated_at is not null then 'user_deactivated'
         when o.suspended_at is not null then 'organization_suspended'
@@ -155,6 +156,7 @@ with asked as (
       end as ended
     from credentials c
     left join oauth_grants g on g.id = c.grant_id
+    left join sessions s on s.uid = g.session_uid and s.ended_at is null
     left join clients cl on cl.client_id = c.client_id
     left join users u on u.id = c.user_id
     left join organizations o on o.id = c.organization_id

@@ -17,7 +17,7 @@ export const endings: readonly { event: string; ends: string; by: EndingFunction
   },
   {
     event: '“end other sessions”; password changed or reset; address proven by another',
-    ends: "the person's other sessions, and all grants but this session's",
+    ends: "the person's other sessions and the grants that they gave, and those of direct authentication",
     by: endOtherSessions,
   },
   {
@@ -60,7 +60,11 @@ export const endings: readonly { event: string; ends: string; by: EndingFunction
 // biome-ignore lint/suspicious/noExplicitAny: only the names are read
 type EndingFunction = (db: Queryable, ...what: any[]) => Promise<unknown>
 
-/** Ends one session of a person with everything it gave. @returns whether there was such a session */
+/**
+ * Ends one session of a person with everything it gave: a grant looks at the row of its session, when it is made and at
+ * each use.
+ * @returns whether there was such a session
+ */
 export async function endSession(tx: Queryable, userId: string, uid: string): Promise<boolean> {
   const ended = await tx
     .updateTable('sessions')
@@ -70,28 +74,24 @@ export async function endSession(tx: Queryable, userId: string, uid: string): Pr
     .where('endedAt', 'is', null)
     .returning('uid')
     .executeTakeFirst()
-  if (!ended) return false
-  await liveGrants(tx).where('userId', '=', userId).where('sessionUid', '=', uid).execute()
-  return true
+  return ended !== undefined
 }
 
 /**
- * Ends every session of a person but the one given, and every grant that was not given by it, direct authentication's
- * included.
+ * Ends every session of a person but the one given, with all that they gave, and every grant of direct authentication.
+ * The row of the person is taken first: a sign-in of theirs that is under way has begun its session or made its grant by
+ * then, or finds the row changed.
  */
 export async function endOtherSessions(tx: Queryable, userId: string, exceptUid: string | undefined): Promise<void> {
+  await tx.selectFrom('users').select('id').where('id', '=', userId).forNoKeyUpdate().execute()
   let others = tx
     .updateTable('sessions')
     .set({ endedAt: sql<Date>`now()` })
     .where('userId', '=', userId)
     .where('endedAt', 'is', null)
-  let grants = liveGrants(tx).where('userId', '=', userId)
-  if (exceptUid) {
-    others = others.where('uid', '!=', exceptUid)
-    grants = grants.where(sql<boolean>`session_uid is distinct from ${exceptUid}`)
-  }
+  if (exceptUid) others = others.where('uid', '!=', exceptUid)
   await others.execute()
-  await grants.execute()
+  await liveGrants(tx).where('userId', '=', userId).where('sessionUid', 'is', null).execute()
 }
 
 /** Ends what a grant gave: its access and refresh tokens. */

@@ -11,38 +11,55 @@ export interface SessionRecord {
   lastUsedAt: Date
 }
 
-/** Notes that a session is in use; written at most once a minute for each. */
-export async function recordSessionUse(
+/** Where a session is used. */
+interface Use {
+  uid: string
+  ip: string | undefined
+  userAgent: string | undefined
+}
+
+/**
+ * Makes the row of a session whose person has just signed in: from now on it decides whether the session lives, and with
+ * it every grant that the session gives. The row of the person is held meanwhile, so that a password which is changed at
+ * this moment ends the session too, or keeps it from beginning.
+ * @param passwordVersion the password's, when the sign-in was proven (see `protocol/library/outdated-logins.ts`)
+ * @returns false when the sign-in is outdated: another password since, or the person is deactivated
+ */
+export async function beginSession(
   db: Queryable,
-  session: { uid: string; userId: string; ip: string | undefined; userAgent: string | undefined },
-): Promise<void> {
+  { uid, ip, userAgent, userId, passwordVersion }: Use & { userId: string; passwordVersion: string | null },
+): Promise<boolean> {
+  const { rows } = await sql`
+    insert into sessions (uid, user_id, ip, user_agent)
+    select ${uid}, id, ${ip ?? null}, ${userAgent ?? null} from users
+    where id = ${userId} and deactivated_at is null
+      and date_trunc('milliseconds', password_changed_at) is not distinct from ${passwordVersion}::timestamptz
+    for share
+    on conflict (uid) do update set last_used_at = now()
+      where sessions.user_id = excluded.user_id and sessions.ended_at is null
+    returning uid`.execute(db)
+  return rows.length > 0
+}
+
+/** Notes that a session is in use; written at most once a minute for each. */
+export async function recordSessionUse(db: Queryable, { uid, ip }: Pick<Use, 'uid' | 'ip'>): Promise<void> {
   await db
-    .insertInto('sessions')
-    .values({
-      uid: session.uid,
-      userId: session.userId,
-      ip: session.ip ?? null,
-      userAgent: session.userAgent ?? null,
-      endedAt: null,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .column('uid')
-        .doUpdateSet({ lastUsedAt: sql<Date>`now()`, ...(session.ip && { ip: session.ip }) })
-        .where('sessions.lastUsedAt', '<', sql<Date>`now() - interval '1 minute'`),
-    )
+    .updateTable('sessions')
+    .set({ lastUsedAt: sql<Date>`now()`, ...(ip && { ip }) })
+    .where('uid', '=', uid)
+    .where('lastUsedAt', '<', sql<Date>`now() - interval '1 minute'`)
     .execute()
 }
 
-/** Whether a session was ended from elsewhere: by its owner, an administrator or a new password. */
-export async function hasSessionEnded(db: Queryable, uid: string): Promise<boolean> {
-  const ended = await db
+/** Whether a session was begun and has not ended: by sign-out, its owner elsewhere, or a new password. */
+export async function isSessionLive(db: Queryable, uid: string): Promise<boolean> {
+  const live = await db
     .selectFrom('sessions')
     .select('uid')
     .where('uid', '=', uid)
-    .where('endedAt', 'is not', null)
+    .where('endedAt', 'is', null)
     .executeTakeFirst()
-  return ended !== undefined
+  return live !== undefined
 }
 
 /** The sessions that a person has now, latest first. @param idleSeconds after which a session ends by itself */

@@ -47,9 +47,8 @@ async function keepAlive(
   session: Session,
   { provider, db, sessionSeconds }: { provider: Provider; db: Queryable; sessionSeconds: number },
 ): Promise<void> {
-  const { uid, accountId = '', loginTs, exp } = session
-  const userAgent = ctx.get('user-agent').slice(0, 256) || undefined
-  await recordSessionUse(db, { uid, userId: accountId, ip: addressOf(ctx), userAgent })
+  const { uid, loginTs, exp } = session
+  await recordSessionUse(db, { uid, ip: addressOf(ctx) })
   const secondsLeft = exp - Math.floor(Date.now() / 1000)
   const secondsDue = slidingSeconds(sessionSeconds, loginTs)
   if (secondsDue - secondsLeft < sessionSeconds * worthProlonging) return

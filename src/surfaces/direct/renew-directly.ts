@@ -72,7 +72,7 @@ function reasonOfOrigin({ clientId, audience, payload }: PresentedToken): string
 }
 
 function reasonOfGrant(token: PresentedToken): string | undefined {
-  if (token.grantRevokedAt) return 'revoked'
+  if (token.grantRevokedAt || token.sessionUid !== token.liveSessionUid) return 'revoked'
   if (token.userDeactivatedAt) return 'user_deactivated'
   if (token.suspendedAt) return 'organization_suspended'
   if (token.superadmin) return undefined
@@ -100,8 +100,10 @@ function findToken(tx: Queryable, tokenHash: Buffer) {
     .leftJoin('memberships as m', (join) =>
       join.onRef('m.organizationId', '=', 'g.organizationId').onRef('m.userId', '=', 'g.userId'),
     )
+    .leftJoin('sessions as s', (join) => join.onRef('s.uid', '=', 'g.sessionUid').on('s.endedAt', 'is', null))
     .select(['c.hash', 'c.id', 'c.kind', 'c.clientId', 'c.audience', 'c.payload', 'c.expiresAt', 'c.spentAt'])
     .select(['c.revokedAt', 'g.id as grantId', 'g.revokedAt as grantRevokedAt', 'g.userId', 'g.organizationId'])
+    .select(['g.sessionUid', 's.uid as liveSessionUid'])
     .select(['u.email', 'u.superadmin', 'u.deactivatedAt as userDeactivatedAt'])
     .select(['o.slug', 'o.name as organizationName', 'o.suspendedAt'])
     .select(['m.id as membershipId', 'm.deactivatedAt as membershipDeactivatedAt'])

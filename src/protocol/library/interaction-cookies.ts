@@ -4,6 +4,11 @@ import type Koa from 'koa'
 import { RequestState } from '#foundation/http/request-state.ts'
 import { cookieNames } from '#protocol/request/cookies.ts'
 
+/** Sign-ins that one browser can have begun and not finished. */
+const mostInteractions = 8
+/** Each takes four headers of the answer; where more are left over, the next sign-in goes on. */
+const mostForgottenAtOnce = 2
+
 /** Gives every context of `app` a cookie jar in which an interaction's cookies carry its uid in their names. */
 export function installInteractionCookies(app: Koa, issuer: string): void {
   const names = cookieNames(issuer)
@@ -25,7 +30,16 @@ export function installInteractionCookies(app: Koa, issuer: string): void {
 
     override set(name: string, value?: string | null, options?: Cookies.SetOption) {
       if (!perInteraction.has(name)) return super.set(name, value, options)
+      if (name === names.interaction && value) this.#forgetOldest(value)
       return super.set(`${name}-${value || uidOf(this.#ctx)}`, value, { ...options, path: '/' })
+    }
+
+    /** Any site can have a browser begin sign-ins: their cookies must not add up to more than the server reads. */
+    #forgetOldest(uid: string): void {
+      const others = uidsIn(this.#ctx.req.headers.cookie ?? '', names.interaction).filter((other) => other !== uid)
+      for (const old of others.slice(0, 1 - mostInteractions).slice(0, mostForgottenAtOnce)) {
+        for (const name of perInteraction) super.set(`${name}-${old}`, null, { signed: true, path: '/' })
+      }
     }
   }
 
@@ -43,6 +57,15 @@ export function installInteractionCookies(app: Koa, issuer: string): void {
       jars.set(this, jar)
     },
   })
+}
+
+/** The interactions of a Cookie header, the oldest first: a browser keeps that order (RFC 6265 §5.4). */
+function uidsIn(header: string, name: string): string[] {
+  return header
+    .split(/; */)
+    .map((pair) => pair.slice(0, pair.indexOf('=')))
+    .filter((cookie) => cookie.startsWith(`${name}-`) && !cookie.endsWith('.sig'))
+    .map((cookie) => cookie.slice(name.length + 1))
 }
 
 const named = new RequestState<string>()

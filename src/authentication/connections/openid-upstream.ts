@@ -26,6 +26,10 @@ export type OpenedConnection = Omit<Connection, 'clientSecret'> & { clientSecret
 const requestSeconds = 5
 const discoverySeconds = 600
 const mostDiscovered = 1_000
+/** Clocks of two servers differ. */
+const clockToleranceSeconds = 300
+/** It goes into a header of ours, and proxies give all headers of an answer 4 to 8 KB. */
+const longestEndpoint = 1_000
 
 /**
  * What id tokens may be signed with. No HMAC: a public key would pass for its secret. No `none`. Every key comes from
@@ -49,6 +53,7 @@ export class OpenidUpstream {
     { loginHint, fresh }: SignInWishes,
   ): Promise<URL> {
     const metadata = await this.metadataOf(connection)
+    requireBrowserAddress(connection, metadata.authorization_endpoint)
     return client.buildAuthorizationUrl(this.#configuration(connection, metadata), {
       redirect_uri: redirectUri,
       scope: scopesFor(connection, metadata),
@@ -73,6 +78,7 @@ export class OpenidUpstream {
     const { configuration, tokens } = await this.#redeem(connection, metadata, callback, request)
     const claims = tokens.claims()
     if (!claims) throw new UpstreamError('untrustworthy', 'id_token')
+    if (claims.iat > Date.now() / 1000 + clockToleranceSeconds) throw new UpstreamError('untrustworthy', 'iat')
     if (claims.azp !== undefined && claims.azp !== connection.clientId) throw new UpstreamError('untrustworthy', 'azp')
     const told = await withUserinfo(connection, metadata, claims, () =>
       client.fetchUserInfo(configuration, tokens.access_token, claims.sub),
@@ -88,6 +94,7 @@ export class OpenidUpstream {
   ): Promise<URL | undefined> {
     const metadata = await this.metadataOf(connection)
     if (!metadata.end_session_endpoint) return undefined
+    requireBrowserAddress(connection, metadata.end_session_endpoint)
     return client.buildEndSessionUrl(this.#configuration(connection, metadata), {
       post_logout_redirect_uri: returnTo,
       state,
@@ -171,6 +178,17 @@ export class OpenidUpstream {
     }
     throw new UpstreamError('refused', 'client_authentication')
   }
+}
+
+/**
+ * Discovery may say anything (RFC 9700 §4.1.3): a browser is sent to a web address only, never to `javascript:` or to an
+ * application, and over https unless the issuer does without.
+ * @throws UpstreamError
+ */
+function requireBrowserAddress(connection: OpenedConnection, endpoint: string | undefined): void {
+  const protocol = endpoint !== undefined && endpoint.length <= longestEndpoint && URL.parse(endpoint)?.protocol
+  if (protocol === 'https:' || (protocol === 'http:' && mayDoWithoutHttps(issuerOf(connection)))) return
+  throw new UpstreamError('untrustworthy', 'endpoint')
 }
 
 /** Which hosts that may be, the outbound fetch decides. */

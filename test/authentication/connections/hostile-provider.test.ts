@@ -44,6 +44,7 @@ const lies: [string, Lies][] = [
   ['an id token that has expired', { idToken: ({ claims }) => set(claims, 'exp', seconds() - 60) }],
   ['an id token that never expires', { idToken: ({ claims }) => void delete claims.exp }],
   ['an id token of tomorrow', { idToken: ({ claims }) => set(claims, 'nbf', seconds() + 86_400) }],
+  ['an id token issued tomorrow', { idToken: ({ claims }) => set(claims, 'iat', seconds() + 86_400) }],
   ['no subject', { idToken: ({ claims }) => void delete claims.sub }],
   ['an empty subject', { idToken: ({ claims }) => set(claims, 'sub', '') }],
   ['a number as subject', { idToken: ({ claims }) => set(claims, 'sub', 7) }],
@@ -198,6 +199,25 @@ describe('an identity provider that misbehaves', () => {
     const { browser } = await signInThrough(second, 'liar', toAcme)
     expect(browser.page.status).toBe(400)
     expect(other.requests).not.toContain('GET /auth')
+    await second.stop()
+    await other.stop()
+  })
+
+  test.for([
+    ['javascript:alert(1)'],
+    ['myapp://authorize'],
+    [`https://idp.example/${'x'.repeat(5_000)}`],
+    [undefined],
+  ] as const)('a browser is not sent to %s', async ([endpoint]) => {
+    const other = await startIdentityProvider()
+    other.lies = {
+      json: { '/.well-known/openid-configuration': (body) => set(body, 'authorization_endpoint', endpoint) },
+    }
+    const second = await startGatehouse({ config: allowed(other) })
+    await connect(second, { name: 'liar', organization: 'acme', issuer: other.issuer, displayName: 'Acme Login' })
+    const { browser } = await signInThrough(second, 'liar', toAcme)
+    expect(browser.page.status).toBe(400)
+    expect(browser.page.html).toContain('Acme Login')
     await second.stop()
     await other.stop()
   })

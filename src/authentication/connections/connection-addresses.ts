@@ -9,9 +9,18 @@ export function signedOutUrl(issuer: string, { handle }: Pick<Connection, 'handl
 /**
  * What the `form-action` of a page must allow whose form leads to one of these connections. Browsers hold every redirect
  * that follows a form to it, and identity providers send people on among hosts of their own that nobody can list: so
- * any https origin, besides those that are known (docs/adr/0010).
+ * any https origin (docs/adr/0009), and of the providers without https those of these buttons.
  */
 export function upstreamTargets(connections: readonly Pick<Connection, 'type' | 'issuer'>[]): string[] {
   if (connections.length === 0) return []
-  return ['https:', ...connections.map((connection) => new URL(issuerOf(connection)).origin)]
+  const origins = connections.map((connection) => new URL(issuerOf(connection)).origin)
+  return ['https:', ...new Set(origins.filter((origin) => origin.startsWith('http:')))]
+}
+
+/**
+ * The same for a page on which the connection isn't known yet, because it follows from what is entered. What it says is
+ * the operator's configuration: no organization's connection makes it longer, or can be read from it.
+ */
+export function anyUpstreamTarget(outboundAllowedHosts: readonly string[]): string[] {
+  return ['https:', ...outboundAllowedHosts.map((host) => `http://${/:\d+$/.test(host) ? host : `${host}:*`}`)]
 }

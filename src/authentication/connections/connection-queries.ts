@@ -36,17 +36,6 @@ export function findEnabledConnectionById(db: Queryable, id: string): Promise<Co
   return enabledConnections(db).where('c.id', '=', id).executeTakeFirst()
 }
 
-/** Where any address that is entered on a sign-in page may lead: to the connections of every organization. */
-export function listConnectionsOfOrganizations(db: Queryable): Promise<Pick<Connection, 'type' | 'issuer'>[]> {
-  return db
-    .selectFrom('connections')
-    .select(['type', 'issuer'])
-    .distinct()
-    .where('enabled', '=', true)
-    .where('organizationId', 'is not', null)
-    .execute()
-}
-
 /** The connections that a sign-in page may offer, in the order in which they were made. */
 export function listEnabledConnections(db: Queryable, owner: ConnectionOwner): Promise<Connection[]> {
   return enabledConnections(db)

@@ -5,6 +5,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
 import {
@@ -39,13 +40,18 @@ export interface NewConnection extends ConnectionContent, NewSecret, ConnectionO
 
 export type ConnectionEdit = ConnectionContent & NewSecret & ConnectionOwner & { id: string }
 
+/** Each is a button on the organization's sign-in page. */
+const mostConnections = 20
+
 /**
  * Its handle, which stands in its addresses, is its name, or its id where another owner had that name first; it stays
  * when that one goes, because it is registered at the provider.
  * @throws on `connections_owner_name` when its owner has a connection of that name
+ * @throws GatehouseError conflict when the organization has twenty connections already
  */
 export async function insertConnection(tx: Queryable, encryption: Encryption, connection: NewConnection) {
   const { clientSecret = null, ...content } = connection
+  if (connection.organizationId !== null) await requireRoom(tx, connection.organizationId)
   const row = {
     ...toColumns(content),
     handle: connection.name,
@@ -58,6 +64,18 @@ export async function insertConnection(tx: Queryable, encryption: Encryption, co
     .executeTakeFirst()
   if (!inserted) await insertRow({ ...row, handle: connection.id }).execute()
   if (refusesPasswords(connection)) await endPasswordSignIns(tx, connection)
+}
+
+/** The lock makes those wait that add one at the same moment. */
+async function requireRoom(tx: Queryable, organizationId: string): Promise<void> {
+  await lock(tx, 'connections', organizationId)
+  const { count } = await tx
+    .selectFrom('connections')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('organizationId', '=', organizationId)
+    .executeTakeFirstOrThrow()
+  if (Number(count) < mostConnections) return
+  throw new GatehouseError('conflict', `An organization has at most ${mostConnections} connections. Delete one first.`)
 }
 
 /**

@@ -26,6 +26,8 @@ const locks = {
   mailLink: 7_148_309,
   /** Leaving mails for one mailbox in the outbox. */
   mailRecipient: 7_148_310,
+  /** Adding connections to one organization, by its id. */
+  connections: 7_148_311,
 } as const
 
 export type Lock = keyof typeof locks

@@ -1,10 +1,6 @@
 import { connectionLabel } from '#authentication/connections/connection.ts'
-import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
-import {
-  findEnabledConnection,
-  findEnabledConnectionOf,
-  listConnectionsOfOrganizations,
-} from '#authentication/connections/connection-queries.ts'
+import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/connection-addresses.ts'
+import { findEnabledConnection, findEnabledConnectionOf } from '#authentication/connections/connection-queries.ts'
 import { waysInto } from '#authentication/connections/home-realm.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
 import { findOrganization, findOrganizationByName } from '#directory/organizations/organization-queries.ts'
@@ -146,9 +142,9 @@ export function connectionButtons({ uid }: Interaction, connections: readonly Co
 }
 
 async function renderSso(step: Step, locals: { name: string; error?: string }, status = 200): Promise<void> {
-  const { ctx, db, interaction } = step
+  const { ctx, interaction } = step
   const { uid } = interaction
-  const formAction = [...formTargets(interaction), ...upstreamTargets(await listConnectionsOfOrganizations(db))]
+  const formAction = [...formTargets(interaction), ...anyUpstreamTarget(step.outboundAllowedHosts)]
   const links = [
     { label: 'Forgot its name?', href: '/organizations/forgot', test: 'forgot-organization' },
     { label: 'Sign in without it', href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },

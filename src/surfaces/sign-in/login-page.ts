@@ -1,5 +1,4 @@
-import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
-import { listConnectionsOfOrganizations } from '#authentication/connections/connection-queries.ts'
+import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import { type SignInWays, waysFor, waysInto } from '#authentication/connections/home-realm.ts'
 import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
 import { passwordLength } from '#authentication/passwords/password.ts'
@@ -122,7 +121,7 @@ async function renderLogin(step: Step, locals: { email: string; error?: string }
   const { db, interaction } = step
   const named = namedOrganization(interaction)
   const ways = await waysInto(db, named === undefined ? undefined : await findOrganization(db, named))
-  const elsewhere = upstreamTargets(await listConnectionsOfOrganizations(db))
+  const elsewhere = anyUpstreamTarget(step.outboundAllowedHosts)
   const passwordOnly = wantsPassword(step)
   const more = {
     passwordOnly,

@@ -30,6 +30,8 @@ export interface InteractionParts {
   knownBrowser: KnownBrowser
   clientAddress: ClientAddress
   signUp: 'open' | 'closed'
+  /** Hosts whose identity providers may do without https. */
+  outboundAllowedHosts: readonly string[]
   outbox: MailOutbox
 }
 

@@ -60,6 +60,17 @@ describe.each(databases)('connections over the API on %s', (database) => {
     expect((await send('GET', ofAcme)).json).toEqual({ items: [created.json], next_cursor: null })
   })
 
+  test('an organization has at most twenty, however many are made at once', async () => {
+    const made = await Promise.all(Array.from({ length: 26 }, (_, n) => create({ name: `acme-${n}` })))
+    expect(made.filter(({ status }) => status === 201)).toHaveLength(20)
+    const refused = made.filter(({ status }) => status !== 201)
+    expect(refused.map(({ status }) => status)).toEqual(Array(6).fill(409))
+    expect(refused[0]?.text).toContain('at most 20 connections')
+    expect((await send('DELETE', `${ofAcme}/${made.find(({ status }) => status === 201)?.json.name}`)).status).toBe(204)
+    expect((await create({ name: 'acme-again' })).status).toBe(201)
+    expect((await create({ name: 'acme-too-many' })).status).toBe(409)
+  })
+
   test('the secret is stored encrypted, and is in no answer, log or audit event', async () => {
     const opened = async () =>
       encryptionWith(gatehouse.config.encryptionKeys).decrypt((await stored('acme-okta')).clientSecret!)

@@ -86,6 +86,7 @@ export interface AppParts {
   discoverOrganizations: DiscoverOrganizations
   mailRequestLimit: MailRequestLimit
   signUp: Config['signUp']
+  verifyProxy: Config['verifyProxy']
   readiness: () => Promise<Readiness>
   demo: Demo | undefined
 }
@@ -109,7 +110,7 @@ export function createListener(parts: AppParts) {
   ]
 
   const introspection = { methods: ['POST'], answer: introspectionApi({ issuer, callers, resolve, referenceTo }) }
-  const verifyRoutes = verifyApi({ issuer, resolve, referenceTo, clientAddress })
+  const verifyRoutes = verifyApi(parts)
 
   const app = new Koa()
   app.keys = parts.cookieKeys

@@ -144,6 +144,7 @@ export async function startServer(
     apiKeyPrefix: config.apiKeyPrefix,
     createRateLimit,
     signUp: config.signUp,
+    verifyProxy: config.verifyProxy,
     mailRequestLimit: mailRequestLimit({ createRateLimit }),
     discoverOrganizations: organizationDiscovery({ db: database.db, outbox, createRateLimit }),
     readiness: async () => (draining ? 'unavailable' : readinessOf(database, redis)),

@@ -141,6 +141,7 @@ export function testConfig(overrides: Partial<Config> & { port: number; dataDir:
     mailFrom: undefined,
     workers: 1,
     trustedProxies: undefined,
+    verifyProxy: undefined,
     outboundAllowedHosts: [],
     signUp: 'closed',
     sessionSeconds: 86_400,

@@ -9,7 +9,9 @@ export type Subject =
   | { of: 'person'; userId: string; organizationId: string | null }
   | { of: 'api key'; apiKeyId: string; organizationId: string; userId?: string | undefined }
 
-export type LogOutcome = 'accepted' | 'refused'
+export const logOutcomes = ['accepted', 'refused', 'denied'] as const
+
+export type LogOutcome = (typeof logOutcomes)[number]
 
 /** Which entries; `from` is included, `to` is not, both as text that PostgreSQL reads. */
 export interface LogFilter {
@@ -40,6 +42,8 @@ export interface LogRow {
   userAgent: string | null
   method: string | null
   path: string | null
+  /** How many uses the entry stands for. */
+  count: number
 }
 
 /** Rows that an export holds in memory at once. */
@@ -148,7 +152,7 @@ export function lastUseOfApiKey(apiKeyId: RawBuilder<unknown>): RawBuilder<Date 
 export function countedFromLog(subjects: readonly Subject[], since: RawBuilder<unknown>): RawBuilder<unknown> {
   const kind = subjects[0]!.of
   const names = subjects.map(subjectName)
-  const hashes = names.flatMap((name) => ['accepted', 'refused'].map((outcome) => hashOf(sql`${name + outcome}`)))
+  const hashes = names.flatMap((name) => logOutcomes.map((outcome) => hashOf(sql`${name + outcome}`)))
   const name = nameColumns[kind]
   return sql`select ${name} as subject, (occurred_at at time zone 'UTC')::date as day, credential_kind as kind, outcome,
       count(*) as uses from authentication_log
@@ -176,7 +180,7 @@ export const onlyIndexes = sql.join(
 
 const columns = sql`id, occurred_at, to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
   outcome, reason, credential_id, credential_kind, credential_name, via, user_id, user_email, organization_id, client_id,
-  resource_server, ip, user_agent, method, path`
+  resource_server, ip, user_agent, method, path, count`
 
 const newestFirst = sql`order by occurred_at desc, id desc`
 
@@ -184,8 +188,8 @@ function hashOf(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`hashtextextended(${text}, 0)`
 }
 
-function outcomesOf({ outcome }: LogFilter): LogOutcome[] {
-  return outcome ? [outcome] : ['accepted', 'refused']
+function outcomesOf({ outcome }: LogFilter): readonly LogOutcome[] {
+  return outcome ? [outcome] : logOutcomes
 }
 
 /** The index finds them by the hash; the columns decide, since two names may have one hash. */

@@ -99,8 +99,9 @@ function sum(counts: readonly Count[], isMeant: (count: Count) => boolean): numb
   return counts.filter(isMeant).reduce((total, { uses }) => total + uses, 0)
 }
 
+/** Denied uses, too, are those that did not get what they asked for. */
 function isRefused({ outcome }: Count): boolean {
-  return outcome === 'refused'
+  return outcome !== 'accepted'
 }
 
 function lastDays(days: number): string[] {

@@ -48,6 +48,8 @@ export interface LiveCredential {
   /** JSON text of the narrowing chosen at creation, or null. */
   ownPermissions: string | null
   ownDataScopes: string | null
+  /** Of its entry in the authentication log, as PostgreSQL wrote it. */
+  loggedAt: string
 }
 
 export type Resolution =
@@ -73,9 +75,9 @@ export function credentialResolver({ pool, log }: { pool: SqlPool; log: Logger }
       values: [JSON.stringify(questions.map(toParameter))],
       rowMode: 'array',
     })
-    const [[answers]] = rows as [[string]]
+    const [[answers, loggedAt]] = rows as [[string, string]]
     const resolutions = new Array<Resolution>(questions.length)
-    for (const row of JSON.parse(answers) as Row[]) resolutions[row[0]] = toResolution(row)
+    for (const row of JSON.parse(answers) as Row[]) resolutions[row[0]] = toResolution(row, loggedAt)
     return resolutions
   })
   return (question) => {
@@ -179,7 +181,7 @@ with asked as (
 )
 select json_agg(json_build_array(n, caller_changed, reason, kind, id, client_id, scope, audience, issued_at,
   expires_at, user_id, email, superadmin, organization_id, slug, permissions, data_scopes, first_party,
-  own_permissions, own_data_scopes))::text
+  own_permissions, own_data_scopes))::text, now()::text
 from found`
 
 type Row = [
@@ -205,7 +207,7 @@ type Row = [
   ownDataScopes: string | null,
 ]
 
-function toResolution(row: Row): Resolution {
+function toResolution(row: Row, loggedAt: string): Resolution {
   const [, callerChanged, reason, kind, id, clientId, scope, audience, issuedAt, expiresAt, userId, email] = row
   if (callerChanged) return { outcome: 'caller_changed' }
   if (reason !== null) return { outcome: 'refused', reason }
@@ -228,5 +230,6 @@ function toResolution(row: Row): Resolution {
     firstParty: row[17],
     ownPermissions: row[18],
     ownDataScopes: row[19],
+    loggedAt,
   }
 }

@@ -38,6 +38,11 @@ const trustedProxies = z
   .refine((entries) => entries.every(isAddressOrCidr), { error: 'must be a comma list of IP addresses or CIDRs' })
   .transform(toBlockList)
 
+/** The proxy whose headers tell `/v1/auth/verify` of the request that it asks about. */
+export type VerifyProxy = z.infer<typeof verifyProxy>
+
+const verifyProxy = z.enum(['nginx', 'traefik', 'envoy'], { error: 'must be nginx, traefik or envoy' })
+
 /** `z.url` knows no URL with several hosts, as Sentinel and Cluster have them. */
 const redisUrl = z.string().superRefine((value, check) => {
   try {
@@ -69,6 +74,7 @@ export const environmentSchema = z.object({
   MAIL_FROM: mailFrom.optional(),
   WORKERS: z.coerce.number({ error: 'must be a number of processes' }).int().min(1).max(256).default(1),
   TRUST_PROXY: trustedProxies.optional(),
+  VERIFY_PROXY: verifyProxy.optional(),
   OUTBOUND_ALLOWED_HOSTS: z
     .string()
     .default('')
@@ -107,6 +113,7 @@ export interface Config {
   readonly mailFrom: string | undefined
   readonly workers: number
   readonly trustedProxies: BlockList | undefined
+  readonly verifyProxy: VerifyProxy | undefined
   /** `host` or `host:port` that outbound requests may reach although private or without https. */
   readonly outboundAllowedHosts: readonly string[]
   readonly signUp: 'open' | 'closed'
@@ -148,6 +155,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     mailFrom: values.MAIL_FROM,
     workers: values.WORKERS,
     trustedProxies: values.TRUST_PROXY,
+    verifyProxy: values.VERIFY_PROXY,
     outboundAllowedHosts: values.OUTBOUND_ALLOWED_HOSTS,
     signUp: values.SIGN_UP,
     sessionSeconds: Math.round(values.SESSION_HOURS * 3600),

@@ -158,7 +158,8 @@ export interface SigningKeysTable {
 export interface AuthenticationLogTable {
   id: Generated<number>
   occurredAt: Generated<Date>
-  outcome: 'accepted' | 'refused'
+  /** Denied: a live credential, whose holder may not do what was asked. */
+  outcome: 'accepted' | 'refused' | 'denied'
   reason: string | null
   credentialId: string | null
   credentialKind: string
@@ -173,13 +174,15 @@ export interface AuthenticationLogTable {
   userAgent: string | null
   method: string | null
   path: string | null
+  /** How many uses the entry stands for. */
+  count: Generated<number>
 }
 
 export interface AuthenticationLogDaysTable {
   subject: string
   day: string
   kind: string
-  outcome: 'accepted' | 'refused'
+  outcome: 'accepted' | 'refused' | 'denied'
   uses: number
 }
 

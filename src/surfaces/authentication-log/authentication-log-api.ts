@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { eachLogPage, isLogPosition, type LogFilter, listLogEntries, positionOf } from '#credentials/log/log-queries.ts'
+import {
+  eachLogPage,
+  isLogPosition,
+  type LogFilter,
+  listLogEntries,
+  logOutcomes,
+  positionOf,
+} from '#credentials/log/log-queries.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -23,7 +30,7 @@ const query = z.strictObject({
     .describe('For administrators: id or e-mail address of a member, or `*` for everybody in the organization'),
   from: periodStart.optional(),
   to: periodEnd.optional(),
-  outcome: z.enum(['accepted', 'refused'], { error: 'must be accepted or refused' }).optional(),
+  outcome: z.enum(logOutcomes, { error: 'must be accepted, refused or denied' }).optional(),
 })
 
 /** `GET /v1/authentication-log`: every use of a credential, newest first. Asking is a use as well, and in it. */

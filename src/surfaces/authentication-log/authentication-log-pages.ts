@@ -4,6 +4,7 @@ import {
   type LogFilter,
   type LogRow,
   listLogEntries,
+  logOutcomes,
   positionOf,
   type Subject,
 } from '#credentials/log/log-queries.ts'
@@ -75,7 +76,7 @@ const logQuery = z.object({
   user: optional(z.string().max(254)),
   from: optional(periodStart),
   to: optional(periodEnd),
-  outcome: z.enum(['accepted', 'refused']).optional().catch(undefined),
+  outcome: z.enum(logOutcomes).optional().catch(undefined),
   cursor: pageQuery.cursor.refine((cursor) => !cursor || isLogPosition(cursor)).catch(undefined),
 })
 

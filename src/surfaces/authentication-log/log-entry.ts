@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { LogRow } from '#credentials/log/log-queries.ts'
+import { type LogRow, logOutcomes } from '#credentials/log/log-queries.ts'
 import { organizationSummary } from '#foundation/values/names.ts'
 
 /** One use of a credential, as the API tells it. */
@@ -7,8 +7,11 @@ export const logEntry = z
   .object({
     id: z.string(),
     occurred_at: z.iso.datetime().describe('With microseconds'),
-    outcome: z.enum(['accepted', 'refused']),
-    reason: z.string().nullable().describe('Of a refusal: `unknown`, `expired`, `revoked`, `wrong_password`, …'),
+    outcome: z.enum(logOutcomes).describe('`denied`: a live credential, whose holder may not do what was asked'),
+    reason: z
+      .string()
+      .nullable()
+      .describe('Of a refusal: `unknown`, `expired`, `revoked`, `wrong_password`, …; of a denial: what was missing'),
     credential: z.object({
       id: z.string().nullable().describe('Not of passwords and codes, and not of what nobody knows'),
       kind: z
@@ -24,6 +27,7 @@ export const logEntry = z
     user_agent: z.string().nullable(),
     method: z.string().nullable(),
     path: z.string().nullable(),
+    count: z.int().describe('How many uses this stands for: those of unknown credentials are summed up'),
   })
   .meta({ id: 'AuthenticationLogEntry' })
 
@@ -46,5 +50,6 @@ export function toLogEntry(row: LogRow, organization: z.infer<typeof organizatio
     user_agent: row.userAgent,
     method: row.method,
     path: row.path,
+    count: row.count,
   }
 }

@@ -26,6 +26,7 @@ const columns: [name: string, value: (entry: LogEntry) => string | null | undefi
   ['user_agent', ({ user_agent }) => user_agent],
   ['method', ({ method }) => method],
   ['path', ({ path }) => path],
+  ['count', ({ count }) => String(count)],
 ]
 
 /** RFC 4180. */

@@ -51,6 +51,8 @@ const reasons: Record<string, string> = {
   no_email: 'The identity provider told no address.',
   other_domain: 'The address is not of the organization.',
   connection_gone: 'The connection had been switched off.',
+  permission_missing: 'Its permissions did not allow it.',
+  data_scope_missing: 'It may not see these data.',
 }
 
 const waysOfPresenting: Record<string, string> = {

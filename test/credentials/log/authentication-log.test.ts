@@ -57,6 +57,7 @@ describe.each(availableDatabases())('the authentication log on %s', (database) =
         userAgent: 'whole',
         method: 'PATCH',
         path: '/items/7',
+        count: 1,
       },
     ])
   })
@@ -105,7 +106,7 @@ describe.each(availableDatabases())('the authentication log on %s', (database) =
     const known = { credentialId: id, clientId: 'webapp', userEmail: 'ada@acme.test', ...forwarded }
     expect(await logEntries(gatehouse, 'proxied')).toMatchObject([
       { ...known, outcome: 'accepted', reason: null, via: 'bearer' },
-      { ...known, outcome: 'accepted', reason: null, via: 'authorization' },
+      { ...known, outcome: 'denied', reason: 'permission_missing', via: 'authorization' },
       { ...forwarded, outcome: 'refused', reason: 'unknown', via: 'x-api-key' },
       { ...forwarded, outcome: 'refused', reason: 'wrong_kind', via: 'bearer', credentialKind: 'refresh_token' },
     ])
@@ -185,11 +186,11 @@ describe.each(availableDatabases())('the authentication log on %s', (database) =
 
   test('takes what a proxy forwards, however odd', async () => {
     const token = await clientToken(gatehouse.url)
-    const odd = { 'user-agent': 'x\u00ff\u0080'.repeat(300), 'x-original-uri': `/${'y'.repeat(5000)}` }
+    const odd = { 'user-agent': 'x\u00ff\u0080'.repeat(300), 'x-original-uri': `${'/y'.repeat(2500)}` }
     const headers = { ...odd, authorization: `Bearer ${token}`, 'x-original-method': 'M'.repeat(100) }
     expect((await verify(gatehouse.url, headers)).status).toBe(200)
     const [entry] = (await logEntries(gatehouse)).slice(-1)
-    expect(entry).toMatchObject({ method: 'M'.repeat(16), path: `/${'y'.repeat(1023)}` })
+    expect(entry).toMatchObject({ method: 'M'.repeat(16), path: '/y'.repeat(512) })
     expect(entry?.userAgent).toHaveLength(256)
   })
 })

@@ -30,6 +30,7 @@ const fields = [
   'user_agent',
   'method',
   'path',
+  'count',
 ]
 
 describe.each(databases)('the authentication log of the API on %s', (database) => {
@@ -267,7 +268,7 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
     })
     const [head, ...rows] = parseCsv(csv.text)
     expect(head).toEqual(
-      'id,occurred_at,outcome,reason,credential_id,credential_kind,credential_name,via,user_id,user_email,organization,resource_server,ip,user_agent,method,path'.split(
+      'id,occurred_at,outcome,reason,credential_id,credential_kind,credential_name,via,user_id,user_email,organization,resource_server,ip,user_agent,method,path,count'.split(
         ',',
       ),
     )
@@ -288,7 +289,7 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
       odd.map((value) => value.replace('\t', ' ')).map((value) => (/^\s*[=+\-@＝]/.test(value) ? `'${value}` : value)),
     )
     expect(new Set(rows.map((row) => row[6]))).toEqual(new Set(['\'=HYPERLINK("https://evil.example","Click")']))
-    expect(rows.every((row) => row.length === 16)).toBe(true)
+    expect(rows.every((row) => row.length === 17)).toBe(true)
   })
 
   test('stops exporting when nobody reads any more', async () => {

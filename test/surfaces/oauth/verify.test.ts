@@ -1,6 +1,6 @@
 import { BlockList } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, clientToken, expire, logEntries, verify } from '#support/credential-requests.ts'
+import { type Answer, clientToken, expire, logEntries, send, verify } from '#support/credential-requests.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { confidentialClient, type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
 import { signIn } from '#support/relying-party.ts'
@@ -19,6 +19,7 @@ describe.each(availableDatabases())('/v1/auth/verify on %s', (database) => {
   })
   afterAll(() => gatehouse.stop())
 
+  const bearer = () => ({ authorization: `Bearer ${token}` })
   const ask = (headers: Record<string, string | string[]>, query = '') => verify(gatehouse.url, headers, query)
 
   function expectProblem(answer: Answer, status: number, code: string) {
@@ -27,7 +28,7 @@ describe.each(availableDatabases())('/v1/auth/verify on %s', (database) => {
     expect(answer.headers['cache-control']).toBe('no-store')
     expect(JSON.parse(answer.text)).toMatchObject({ status, code, title: expect.any(String) })
     if (status === 401) expect(answer.headers['www-authenticate']).toMatch(/^Bearer/)
-    for (const name of Object.keys(answer.headers)) expect(name).not.toMatch(/^x-auth-/)
+    for (const name of Object.keys(answer.headers)) expect(name).not.toMatch(/^x-auth-(?!denied)/)
   }
 
   test('tells the proxy who, where and what, and sends no body', async () => {
@@ -45,8 +46,8 @@ describe.each(availableDatabases())('/v1/auth/verify on %s', (database) => {
     expect(answer.headers['referrer-policy']).toBe('no-referrer')
   })
 
-  test('answers the original request, method, host and all, behind its path, as Envoy asks', async () => {
-    const asked = await fetch(`${gatehouse.url}/v1/auth/verify/items/7?permission=reports%3Aread`, {
+  test('answers the original request, method, host and all, behind a path of its own, as Envoy asks', async () => {
+    const asked = await fetch(`${gatehouse.url}/v1/auth/verify/envoy/items/7?permission=reports%3Aread`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${token}` },
     })
@@ -58,7 +59,78 @@ describe.each(availableDatabases())('/v1/auth/verify on %s', (database) => {
       .orderBy('id', 'desc')
       .executeTakeFirst()
     expect(entry).toEqual({ method: 'DELETE', path: '/items/7' })
-    expect((await fetch(`${gatehouse.url}/v1/auth/verify/items`, { method: 'POST' })).status).toBe(401)
+    const behind = `${gatehouse.url}/v1/auth/verify/envoy/items`
+    expect((await fetch(behind, { method: 'POST' })).status).toBe(401)
+    const traced = await send(gatehouse.url, {
+      method: 'TRACE',
+      path: '/v1/auth/verify/envoy/items',
+      headers: bearer(),
+    })
+    expect(traced.status).toBe(405)
+  })
+
+  test('allows nothing that it does not understand', async () => {
+    const permission = 'reports:read'
+    const queries = [
+      `?permissions=${permission}`,
+      `?Permission=${permission}`,
+      `?permission[]=${permission}`,
+      `?permission%00=${permission}`,
+      '?scope=x',
+      '?x',
+      '?=x',
+    ]
+    for (const query of queries) expectProblem(await ask(bearer(), query), 400, 'invalid_request')
+    for (const path of [
+      '/',
+      '/?permission=reports:read',
+      '/x',
+      '//',
+      '/envoy',
+      '/Envoy/x',
+      'x',
+      '/%2e/',
+      '/../verify/',
+    ]) {
+      const { status } = await send(gatehouse.url, { path: `/v1/auth/verify${path}`, headers: bearer() })
+      expect([path, status]).toEqual([path, 404])
+    }
+  })
+
+  test('says what is missing, and logs the use as denied, not as accepted', async () => {
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, index) => {
+        const headers = { ...bearer(), 'user-agent': index % 2 ? 'may' : 'may not', 'x-original-uri': '/items' }
+        const query = `?permission=${index % 2 ? 'configuration-items:read' : 'reports:read'}`
+        expect((await ask(headers, query)).status).toBe(index % 2 ? 200 : 403)
+      }),
+    )
+    expect(await logEntries(gatehouse, 'may')).toEqual(Array(6).fill(expect.objectContaining({ outcome: 'accepted' })))
+    const deniedEntry = { outcome: 'denied', reason: 'permission_missing', path: '/items', userId: ada }
+    expect(await logEntries(gatehouse, 'may not')).toEqual(Array(6).fill(expect.objectContaining(deniedEntry)))
+
+    const permission = await ask(bearer(), '?permission=reports:read&source=aws')
+    expectProblem(permission, 403, 'permission_denied')
+    expect(permission.headers['x-auth-denied']).toBe('{"permission":"reports:read"}')
+    expect(JSON.parse(permission.text)).toMatchObject({ detail: expect.stringContaining('reports:read') })
+    const scope = await ask({ ...bearer(), 'user-agent': 'scoped' }, `?source=${encodeURIComponent('aws\nü')}`)
+    expect(scope.headers['x-auth-denied']).toBe(String.raw`{"source":"aws\n\u00fc","scope_id":null}`)
+    expect(await logEntries(gatehouse, 'scoped')).toMatchObject([{ outcome: 'denied', reason: 'data_scope_missing' }])
+    const listed = await fetch(`${gatehouse.url}/v1/authentication-log?outcome=denied&limit=1`, { headers: bearer() })
+    expect(await listed.json()).toMatchObject({ items: [{ outcome: 'denied', count: 1 }] })
+  })
+
+  test('believes the headers of one proxy only', async () => {
+    const forged = { ...bearer(), 'x-original-uri': '/innocent', 'x-forwarded-uri': '/secret' }
+    expectProblem(await ask(forged), 400, 'invalid_request')
+    const chosen = await startGatehouse({ database, config: { verifyProxy: 'traefik' } })
+    const authorization = await clientToken(chosen.url)
+    const headers = { ...forged, authorization, 'user-agent': 'behind traefik' }
+    expect((await verify(chosen.url, headers)).status).toBe(200)
+    expect(await logEntries(chosen, 'behind traefik')).toMatchObject([{ path: '/secret' }])
+    const key = { 'x-original-uri': `/?ApiKey=${authorization}` }
+    expect((await verify(chosen.url, key)).status).toBe(401)
+    await chosen.stop()
   })
 
   test('knows a service account, a JWT, a superadmin and a third party', async () => {

@@ -10,22 +10,27 @@ export type Form = Readonly<Record<string, string | undefined>>
  * Reads an `application/x-www-form-urlencoded` body of at most 64 KB.
  * @throws GatehouseError invalid_request: too large, another type, or a parameter given twice (RFC 6749 §3.2)
  */
-export async function readForm(request: IncomingMessage): Promise<Form> {
+export async function readForm(request: IncomingMessage, options: FormOptions = {}): Promise<Form> {
   if (mediaTypeOf(request) !== 'application/x-www-form-urlencoded') {
     throw new GatehouseError('invalid_request', 'the body must be application/x-www-form-urlencoded')
   }
-  return parseForm(await readBody(request))
+  return parseForm(await readBody(request), options)
+}
+
+export interface FormOptions {
+  /** Takes escapes that are no UTF-8 for U+FFFD, where a program passes on what somebody else has sent it. */
+  anyBytes?: boolean
 }
 
 /** @throws GatehouseError invalid_request when a parameter is given twice, or says what is no UTF-8 */
-export function parseForm(body: string): Form {
+export function parseForm(body: string, { anyBytes = false }: FormOptions = {}): Form {
   const form = parse(body)
   for (const name in form) {
     const value = form[name]
     if (typeof value !== 'string') {
       throw new GatehouseError('invalid_request', `the parameter ${name} is given twice`)
     }
-    if (value.includes(replacement) || name.includes(replacement)) requireDecodable(body)
+    if (!anyBytes && (value.includes(replacement) || name.includes(replacement))) requireDecodable(body)
   }
   return form as Form
 }

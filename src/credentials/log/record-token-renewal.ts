@@ -1,4 +1,5 @@
 import type { Queryable } from '#foundation/database/database.ts'
+import { logText } from '#foundation/values/log-text.ts'
 
 /** A token that was presented to be renewed. Undefined: nobody knows it. */
 export interface RenewedToken {
@@ -38,7 +39,7 @@ export async function recordTokenRenewal(
       clientId: token?.clientId ?? null,
       resourceServer: null,
       ip: use.ip,
-      userAgent: use.userAgent ?? null,
+      userAgent: logText(use.userAgent) ?? null,
       method: use.method,
       // Without the token that may stand in it.
       path: '/v1/auth/refresh',

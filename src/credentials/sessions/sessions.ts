@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
+import { logText } from '#foundation/values/log-text.ts'
 
 /** A browser's sign-in as its owner sees it. */
 export interface SessionRecord {
@@ -31,7 +32,7 @@ export async function beginSession(
 ): Promise<boolean> {
   const { rows } = await sql`
     insert into sessions (uid, user_id, ip, user_agent)
-    select ${uid}, id, ${ip ?? null}, ${userAgent ?? null} from users
+    select ${uid}, id, ${ip ?? null}, ${logText(userAgent) ?? null} from users
     where id = ${userId} and deactivated_at is null
       and date_trunc('milliseconds', password_changed_at) is not distinct from ${passwordVersion}::timestamptz
     for share

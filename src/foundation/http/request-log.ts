@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 import { nanoid } from 'nanoid'
 import type { Logger } from 'pino'
+import { logPath } from '#foundation/values/log-text.ts'
 import type { ClientAddress } from './client-address.ts'
 import { identifyRequest } from './request-state.ts'
 
@@ -22,7 +23,7 @@ export function requestLog({ log, clientAddress }: { log: Logger; clientAddress:
         {
           requestId: id,
           method: ctx.method,
-          path: loggablePath(ctx.path),
+          path: logPath(ctx.path),
           status: ctx.status,
           ms: Math.round(performance.now() - started),
           ip: address,
@@ -31,14 +32,4 @@ export function requestLog({ log, clientAddress }: { log: Logger; clientAddress:
       )
     }
   }
-}
-
-/**
- * An interaction's uid is also the value of its cookie; a refresh path holds a token. Whatever else looks like a token
- * goes as well: somebody may have misspelled the path in front of it.
- */
-export function loggablePath(path: string): string {
-  return path
-    .replace(/^(\/interaction|\/oauth\/authorize|\/device|(?:\/v1)?\/auth\/refresh)\/[^/]+/i, '$1/…')
-    .replace(/[A-Za-z0-9_-]{40,}/g, '…')
 }

@@ -5,7 +5,7 @@ const browsers: [claim: RegExp, name: string][] = [
   [/\bSamsungBrowser\//, 'Samsung Internet'],
   [/\b(?:Firefox|FxiOS)\//, 'Firefox'],
   [/\b(?:Chromium|HeadlessChrome|Chrome|CriOS)\//, 'Chrome'],
-  [/\bVersion\/.*\bSafari\//, 'Safari'],
+  [/\bSafari\//, 'Safari'],
 ]
 
 const systems: [claim: RegExp, name: string][] = [
@@ -18,11 +18,15 @@ const systems: [claim: RegExp, name: string][] = [
   [/\bLinux\b/, 'Linux'],
 ]
 
+/** Whatever follows tells no more; the patterns are linear as well. */
+const telling = 256
+
 /** Short words for a User-Agent header: `Firefox on Linux`, `Safari on iPhone`, `curl`. */
 export function deviceName(userAgent: string | null): string {
   if (!userAgent) return 'Unknown device'
-  const nameIn = (list: typeof browsers) => list.find(([claim]) => claim.test(userAgent))?.[1]
-  const browser = nameIn(browsers) ?? /^(?!Mozilla)[\w.-]{1,40}/.exec(userAgent)?.[0] ?? 'Browser'
+  const start = userAgent.slice(0, telling)
+  const nameIn = (list: typeof browsers) => list.find(([claim]) => claim.test(start))?.[1]
+  const browser = nameIn(browsers) ?? /^(?!Mozilla)[\w.-]{1,40}/.exec(start)?.[0] ?? 'Browser'
   const system = nameIn(systems)
   return system ? `${browser} on ${system}` : browser
 }

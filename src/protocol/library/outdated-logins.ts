@@ -49,7 +49,7 @@ function begin(db: Queryable, { accountId, passwordVersion }: Login): Promise<bo
     userId: accountId,
     passwordVersion,
     ip: addressOf(ctx),
-    userAgent: ctx.get('user-agent').slice(0, 256) || undefined,
+    userAgent: ctx.get('user-agent'),
   })
 }
 

@@ -5,9 +5,8 @@ import { presentedCredential } from '#credentials/resolve/presented-credential.t
 import type { LiveCredential, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
-import { loggablePath } from '#foundation/http/request-log.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
-import { logText } from '#foundation/values/log-text.ts'
+import { logPath, logText } from '#foundation/values/log-text.ts'
 
 /** Who asks something of our own API, by which credential, and what that credential may do and see now. */
 export interface AuthenticatedCaller {
@@ -42,7 +41,7 @@ export function callerRequirement(parts: {
       ip: parts.clientAddress(ctx.req),
       userAgent: logText(ctx.get('user-agent')),
       method: logText(ctx.method, 16),
-      path: logText(loggablePath(ctx.path), 1024),
+      path: logPath(ctx.path),
     })
     if (typeof reference !== 'object' || resolution.outcome !== 'accepted') throw authenticationRequired()
     const { permissions, dataScopes } = narrowedAuthorization(resolution)

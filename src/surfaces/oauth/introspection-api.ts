@@ -5,7 +5,7 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { statusOfCode } from '#foundation/http/problem-details.ts'
 import { type Form, readForm } from '#foundation/http/read-form.ts'
 import { directHeaders } from '#foundation/http/security-headers.ts'
-import { logText, pathOf } from '#foundation/values/log-text.ts'
+import { logPath, logText } from '#foundation/values/log-text.ts'
 import type { CallerAuthentication, CallerFailure } from './authenticate-caller.ts'
 import { inactive, introspectionAnswer } from './introspection-answer.ts'
 
@@ -54,7 +54,7 @@ async function answer(parts: AnswerParts, request: IncomingMessage, response: Se
       ip: logText(form.ip, 64),
       userAgent: logText(form.user_agent),
       method: logText(form.method, 16),
-      path: logText(pathOf(form.path), 1024),
+      path: logPath(form.path),
     })
     if (resolution.outcome !== 'caller_changed')
       return send(response, 200, introspectionAnswer(resolution, parts.issuer), parts.headers)
@@ -66,7 +66,7 @@ async function answer(parts: AnswerParts, request: IncomingMessage, response: Se
 /** Whoever has not said who they are is told that first, whatever else is wrong. */
 async function readFormOrProblem(request: IncomingMessage): Promise<{ form: Form; problem?: GatehouseError }> {
   try {
-    return { form: await readForm(request) }
+    return { form: await readForm(request, { anyBytes: true }) }
   } catch (problem) {
     if (!(problem instanceof GatehouseError)) throw problem
     return { form: {}, problem }

@@ -76,7 +76,7 @@ export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
  * stands around its endpoints here.
  */
 function isOtherSpelling(path: string): boolean {
-  const plain = path.toLowerCase().replace(/\/+$/, '')
+  const plain = path.toLowerCase()
   return (
     Object.values(routes).some((route) => plain.startsWith(route) && !path.startsWith(route)) ||
     (path.endsWith('/') && path !== '/')

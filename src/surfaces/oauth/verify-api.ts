@@ -11,10 +11,9 @@ import { GatehouseError } from '#foundation/errors.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { DirectRouteOf } from '#foundation/http/direct-routes.ts'
 import { sendProblem } from '#foundation/http/problem-details.ts'
-import { loggablePath } from '#foundation/http/request-log.ts'
 import { directHeaders } from '#foundation/http/security-headers.ts'
 import { coversScope, type DataScope, isDataScope } from '#foundation/values/data-scope.ts'
-import { logText, pathOf } from '#foundation/values/log-text.ts'
+import { logPath, logText } from '#foundation/values/log-text.ts'
 import { covers } from '#foundation/values/permission.ts'
 import type { RouteDeclaration } from '#surfaces/api-kit/api-route.ts'
 import { authenticationRequired } from '#surfaces/api-kit/authenticated-caller.ts'
@@ -111,7 +110,7 @@ function askedByProxy(request: IncomingMessage, proxy: VerifyProxy | undefined):
 
 /** Behind our path stands somebody else's request: its query asks nothing of us. */
 function askedByEnvoy(request: IncomingMessage): Asked {
-  const path = pathOf(request.url)?.slice(envoyPath.length)
+  const path = request.url?.slice(envoyPath.length)
   return { permission: undefined, scope: undefined, method: request.method, path, queries: [queryOf(request)] }
 }
 
@@ -124,7 +123,7 @@ async function decide(parts: VerifyParts, request: IncomingMessage, asked: Asked
     ip: parts.clientAddress(request),
     userAgent: logText(request.headers['user-agent']),
     method: logText(asked.method, 16),
-    path: logText(asked.path && loggablePath(asked.path), 1024),
+    path: logPath(asked.path),
   }
   const reference = await parts.referenceTo(presented.value)
   const resolution = await parts.resolve({ ...use, reference, caller: undefined })

@@ -9,6 +9,7 @@ import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { withoutKeys } from '#foundation/values/without-keys.ts'
 import { type BrowserSession, findBrowserSession } from '#protocol/provider/browser-session.ts'
 import type { Provider } from '#protocol/provider/provider.ts'
 
@@ -49,10 +50,7 @@ export type RequireSignedInUser = (ctx: Koa.Context, demand?: SignInDemand) => P
 export const freshSignIn = { signedInWithinSeconds: 600 }
 
 export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
-  return async (
-    ctx,
-    { signedInWithinSeconds, returnTo = ctx.method === 'GET' ? ctx.originalUrl : '/account' } = {},
-  ) => {
+  return async (ctx, { signedInWithinSeconds, returnTo = addressToComeBackTo(ctx) } = {}) => {
     const session = await findBrowserSession(ctx, parts.provider())
     const signedIn = await findSignedInUser(session, parts.db)
     if (!signedIn) return seeOther(ctx, authorizationRequest(parts.issuer, returnTo))
@@ -63,6 +61,11 @@ export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
     await session.keepAlive(parts)
     return signedIn
   }
+}
+
+/** It is kept with the sign-in and shown in addresses, so no API key may stand in it. */
+function addressToComeBackTo(ctx: Koa.Context): string {
+  return (ctx.method === 'GET' && withoutKeys(ctx.originalUrl)) || '/account'
 }
 
 /** Whether the person has proved who they are not longer ago than that; in whole seconds, as oidc-provider counts. */

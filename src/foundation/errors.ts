@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'permission_denied'
   | 'sso_required'
   | 'not_found'
+  | 'method_not_allowed'
   | 'validation_failed'
   | 'conflict'
   | 'organization_required'

@@ -25,7 +25,7 @@ export const floors = {
     'demo',
     'cli',
   ],
-  roof: ['sweep', 'jobs', 'app', 'server', 'banner', 'workers', 'main'],
+  roof: ['sweep', 'jobs', 'app', 'parts', 'routes', 'server', 'banner', 'workers', 'main'],
 } as const
 
 export type Floor = keyof typeof floors

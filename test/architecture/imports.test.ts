@@ -62,6 +62,7 @@ describe('imports', () => {
     expect(importersOf('src/surfaces/cli/gatehouse.ts')).toEqual([])
     expect(importersOf('src/server.ts')).toEqual(['src/main.ts'])
     expect(importersOf('src/app.ts')).toEqual(['src/server.ts'])
+    expect(importersOf('src/routes.ts')).toEqual(['src/server.ts'])
   })
 
   test.for([

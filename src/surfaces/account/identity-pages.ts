@@ -1,15 +1,38 @@
+import type { Logger } from 'pino'
 import { listConnectionsForUser } from '#authentication/connections/identity-queries.ts'
 import { unlinkIdentity } from '#authentication/connections/link-identity.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import type { Render } from '#surfaces/page-kit/render.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
+import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
 import { showUpstreamError } from '#surfaces/sign-in/upstream-error-page.ts'
-import type { AccountRequest } from './account-request.ts'
+import type { UpstreamTransactions } from '#surfaces/sign-in/upstream-transactions.ts'
 import { renderSecurity } from './security-pages.ts'
 
 const at = '/account/security'
 
+interface Parts {
+  db: Queryable
+  log: Logger
+  render: Render
+  upstreamTransactions: UpstreamTransactions
+}
+
+/** Ways to sign in besides a password: to have one more, or one less. */
+export function identityPages({ pages, ...parts }: Parts & { pages: SignedInPages }): Route[] {
+  const { form } = pages.with(parts)
+  const demand = { ...freshSignIn, returnTo: at }
+  return [
+    ['POST', `${at}/link`, form(postLink, demand)],
+    ['POST', `${at}/unlink`, form(postUnlink, demand)],
+  ]
+}
+
 /** To the identity provider that somebody wants to sign in by from now on; it brings them back to `Security`. */
-export async function postLink(request: AccountRequest): Promise<void> {
+async function postLink(request: SignedInRequest & Parts): Promise<void> {
   const { ctx, db, form, signedIn, upstreamTransactions } = request
   const { user, sessionUid } = signedIn
   const connections = await listConnectionsForUser(db, user.id)
@@ -25,7 +48,7 @@ export async function postLink(request: AccountRequest): Promise<void> {
 }
 
 /** Takes a way to sign in away; the last one stays. */
-export async function postUnlink(request: AccountRequest): Promise<void> {
+async function postUnlink(request: SignedInRequest & Parts): Promise<void> {
   const { ctx, db, form, signedIn } = request
   try {
     await unlinkIdentity(db, { userId: signedIn.user.id, identityId: form.identity ?? '' })

@@ -5,23 +5,35 @@ import { listAdminNames } from '#directory/organizations/membership-queries.ts'
 import { listOrganizationsOfUser } from '#directory/organizations/organization-queries.ts'
 import { updateUser } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { displayName } from '#foundation/values/names.ts'
 import { covers } from '#foundation/values/permission.ts'
-import type { AccountRequest } from './account-request.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 
 const at = '/account/profile'
 const mostAdmins = 5
 const mostListed = 100
 
-/** Who one is, and what one may do and see in the organization, each with where it comes from (S0-37). */
-export async function showProfile(request: AccountRequest): Promise<void> {
+type ProfileRequest = SignedInRequest & { db: Queryable }
+
+export function profilePages({ pages, db }: { pages: SignedInPages; db: Queryable }): Route[] {
+  const { page, form } = pages.with({ db })
+  return [
+    ['GET', at, page(showProfile)],
+    ['POST', at, form(postName, { returnTo: at })],
+  ]
+}
+
+/** Who one is, and what one may do and see in the organization, each with where it comes from. */
+async function showProfile(request: ProfileRequest): Promise<void> {
   const { name } = request.signedIn.user
   await renderProfile(request, { name, saved: request.ctx.query.saved === 'name' })
 }
 
 /** Changes one's own name. */
-export async function postName(request: AccountRequest): Promise<void> {
+async function postName(request: ProfileRequest): Promise<void> {
   const { ctx, db, form, signedIn } = request
   const name = displayName.safeParse(form.name ?? '')
   if (!name.success) {
@@ -46,7 +58,7 @@ export async function postName(request: AccountRequest): Promise<void> {
 }
 
 async function renderProfile(
-  request: AccountRequest,
+  request: ProfileRequest,
   locals: { name: string; error?: string; saved?: boolean },
   status?: number,
 ): Promise<void> {

@@ -1,19 +1,44 @@
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import { listConnectionsForUser, listIdentitiesOfUser } from '#authentication/connections/identity-queries.ts'
+import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
 import { changePassword } from '#authentication/passwords/change-password.ts'
 import { passwordLength } from '#authentication/passwords/password.ts'
 import { passwordProblem } from '#authentication/passwords/password-rules.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { ClientAddress } from '#foundation/http/client-address.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import type { KnownBrowser } from '#surfaces/page-kit/known-browser.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { freshSignIn, isSignInFresh } from '#surfaces/page-kit/signed-in-user.ts'
-import type { AccountRequest } from './account-request.ts'
 
 const at = '/account/security'
 /** What the page can say has happened. */
 const changes = ['password', 'short', 'linked', 'taken', 'unlinked']
 /** Without a second factor, length is what makes a password hard to guess. */
 const recommendedLength = 15
+
+export interface SecurityParts {
+  db: Queryable
+  outbox: MailOutbox
+  authenticateWithPassword: AuthenticateWithPassword
+  clientAddress: ClientAddress
+  knownBrowser: KnownBrowser
+}
+
+type SecurityRequest = SignedInRequest & SecurityParts
+
+export function securityPages({ pages, ...parts }: SecurityParts & { pages: SignedInPages }): Route[] {
+  const { page, form } = pages.with(parts)
+  return [
+    ['GET', at, page(showSecurity)],
+    ['GET', `${at}/confirm`, page(confirmIdentity, freshSignIn)],
+    ['POST', `${at}/password`, form(postPassword, { ...freshSignIn, returnTo: at })],
+  ]
+}
 
 interface Mistakes {
   currentError?: string
@@ -22,17 +47,17 @@ interface Mistakes {
 }
 
 /** How one signs in. The form shows once the sign-in is fresh; before that, a button that asks for the password. */
-export async function showSecurity(request: AccountRequest): Promise<void> {
+async function showSecurity(request: SecurityRequest): Promise<void> {
   await renderSecurity(request, {})
 }
 
 /** Reached with a fresh sign-in only: the way here asks for one. */
-export async function confirmIdentity({ ctx }: AccountRequest): Promise<void> {
+async function confirmIdentity({ ctx }: SecurityRequest): Promise<void> {
   seeOther(ctx, at)
 }
 
 /** A new password for whoever knows the old one. Everybody else who is signed in as this person no longer is. */
-export async function postPassword(request: AccountRequest): Promise<void> {
+async function postPassword(request: SecurityRequest): Promise<void> {
   const { ctx, form, signedIn } = request
   const current = form.current_password ?? ''
   const password = form.new_password ?? ''
@@ -57,7 +82,7 @@ function problemWith(password: string, { current, email }: { current: string; em
 
 /** Counted with every other try at this account's password: a borrowed browser is no place for guessing it. */
 async function checkCurrentPassword(
-  { ctx, signedIn, authenticateWithPassword, clientAddress, knownBrowser }: AccountRequest,
+  { ctx, signedIn, authenticateWithPassword, clientAddress, knownBrowser }: SecurityRequest,
   password: string,
 ): Promise<{ message: string; status: number } | undefined> {
   const { email } = signedIn.user
@@ -76,7 +101,11 @@ async function checkCurrentPassword(
   return { message: 'Too many tries. Wait a few minutes and try again.', status: 429 }
 }
 
-export async function renderSecurity(request: AccountRequest, mistakes: Mistakes, status?: number): Promise<void> {
+export async function renderSecurity(
+  request: SignedInRequest & { db: Queryable },
+  mistakes: Mistakes,
+  status?: number,
+): Promise<void> {
   const { ctx, db, signedIn, show } = request
   const { changed } = ctx.query
   const [identities, connections] = await Promise.all([

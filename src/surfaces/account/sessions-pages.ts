@@ -1,16 +1,32 @@
 import { endOtherSessions, endSession } from '#credentials/revocation/revocation.ts'
 import { listSessions } from '#credentials/sessions/sessions.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import { isStorable } from '#foundation/database/database.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { deviceName } from '#foundation/values/device-name.ts'
-import type { AccountRequest } from './account-request.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 
 const at = '/account/sessions'
 
+interface Parts {
+  db: Queryable
+  /** After how long without use a session ends. */
+  sessionSeconds: number
+}
+
+export function sessionsPages({ pages, ...parts }: Parts & { pages: SignedInPages }): Route[] {
+  const { page, form } = pages.with(parts)
+  return [
+    ['GET', at, page(showSessions)],
+    ['POST', `${at}/end`, form(postEndSession, { returnTo: at })],
+    ['POST', `${at}/end-others`, form(postEndOtherSessions, { returnTo: at })],
+  ]
+}
+
 /** Where one is signed in: device, address, last use. */
-export async function showSessions({ ctx, db, sessionSeconds, signedIn, show }: AccountRequest): Promise<void> {
+async function showSessions({ ctx, db, sessionSeconds, signedIn, show }: SignedInRequest & Parts): Promise<void> {
   const sessions = await listSessions(db, signedIn.user.id, sessionSeconds)
   const rows = sessions.map(({ uid, ip, userAgent, createdAt, lastUsedAt }) => ({
     uid,
@@ -30,7 +46,7 @@ export async function showSessions({ ctx, db, sessionSeconds, signedIn, show }: 
 }
 
 /** @throws GatehouseError not_found for a session of somebody else, or one that has ended */
-export async function postEndSession({ ctx, db, form, signedIn }: AccountRequest): Promise<void> {
+async function postEndSession({ ctx, db, form, signedIn }: SignedInRequest & Parts): Promise<void> {
   const { user } = signedIn
   const uid = form.session ?? ''
   await db.transaction().execute(async (tx) => {
@@ -43,7 +59,7 @@ export async function postEndSession({ ctx, db, form, signedIn }: AccountRequest
 }
 
 /** Everywhere but here. */
-export async function postEndOtherSessions({ ctx, db, signedIn }: AccountRequest): Promise<void> {
+async function postEndOtherSessions({ ctx, db, signedIn }: SignedInRequest & Parts): Promise<void> {
   const { user, sessionUid } = signedIn
   await db.transaction().execute(async (tx) => {
     await endOtherSessions(tx, user.id, sessionUid)

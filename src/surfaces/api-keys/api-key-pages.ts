@@ -6,6 +6,7 @@ import {
   findApiKey,
   listApiKeys,
 } from '#authentication/api-keys/api-key-queries.ts'
+import type { CreateApiKeyParts } from '#authentication/api-keys/create-api-key.ts'
 import { deleteApiKey } from '#authentication/api-keys/delete-api-key.ts'
 import { editApiKey } from '#authentication/api-keys/edit-api-key.ts'
 import { mostLiveKeys, requireMayEmpower } from '#authentication/api-keys/manage-api-key.ts'
@@ -14,75 +15,60 @@ import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
 import { usesByDay } from '#credentials/log/uses-by-day.ts'
 import { allowKeysInQuery } from '#directory/organizations/allow-keys-in-query.ts'
 import { findMember, listMembers } from '#directory/organizations/membership-queries.ts'
-import type { Actor } from '#directory/users/actor.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { pageOf, pageQuery } from '#foundation/http/list.ts'
 import { parse } from '#foundation/http/parse.ts'
 import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import type { AccountRequest } from '#surfaces/account/account-request.ts'
-import type { AdminRequest } from '#surfaces/console/admin-pages.ts'
 import { type FormProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
-import type { Handler, SignedInRoutes } from '#surfaces/page-kit/signed-in-routes.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
 import { expiryChoices, keyFormProblems, readKeyEdit } from './api-key-form.ts'
+import type { ApiKeyRequest } from './api-key-request.ts'
 import { rowOf } from './api-key-row.ts'
-import { postApiKey, postNewApiKey, showNewApiKey } from './new-api-key-pages.ts'
+import { postApiKey, postNewApiKey, showNewApiKey } from './new-api-key.ts'
 import { usesPictures } from './uses-picture.ts'
-
-/** A request for a page about keys: one's own under `/account`, those of the organization under `/admin`. */
-export interface ApiKeyRequest extends AccountRequest {
-  actor: Actor
-  /** Of the list, which the other pages are below. */
-  at: string
-}
 
 /** @param refusal of what was asked for from the list, to be said there */
 type ShowList = (request: ApiKeyRequest, refusal?: GatehouseError) => Promise<void>
 
-/** One's own keys. Here nobody is an administrator: what they may do to keys of others, and to locked ones, is in `/admin`. */
-export function ownApiKeyPages(table: SignedInRoutes<AccountRequest>): void {
-  const at = '/account/api-keys'
-  addPages(table, at, showOwnApiKeys, (request) => {
-    const { user, organization } = request.signedIn
-    return { ...request, at, actor: { user, organizationId: organization.id, isAdmin: false } }
-  })
+export type ApiKeyPagesParts = CreateApiKeyParts & { pages: SignedInPages }
+
+/** One's own keys. */
+export function ownApiKeyPages(parts: ApiKeyPagesParts): Route[] {
+  return pagesAt('/account/api-keys', showOwnApiKeys, parts)
 }
 
 /** The keys of everybody in the organization, for its administrators. */
-export function organizationApiKeyPages(table: SignedInRoutes<AdminRequest>): void {
+export function organizationApiKeyPages(parts: ApiKeyPagesParts): Route[] {
   const at = '/admin/api-keys'
-  addPages(table, at, showApiKeysOfOrganization, (request) => ({ ...request, at }))
-  table.form(`${at}/in-urls`, postKeysInUrls, { returnTo: at })
+  const { form } = parts.pages.with({ db: parts.db })
+  return [
+    ...pagesAt(at, showApiKeysOfOrganization, parts),
+    ['POST', `${at}/in-urls`, form(postKeysInUrls, { returnTo: at })],
+  ]
 }
 
-function addPages<Request extends AccountRequest>(
-  { page, form }: SignedInRoutes<Request>,
-  at: string,
-  showList: ShowList,
-  toKeyRequest: (request: Request) => ApiKeyRequest,
-): void {
-  const on = (handler: Handler<ApiKeyRequest>) => (request: Request) => handler(toKeyRequest(request))
+function pagesAt(at: string, showList: ShowList, { pages, ...parts }: ApiKeyPagesParts): Route[] {
+  const { page, form } = pages.with({ ...parts, at })
   const creating = { ...freshSignIn, returnTo: `${at}/new` }
-  page(
-    at,
-    on((request) => showList(request)),
-  )
-  page(`${at}/new`, on(showNewApiKey), freshSignIn)
-  form(`${at}/new`, on(postNewApiKey), creating)
-  form(at, on(postApiKey), creating)
-  page(`${at}/:id/edit`, on(showEdit))
-  form(`${at}/:id/edit`, on(postEdit), { returnTo: at })
-  page(`${at}/:id/revoke`, on(showRevoke))
-  form(`${at}/:id/revoke`, on(postRevoke), { returnTo: at })
-  form(
-    `${at}/:id/reactivate`,
-    on((request) => postReactivate(request, showList)),
-    { returnTo: at },
-  )
-  page(`${at}/:id/delete`, on(showDelete))
-  form(`${at}/:id/delete`, on(postDelete), { returnTo: at })
+  const back = { returnTo: at }
+  return [
+    ['GET', at, page((request) => showList(request))],
+    ['GET', `${at}/new`, page(showNewApiKey, freshSignIn)],
+    ['POST', `${at}/new`, form(postNewApiKey, creating)],
+    ['POST', at, form(postApiKey, creating)],
+    ['GET', `${at}/:id/edit`, page(showEdit)],
+    ['POST', `${at}/:id/edit`, form(postEdit, back)],
+    ['GET', `${at}/:id/revoke`, page(showRevoke)],
+    ['POST', `${at}/:id/revoke`, form(postRevoke, back)],
+    ['POST', `${at}/:id/reactivate`, form((request) => postReactivate(request, showList), back)],
+    ['GET', `${at}/:id/delete`, page(showDelete)],
+    ['POST', `${at}/:id/delete`, form(postDelete, back)],
+  ]
 }
 
 /** A row with its picture is some two and a half kilobytes, and a page stays below sixty. */
@@ -107,7 +93,7 @@ async function showOwnApiKeys(request: ApiKeyRequest, refusal?: GatehouseError):
   await show('api-keys', locals, refusal && statusOfCode[refusal.code])
 }
 
-/** Everybody's keys, or those of the member whose name the filter says (S2-25, S2-26). */
+/** Everybody's keys, or those of the member whose name the filter says. */
 async function showApiKeysOfOrganization(request: ApiKeyRequest, refusal?: GatehouseError): Promise<void> {
   const { db, ctx, actor, signedIn, show } = request
   const { organizationId } = actor
@@ -192,7 +178,7 @@ async function renderEdit(request: ApiKeyRequest, key: ApiKey, values: Form, { s
   )
 }
 
-/** Asks once, and says what will break (S0-20); a key that works no more has nothing to revoke. */
+/** Asks once, and says what will break; a key that works no more has nothing to revoke. */
 async function showRevoke(request: ApiKeyRequest): Promise<void> {
   const { ctx, at } = request
   const key = await requireKey(request)
@@ -234,7 +220,7 @@ async function renderQuestion({ db, actor, at, show }: ApiKeyRequest, what: 'rev
   await show(`api-keys/${what}`, { at, key: { ...rowOf(actor, key), format: key.format, uses }, isOwn })
 }
 
-async function postKeysInUrls({ ctx, db, form, actor }: AdminRequest): Promise<void> {
+async function postKeysInUrls({ ctx, db, form, actor }: SignedInRequest & { db: Queryable }): Promise<void> {
   await allowKeysInQuery(db, actor, form.allowed === 'yes')
   seeOther(ctx, '/admin/api-keys?done=urls')
 }

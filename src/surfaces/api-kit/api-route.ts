@@ -1,9 +1,9 @@
-import Router from '@koa/router'
 import type Koa from 'koa'
 import { z } from 'zod'
 import { type ErrorCode, GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
 import { parseForm } from '#foundation/http/read-form.ts'
+import type { Route } from '#foundation/http/router.ts'
 import type { AuthenticatedCaller, RequireCaller } from './authenticated-caller.ts'
 import { sendDownload } from './download.ts'
 import { readJson } from './read-json.ts'
@@ -80,8 +80,8 @@ type TypedRequest<Credential, Params, Query, Body> = ApiRequest<
 >
 
 /**
- * One route of the JSON API, typed by its schemas. Each concept exports its routes as a table, and `app.ts` lists the
- * tables:
+ * One route of the JSON API, typed by its schemas. Each concept exports its routes as a table, which
+ * `server.ts` hands to the application:
  *
  * ```ts
  * const team = z.object({ id: z.string(), name: z.string() }).meta({ id: 'Team' })   // named in /openapi.json
@@ -118,18 +118,16 @@ export interface ApiParts {
   clientAddress: (request: Koa.Context['req']) => string
 }
 
-/** Serves routes. Paths are matched exactly: no other case, no slash at the end. */
-export function apiRoutes(routes: readonly ApiRoute[], parts: ApiParts): Koa.Middleware {
-  const router = new Router({ sensitive: true, strict: true })
-  for (const route of routes) {
-    for (const path of [route.path, ...(route.alsoAt ?? [])]) {
-      router.register(path.replace(/\{(\w+)\}/g, ':$1'), [route.method], (ctx) => answer(route, parts, ctx))
-    }
-  }
-  return router.routes() as unknown as Koa.Middleware
+/** The routes as the router serves them. */
+export function apiRoutes(routes: readonly ApiRoute[], parts: ApiParts): Route[] {
+  return routes.flatMap((route) =>
+    [route.path, ...(route.alsoAt ?? [])].map(
+      (path): Route => [route.method, path.replace(/\{(\w+)\}/g, ':$1'), (ctx) => answer(route, parts, ctx)],
+    ),
+  )
 }
 
-async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiParts, ctx: RouterContext): Promise<void> {
+async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiParts, ctx: Koa.Context): Promise<void> {
   if (route.changesState) refuseToLookAhead(ctx)
   const caller = route.credential === 'required' ? await requireCaller(ctx) : undefined
   const request = {
@@ -157,8 +155,6 @@ function preferredDownload({ downloads }: ApiRoute, ctx: Koa.Context): string | 
   ctx.vary('Accept')
   return ctx.accepts('application/json', ...Object.keys(downloads)) || undefined
 }
-
-type RouterContext = Koa.Context & { params: Record<string, string> }
 
 const nothing = z.strictObject({})
 

@@ -1,20 +1,25 @@
-import type Koa from 'koa'
 import { z } from 'zod'
 import type { ErrorCode } from '#foundation/errors.ts'
 import { statusOfCode, titles } from '#foundation/http/problem-details.ts'
+import type { Route } from '#foundation/http/router.ts'
 import type { RouteDeclaration } from './api-route.ts'
 
 type Json = Record<string, unknown>
 
 /** `/openapi.json`: the API as its own routes declare it. */
-export function openApi(options: { issuer: string; routes: readonly RouteDeclaration[] }): Koa.Middleware {
+export function openApi(options: { issuer: string; routes: readonly RouteDeclaration[] }): Route[] {
   const document = JSON.stringify(openApiDocument(options))
-  return async (ctx, next) => {
-    if (ctx.path !== '/openapi.json' || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
-    ctx.set('Cache-Control', 'public, max-age=300')
-    ctx.type = 'application/json'
-    ctx.body = document
-  }
+  return [
+    [
+      'GET',
+      '/openapi.json',
+      (ctx) => {
+        ctx.set('Cache-Control', 'public, max-age=300')
+        ctx.type = 'application/json'
+        ctx.body = document
+      },
+    ],
+  ]
 }
 
 /** The OpenAPI 3.1 document of these routes. A schema with a `.meta({ id })` becomes a component of that name. */

@@ -10,15 +10,13 @@ import {
 } from '#credentials/log/log-queries.ts'
 import { activityByDay, isSignIn } from '#credentials/log/uses-by-day.ts'
 import { listMembers } from '#directory/organizations/membership-queries.ts'
-import type { Actor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { pageOf, pageQuery } from '#foundation/http/list.ts'
 import { parse } from '#foundation/http/parse.ts'
-import type { AccountRequest } from '#surfaces/account/account-request.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { sendDownload } from '#surfaces/api-kit/download.ts'
-import type { AdminRequest } from '#surfaces/console/admin-pages.ts'
-import type { SignedInRoutes } from '#surfaces/page-kit/signed-in-routes.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { activityPictures } from './activity-pictures.ts'
 import { eachEntry } from './authentication-log-api.ts'
 import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
@@ -26,11 +24,14 @@ import { periodEnd, periodStart } from './log-period.ts'
 import { useInWords } from './log-words.ts'
 import { visibleSubjects } from './visible-subjects.ts'
 
-type Pages<Request> = Pick<SignedInRoutes<Request>, 'page'>
+interface LogPagesParts {
+  pages: SignedInPages
+  db: Queryable
+}
 
 /** A request for a log: one's own under `/account`, the organization's under `/admin`. */
-interface LogRequest extends AccountRequest {
-  actor: Actor
+interface LogRequest extends SignedInRequest {
+  db: Queryable
   at: string
   /** Whether entries are of several people. */
   withPeople: boolean
@@ -40,26 +41,23 @@ interface LogRequest extends AccountRequest {
 const pageSize = 20
 const mostChoices = 100
 
-/** One's own uses. Here nobody is an administrator: what others do is in `/admin`. */
-export function ownAuthenticationLogPages(table: Pages<AccountRequest>): void {
-  const at = '/account/authentication-log'
-  addPages(table, at, (request) => {
-    const { user, organization } = request.signedIn
-    return { ...request, at, actor: { user, organizationId: organization.id, isAdmin: false }, withPeople: false }
-  })
+/** One's own uses. */
+export function ownAuthenticationLogPages(parts: LogPagesParts): Route[] {
+  return pagesAt('/account/authentication-log', { withPeople: false }, parts)
 }
 
 /** Everybody's uses in the organization, for its administrators. */
-export function organizationAuthenticationLogPages(table: Pages<AdminRequest>): void {
-  const at = '/admin/authentication-log'
-  addPages(table, at, (request) => ({ ...request, at, withPeople: true }))
+export function organizationAuthenticationLogPages(parts: LogPagesParts): Route[] {
+  return pagesAt('/admin/authentication-log', { withPeople: true }, parts)
 }
 
-function addPages<Request>({ page }: Pages<Request>, at: string, toLogRequest: (request: Request) => LogRequest): void {
-  page(at, (request) => showLog(toLogRequest(request)))
-  for (const form of [csv, ndjson]) {
-    page(`${at}.${form.extension}`, (request) => downloadLog(toLogRequest(request), form))
-  }
+function pagesAt(at: string, { withPeople }: { withPeople: boolean }, { pages, db }: LogPagesParts): Route[] {
+  const { page } = pages.with({ db, at, withPeople })
+  return [
+    ['GET', at, page(showLog)],
+    ['GET', `${at}.${csv.extension}`, page((request) => downloadLog(request, csv))],
+    ['GET', `${at}.${ndjson.extension}`, page((request) => downloadLog(request, ndjson))],
+  ]
 }
 
 /** A field that was left empty asks for nothing. */

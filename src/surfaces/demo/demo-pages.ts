@@ -1,10 +1,10 @@
-import Router from '@koa/router'
 import type Koa from 'koa'
 import * as client from 'openid-client'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
-import { formOf } from '#surfaces/page-kit/form-body.ts'
+import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import { type DemoSession, DemoSessions } from './demo-session.ts'
 
@@ -13,10 +13,6 @@ export interface DemoPerson {
   name: string
   email: string
   note: string
-}
-
-export interface Demo {
-  middleware: Koa.Middleware
 }
 
 interface DemoParts {
@@ -37,25 +33,23 @@ const clientId = 'demo'
  * `/demo`: a small relying party inside the server, for whoever tries Gatehouse for the first time. It takes the way of
  * any other: openid-client, over HTTP, with nothing that a stand-alone application would not have.
  */
-export function demoPages(parts: DemoParts): Demo {
+export function demoPages(parts: DemoParts): Route[] {
   const { issuer, render, csrf } = parts
   const sessions = new DemoSessions()
   const callback = `${issuer}/demo/callback`
   const discover = once(() =>
     client.discovery(new URL(issuer), clientId, undefined, client.None(), { execute: [client.allowInsecureRequests] }),
   )
-  const router = new Router()
 
-  router.get('/demo', async (ctx) => {
+  async function showStart(ctx: Koa.Context) {
     const session = sessions.of(ctx)
     if (session.tokens) return showResult(ctx, session)
     const { people, organizations } = parts
     await render(ctx, 'demo/start', { people, organizations, csrf: csrf.token(ctx), action: '/demo/sign-in' }, toIssuer)
-  })
+  }
 
-  router.post('/demo/sign-in', async (ctx) => {
-    const form = await formOf(ctx)
-    csrf.require(ctx, form)
+  async function postSignIn(ctx: Koa.Context) {
+    const form = await postedForm(ctx, csrf)
     const session = sessions.of(ctx)
     session.flow = {
       state: client.randomState(),
@@ -74,19 +68,19 @@ export function demoPages(parts: DemoParts): Demo {
       ...(form.format === 'jwt' && { resource: parts.jwtResource }),
     })
     seeOther(ctx, url.href)
-  })
+  }
 
-  router.get('/demo/callback', async (ctx) => {
+  async function comeBack(ctx: Koa.Context) {
     const session = sessions.of(ctx)
     const { flow } = session
     session.flow = undefined
     if (!flow) return seeOther(ctx, '/demo')
     session.tokens = await redeem(new URL(ctx.originalUrl, issuer), flow)
     seeOther(ctx, '/demo')
-  })
+  }
 
-  router.post('/demo/refresh', async (ctx) => {
-    csrf.require(ctx, await formOf(ctx))
+  async function postRefresh(ctx: Koa.Context) {
+    await postedForm(ctx, csrf)
     const session = sessions.of(ctx)
     const { tokens } = session
     if (tokens?.refreshToken) {
@@ -94,10 +88,10 @@ export function demoPages(parts: DemoParts): Demo {
       session.tokens = toTokens(answer, tokens.claims)
     }
     seeOther(ctx, '/demo')
-  })
+  }
 
-  router.post('/demo/sign-out', async (ctx) => {
-    csrf.require(ctx, await formOf(ctx))
+  async function postSignOut(ctx: Koa.Context) {
+    await postedForm(ctx, csrf)
     const { tokens } = sessions.of(ctx)
     sessions.end(ctx)
     const url = client.buildEndSessionUrl(await discover(), {
@@ -105,9 +99,7 @@ export function demoPages(parts: DemoParts): Demo {
       ...(tokens?.idToken && { id_token_hint: tokens.idToken }),
     })
     seeOther(ctx, url.href)
-  })
-
-  router.get('/demo/signed-out', (ctx) => render(ctx, 'demo/signed-out', {}))
+  }
 
   async function redeem(url: URL, flow: NonNullable<DemoSession['flow']>) {
     try {
@@ -155,7 +147,14 @@ export function demoPages(parts: DemoParts): Demo {
     return (await answer.json()) as Record<string, unknown>
   }
 
-  return { middleware: router.routes() as unknown as Koa.Middleware }
+  return [
+    ['GET', '/demo', showStart],
+    ['POST', '/demo/sign-in', postSignIn],
+    ['GET', '/demo/callback', comeBack],
+    ['POST', '/demo/refresh', postRefresh],
+    ['POST', '/demo/sign-out', postSignOut],
+    ['GET', '/demo/signed-out', (ctx) => render(ctx, 'demo/signed-out', {})],
+  ]
 }
 
 /** Its own forms redirect through the issuer, which is this origin. */

@@ -2,10 +2,11 @@ import { hash } from 'node:crypto'
 import { listActiveOrganizations } from '#directory/organizations/organization-queries.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import type { Route } from '#foundation/http/router.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import { type DemoAccount, loadDemo } from '#surfaces/setup/demo.ts'
-import { type Demo, demoPages } from './demo-pages.ts'
+import { demoPages } from './demo-pages.ts'
 
 /** That the start page names. */
 const mostOrganizations = 20
@@ -26,12 +27,12 @@ export async function startDemo({
   render: Render
   csrf: Csrf
   encryption: Encryption
-}): Promise<{ demo: Demo; accounts: DemoAccount[] }> {
+}): Promise<{ routes: Route[]; accounts: DemoAccount[] }> {
   const [key] = encryption.derivedKeys('demo')
   const secretFor = (clientId: string) => hash('sha256', `${key} ${clientId}`, 'base64url')
   const accounts = await loadDemo(db, { issuer, secretFor, encryption })
   const organizations = await listActiveOrganizations(db, mostOrganizations)
-  const demo = demoPages({
+  const routes = demoPages({
     issuer,
     render,
     csrf,
@@ -40,5 +41,5 @@ export async function startDemo({
     resourceServer: { clientId: 'inventory-api', clientSecret: secretFor('inventory-api') },
     jwtResource: 'https://reports.example',
   })
-  return { demo, accounts }
+  return { routes, accounts }
 }

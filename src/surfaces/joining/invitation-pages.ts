@@ -1,4 +1,3 @@
-import Router from '@koa/router'
 import type Koa from 'koa'
 import {
   type Acceptance,
@@ -14,19 +13,19 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { hostCookie } from '#foundation/http/host-cookie.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import type { Provider } from '#protocol/provider/provider.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
-import { formOf } from '#surfaces/page-kit/form-body.ts'
 import { formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
+import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
-import { authorizationRequest, findUserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+import { authorizationRequest, type UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
 
 export interface InvitationPagesParts {
   issuer: string
   db: Queryable
-  provider: () => Provider
+  userOfBrowser: UserOfBrowser
   render: Render
   csrf: Csrf
 }
@@ -38,35 +37,33 @@ const hourMs = 3_600_000
  * What the link of an invitation leads to: somebody without an account creates it here, somebody with one signs in
  * first. The link shows by GET and is used by POST only.
  */
-export function invitationPages(parts: InvitationPagesParts): Koa.Middleware {
-  const { db, render, issuer } = parts
-  const router = new Router({ sensitive: true, strict: true })
+export function invitationPages({ issuer, db, userOfBrowser, render, csrf }: InvitationPagesParts): Route[] {
   const kept = keptToken(issuer)
 
-  router.get(invitationPage, async (ctx) => {
+  async function openInvitation(ctx: Koa.Context): Promise<void> {
     const token = typeof ctx.query.token === 'string' ? ctx.query.token : kept.read(ctx)
     const invitation = await findInvitation(db, token)
     if (!invitation) return showEnded(ctx)
-    await showInvitation(ctx, { invitation, form: { token }, user: await findUserOfBrowser(ctx, parts) })
-  })
+    await showInvitation(ctx, { invitation, form: { token }, user: await userOfBrowser(ctx) })
+  }
 
   /** The token waits in a cookie: as part of a return address it would be stored readable with the interaction. */
-  router.post(signInAction, async (ctx) => {
-    const { token = '' } = await postedForm(ctx)
+  async function postSignIn(ctx: Koa.Context): Promise<void> {
+    const { token = '' } = await postedForm(ctx, csrf)
     const invitation = await findInvitation(db, token)
     if (!invitation?.invitee) return showEnded(ctx)
     kept.write(ctx, token)
-    const other = (await findUserOfBrowser(ctx, parts)) !== undefined
+    const other = (await userOfBrowser(ctx)) !== undefined
     const more = { login_hint: invitation.email, ...(other && { prompt: 'login' }) }
     seeOther(ctx, authorizationRequest(issuer, invitationPage, more))
-  })
+  }
 
-  router.post(invitationPage, async (ctx) => {
-    const form = await postedForm(ctx)
+  async function postAcceptance(ctx: Koa.Context): Promise<void> {
+    const form = await postedForm(ctx, csrf)
     const token = form.token ?? ''
     const invitation = await findInvitation(db, token)
     if (!invitation) return showEnded(ctx)
-    const user = await findUserOfBrowser(ctx, parts)
+    const user = await userOfBrowser(ctx)
     if (user || invitation.invitee) {
       if (!user || user.id !== invitation.invitee?.id) return showInvitation(ctx, { invitation, form, user })
       return finish(ctx, await acceptInvitation(db, { token, user }))
@@ -75,7 +72,7 @@ export function invitationPages(parts: InvitationPagesParts): Koa.Middleware {
       finish(ctx, await acceptInvitationAsNewUser(db, { token, name, password })),
     )
     if (problems) await showInvitation(ctx, { invitation, form, user, problems })
-  })
+  }
 
   async function showInvitation(
     ctx: Koa.Context,
@@ -121,13 +118,11 @@ export function invitationPages(parts: InvitationPagesParts): Koa.Middleware {
     return showDeadLink(render, ctx, undefined, 'Ask whoever invited you to invite you again.')
   }
 
-  async function postedForm(ctx: Koa.Context): Promise<Form> {
-    const form = await formOf(ctx)
-    parts.csrf.require(ctx, form)
-    return form
-  }
-
-  return router.routes() as unknown as Koa.Middleware
+  return [
+    ['GET', invitationPage, openInvitation],
+    ['POST', signInAction, postSignIn],
+    ['POST', invitationPage, postAcceptance],
+  ]
 }
 
 /** The link of somebody who has gone to sign in, kept by their browser alone. */

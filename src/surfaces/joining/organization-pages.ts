@@ -1,4 +1,3 @@
-import Router from '@koa/router'
 import type Koa from 'koa'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
@@ -10,19 +9,20 @@ import { findOrganization, findOrganizationByName } from '#directory/organizatio
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
+import type { Form } from '#foundation/http/read-form.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { organizationSlug } from '#foundation/values/names.ts'
-import type { Provider } from '#protocol/provider/provider.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
-import { formOf } from '#surfaces/page-kit/form-body.ts'
+import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
-import { authorizationRequest, findUserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+import { authorizationRequest, type UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
 
 export interface OrganizationPageParts {
   issuer: string
   db: Queryable
-  provider: () => Provider
+  userOfBrowser: UserOfBrowser
   render: Render
   csrf: Csrf
   clientAddress: ClientAddress
@@ -30,40 +30,38 @@ export interface OrganizationPageParts {
 }
 
 /** Pages for whoever is not signed in yet: naming one's organization, asking for its name, its own login page. */
-export function organizationPages(parts: OrganizationPageParts): Koa.Middleware {
+export function organizationPages(parts: OrganizationPageParts): Route[] {
   const { render, csrf } = parts
-  const router = new Router({ sensitive: true, strict: true })
+  const post =
+    (handle: (ctx: Koa.Context, parts: OrganizationPageParts, form: Form) => Promise<void>) =>
+    async (ctx: Koa.Context) =>
+      handle(ctx, parts, await postedForm(ctx, csrf))
+  return [
+    ['GET', '/organizations', (ctx) => render(ctx, 'joining/organization-name', { name: '' })],
+    ['POST', '/organizations', post(goToOrganization)],
+    ['GET', '/organizations/forgot', (ctx) => render(ctx, 'joining/forgot-organization', { email: '' })],
+    ['POST', '/organizations/forgot', post(mailOrganizations)],
+    ['GET', '/o/:slug', (ctx) => openLogin(ctx, parts)],
+    ['POST', '/o/:slug', post(postLogin)],
+  ]
+}
 
-  async function posted(ctx: Koa.Context) {
-    const form = await formOf(ctx)
-    csrf.require(ctx, form)
-    return form
-  }
+async function openLogin(ctx: Koa.Context, parts: OrganizationPageParts): Promise<void> {
+  const slug = requireSlug(ctx)
+  if (slug) await showLogin(ctx, parts, { slug, email: '' })
+}
 
-  router.get('/organizations', (ctx) => render(ctx, 'joining/organization-name', { name: '' }))
-  router.post('/organizations', async (ctx) => goToOrganization(ctx, parts, (await posted(ctx)).organization ?? ''))
-
-  router.get('/organizations/forgot', (ctx) => render(ctx, 'joining/forgot-organization', { email: '' }))
-  router.post('/organizations/forgot', async (ctx) => mailOrganizations(ctx, parts, (await posted(ctx)).email ?? ''))
-
-  router.get('/o/:slug', async (ctx) => {
-    const slug = requireSlug(ctx)
-    if (slug) await showLogin(ctx, parts, { slug, email: '' })
-  })
-  router.post('/o/:slug', async (ctx) => {
-    const form = await posted(ctx)
-    const slug = requireSlug(ctx)
-    if (slug) await signIn(ctx, parts, { slug, email: form.email, connection: form.connection })
-  })
-  return router.routes() as unknown as Koa.Middleware
+async function postLogin(ctx: Koa.Context, parts: OrganizationPageParts, form: Form): Promise<void> {
+  const slug = requireSlug(ctx)
+  if (slug) await signIn(ctx, parts, { slug, email: form.email, connection: form.connection })
 }
 
 /**
  * A name that nobody has goes on like any other: whether somebody may sign in there is said after the password, as for
- * an organization to which they do not belong (S2-10).
+ * an organization to which they do not belong.
  */
-async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPageParts, typed: string): Promise<void> {
-  const name = typed.trim()
+async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPageParts, form: Form): Promise<void> {
+  const name = (form.organization ?? '').trim()
   if (!name || name.length > 200 || !isStorable(name)) {
     const error = 'Enter the name of your organization, such as acme.'
     await render(ctx, 'joining/organization-name', { name, error }, { status: 422 })
@@ -79,7 +77,8 @@ async function slugForName(db: Queryable, name: string): Promise<string> {
   return found?.slug ?? (organizationSlug.safeParse(lower).success ? lower : slugOf(name))
 }
 
-async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts, typed: string): Promise<void> {
+async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts, form: Form): Promise<void> {
+  const typed = form.email ?? ''
   const { render, clientAddress, discoverOrganizations } = parts
   const address = emailAddress.safeParse(typed)
   if (!address.success) {
@@ -111,7 +110,7 @@ async function showLogin(
   status?: number,
 ): Promise<void> {
   const { db, render } = parts
-  const user = await findUserOfBrowser(ctx, parts)
+  const user = await parts.userOfBrowser(ctx)
   const organization = await findOrganization(db, slug)
   const { connections, required } = await waysInto(db, organization)
   await render(
@@ -130,13 +129,13 @@ async function showLogin(
   )
 }
 
-/** Begins an ordinary sign-in with the organization preset, so it is never asked for (S2-14). */
+/** Begins an ordinary sign-in with the organization preset, so it is never asked for. */
 async function signIn(
   ctx: Koa.Context,
   parts: OrganizationPageParts,
   { slug, email = '', connection }: { slug: string; email: string | undefined; connection: string | undefined },
 ): Promise<void> {
-  const user = await findUserOfBrowser(ctx, parts)
+  const user = await parts.userOfBrowser(ctx)
   if (connection !== undefined) {
     // Whoever is signed in and presses another button wants to go that way.
     const more = { organization: slug, connection: connection.slice(0, 100), ...(user && { prompt: 'login' }) }

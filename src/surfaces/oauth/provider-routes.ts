@@ -8,6 +8,8 @@ import type { RequestTransaction } from '#foundation/database/request-transactio
 import { GatehouseError } from '#foundation/errors.ts'
 import { statusOfCode } from '#foundation/http/problem-details.ts'
 import { readBody } from '#foundation/http/read-body.ts'
+import { requestIdOf } from '#foundation/http/request-state.ts'
+import type { Route, RouteHandler } from '#foundation/http/router.ts'
 import { allowFormTargets } from '#foundation/http/security-headers.ts'
 import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
 import { userinfoLog } from '#protocol/provider/log-token-use.ts'
@@ -28,21 +30,67 @@ interface ProviderRoutes {
   upstreamSignOut: UpstreamSignOut
 }
 
-/** oidc-provider mounted last, with what its endpoints need around them. */
-export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
+/**
+ * The endpoints that oidc-provider answers, with what they need around them. Only these reach it: its own router takes
+ * `/OAUTH/token` and `/oauth/token/` for `/oauth/token`, and would answer there without what stands around it here.
+ */
+export function providerRoutes(parts: ProviderRoutes): Route[] {
   const { current, requestTransaction, encryption, log, upstreamSignOut } = parts
-  const around: Record<string, Koa.Middleware[]> = {
-    'POST /oauth/token': [tokenRequest({ requestTransaction, encryption })],
-    'GET /oauth/userinfo': [userinfoLog(parts)],
-    'POST /oauth/userinfo': [userinfoLog(parts)],
-    'POST /oauth/revoke': [
-      acceptJwtForRevocation(() => current.verifyJwt),
-      (_ctx, next) => requestTransaction.run(() => next()),
-    ],
-    'POST /oauth/logout/confirm': [revokeGrantsOnSignOut(requestTransaction, log, upstreamSignOut)],
-  }
+  const library = providerCallback(current, log)
+  const around =
+    (...layers: Koa.Middleware[]): RouteHandler =>
+    (ctx) =>
+      layers.reduceRight<Koa.Next>(
+        (inner, layer) => async () => layer(ctx, inner),
+        () => library(ctx),
+      )()
   /** Where scopes are asked for, a permission that was added a moment ago must be known. */
-  const asksForScopes = new Set(['/oauth/authorize', '/oauth/par', '/oauth/device_authorization'])
+  const scopesKnown: Koa.Middleware = async (_ctx, next) => {
+    await current.refresh()
+    await next()
+  }
+  const plain = around()
+  const fromClients = (...layers: Koa.Middleware[]) => around(inWordsOfOAuth, bodyRead, ...layers)
+  const revocation = [
+    acceptJwtForRevocation(() => current.verifyJwt),
+    ((_ctx, next) => requestTransaction.run(() => next())) satisfies Koa.Middleware,
+  ]
+  const toScripts = (path: string): Route => ['OPTIONS', path, plain]
+  return [
+    ['GET', '/.well-known/openid-configuration', plain],
+    toScripts('/.well-known/openid-configuration'),
+    ['GET', '/.well-known/oauth-authorization-server', plain],
+    toScripts('/.well-known/oauth-authorization-server'),
+    ['GET', routes.jwks, plain],
+    toScripts(routes.jwks),
+    ['GET', routes.authorization, around(scopesKnown)],
+    ['GET', `${routes.authorization}/:uid`, plain],
+    ['POST', routes.pushed_authorization_request, fromClients(scopesKnown)],
+    toScripts(routes.pushed_authorization_request),
+    ['POST', routes.token, fromClients(tokenRequest({ requestTransaction, encryption }))],
+    toScripts(routes.token),
+    ['GET', routes.userinfo, around(userinfoLog(parts))],
+    ['POST', routes.userinfo, around(bodyRead, userinfoLog(parts))],
+    toScripts(routes.userinfo),
+    ['POST', routes.revocation, fromClients(...revocation)],
+    toScripts(routes.revocation),
+    ['POST', routes.device_authorization, fromClients(scopesKnown)],
+    toScripts(routes.device_authorization),
+    ['GET', routes.code_verification, plain],
+    ['POST', routes.code_verification, around(bodyRead)],
+    ['GET', `${routes.code_verification}/:uid`, plain],
+    ['GET', routes.end_session, plain],
+    [
+      'POST',
+      `${routes.end_session}/confirm`,
+      around(bodyRead, revokeGrantsOnSignOut(requestTransaction, log, upstreamSignOut)),
+    ],
+    ['GET', `${routes.end_session}/success`, plain],
+  ]
+}
+
+/** The provider as it is now, which is built anew when its keys or scopes change. */
+function providerCallback(current: CurrentProvider, log: Logger): (ctx: Koa.Context) => Promise<void> {
   const mounted = new WeakMap<object, Koa.Middleware>()
 
   function library(): Koa.Middleware {
@@ -50,53 +98,22 @@ export function providerRoutes(parts: ProviderRoutes): Koa.Middleware {
     let middleware = mounted.get(provider)
     if (!middleware) {
       middleware = mount(provider as unknown as Koa)
-      // The library answers its own failures, so nobody else would ever see what they were.
-      provider.on('server_error', ({ state: { requestId } }, error) =>
-        log.error({ err: error, requestId }, 'request failed'),
+      // The library answers its own failures, so their causes would be seen nowhere else.
+      provider.on('server_error', (ctx, error) =>
+        log.error({ err: error, requestId: requestIdOf(ctx) }, 'request failed'),
       )
       mounted.set(provider, middleware)
     }
     return middleware
   }
 
-  return async (ctx, next) => {
-    if (isOtherSpelling(ctx.path) || ctx.path === routes.introspection) return next()
-    if (asksForScopes.has(ctx.path)) await current.refresh()
-    const layers = [...bodyFirst(ctx), ...(around[`${ctx.method} ${ctx.path}`] ?? [])]
-    const respond = async () => {
-      await library()(ctx, next)
-      allowFormTargets(ctx, formTargetsOf(ctx))
-    }
-    await layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), respond)()
+  return async (ctx) => {
+    await library()(ctx, async () => {})
+    allowFormTargets(ctx, formTargetsOf(ctx))
   }
 }
 
-/**
- * The library's router takes `/OAUTH/token` and `/oauth/token/` for `/oauth/token`: there it would answer without what
- * stands around its endpoints here.
- */
-function isOtherSpelling(path: string): boolean {
-  const plain = path.toLowerCase()
-  return (
-    Object.values(routes).some((route) => plain.startsWith(route) && !path.startsWith(route)) ||
-    (path.endsWith('/') && path !== '/')
-  )
-}
-
-/** Where programs post rather than browsers. */
-const postedToByClients: readonly string[] = [
-  routes.token,
-  routes.revocation,
-  routes.pushed_authorization_request,
-  routes.device_authorization,
-]
-
 /** The body is read by our rules, which the library's own reading lacks. */
-function bodyFirst({ method, path }: Koa.Context): Koa.Middleware[] {
-  if (method !== 'POST') return []
-  return postedToByClients.includes(path) ? [inWordsOfOAuth, bodyRead] : [bodyRead]
-}
-
 const bodyRead: Koa.Middleware = async (ctx, next) => {
   await readBody(ctx.req)
   await next()

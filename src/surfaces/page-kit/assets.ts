@@ -4,10 +4,11 @@ import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
 import type Koa from 'koa'
+import type { Route } from '#foundation/http/router.ts'
 import { accentStyle } from '#foundation/values/accent.ts'
 
 export interface Assets {
-  middleware: Koa.Middleware
+  routes: Route[]
   /** The address of an asset, which changes with its content. */
   url(name: string): string
   /** The address of the stylesheet that puts an organization's colour in the accent's place. @param color `#rrggbb` */
@@ -73,16 +74,13 @@ export async function createAssets(): Promise<Assets> {
       return url
     },
     accentUrl: (color) => accent(color).url,
-    middleware: async (ctx, next) => {
-      if (!ctx.path.startsWith(prefix) || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
-      const asset = files.get(ctx.path) ?? accentAt(ctx.path)
-      if (!asset) return next()
-      serve(ctx, asset)
-    },
+    routes: [['GET', `${prefix}:name`, (ctx) => serve(ctx, files.get(ctx.path) ?? accentAt(ctx.path))]],
   }
 }
 
-function serve(ctx: Koa.Context, { type, body, digest, encoded }: Asset): void {
+function serve(ctx: Koa.Context, asset: Asset | undefined): void {
+  if (!asset) return
+  const { type, body, digest, encoded } = asset
   ctx.status = 200
   // Weak, for one tag stands for every encoding (RFC 9110 §8.8.1).
   ctx.set({ 'Cache-Control': forever, ETag: `W/"${digest}"`, Vary: 'Accept-Encoding' })

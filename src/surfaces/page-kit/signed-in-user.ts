@@ -76,13 +76,14 @@ export function isSignInFresh(
   return Math.floor(Date.now() / 1000) - signedInAt.getTime() / 1000 <= signedInWithinSeconds
 }
 
-/** Who is signed in with this browser, whether or not they have chosen an organization to act in on our own pages. */
-export async function findUserOfBrowser(
-  ctx: Koa.Context,
-  { provider, db }: Pick<SignedInUserParts, 'provider' | 'db'>,
-): Promise<User | undefined> {
-  const { userId } = await findBrowserSession(ctx, provider())
-  return userId ? findActiveUser(db, userId) : undefined
+/** Who is signed in with a browser, whether or not they have chosen an organization to act in on our own pages. */
+export type UserOfBrowser = (ctx: Koa.Context) => Promise<User | undefined>
+
+export function usersOfBrowsers({ provider, db }: Pick<SignedInUserParts, 'provider' | 'db'>): UserOfBrowser {
+  return async (ctx) => {
+    const { userId } = await findBrowserSession(ctx, provider())
+    return userId ? findActiveUser(db, userId) : undefined
+  }
 }
 
 /**

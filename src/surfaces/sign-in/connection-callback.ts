@@ -1,4 +1,3 @@
-import Router from '@koa/router'
 import type Koa from 'koa'
 import { callbackUrl } from '#authentication/connections/connection.ts'
 import { findEnabledConnection } from '#authentication/connections/connection-queries.ts'
@@ -7,6 +6,7 @@ import { UpstreamError } from '#authentication/connections/upstream-error.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
 import { findBrowserSession } from '#protocol/provider/browser-session.ts'
@@ -25,26 +25,27 @@ const clockToleranceSeconds = 60
  * Where identity providers send the browser back to: `/connections/{handle}/callback` after signing in,
  * `/connections/{handle}/signed-out` after signing out. Only the browser that went there gets on, once.
  */
-export function connectionCallbackPages(parts: InteractionParts): Koa.Middleware {
-  const router = new Router({ sensitive: true, strict: true })
+export function connectionCallbackPages(parts: InteractionParts): Route[] {
+  return [
+    ['GET', '/connections/:handle/callback', (ctx) => comeBack(parts, ctx)],
+    ['GET', '/connections/:handle/signed-out', (ctx) => comeBackSignedOut(parts, ctx)],
+  ]
+}
 
-  router.get('/connections/:handle/callback', async (ctx) => {
-    // A HEAD request, which no browser makes by itself, would use the answer up.
-    if (ctx.method !== 'GET') throw new GatehouseError('invalid_request', 'This address is for browsers.')
-    const connection = await findEnabledConnection(parts.db, String(ctx.params.handle))
-    const transaction = connection && (await parts.upstreamTransactions.take(ctx, connection))
-    if (!connection || !transaction) return showUnasked(parts, ctx)
-    await (transaction.purpose.kind === 'link'
-      ? comeBackToLink(parts, ctx, { connection, transaction, purpose: transaction.purpose })
-      : comeBackToSignIn(parts, ctx, { connection, transaction, uid: transaction.purpose.interactionUid }))
-  })
+async function comeBack(parts: InteractionParts, ctx: Koa.Context): Promise<void> {
+  // A HEAD request, which no browser makes by itself, would use the answer up.
+  if (ctx.method !== 'GET') throw new GatehouseError('invalid_request', 'This address is for browsers.')
+  const connection = await findEnabledConnection(parts.db, String(ctx.params.handle))
+  const transaction = connection && (await parts.upstreamTransactions.take(ctx, connection))
+  if (!connection || !transaction) return showUnasked(parts, ctx)
+  await (transaction.purpose.kind === 'link'
+    ? comeBackToLink(parts, ctx, { connection, transaction, purpose: transaction.purpose })
+    : comeBackToSignIn(parts, ctx, { connection, transaction, uid: transaction.purpose.interactionUid }))
+}
 
-  router.get('/connections/:handle/signed-out', async (ctx) => {
-    const location = await parts.upstreamSignOut.finish(ctx, String(ctx.params.handle))
-    seeOther(ctx, location ?? '/account/signed-out')
-  })
-
-  return router.routes() as unknown as Koa.Middleware
+async function comeBackSignedOut({ upstreamSignOut }: InteractionParts, ctx: Koa.Context): Promise<void> {
+  const location = await upstreamSignOut.finish(ctx, String(ctx.params.handle))
+  seeOther(ctx, location ?? '/account/signed-out')
 }
 
 interface Return {

@@ -1,8 +1,8 @@
-import Router from '@koa/router'
 import type Koa from 'koa'
 import type { Form } from '#foundation/http/read-form.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import { formOf } from '#surfaces/page-kit/form-body.ts'
+import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import { postConnection, postSso, showSso } from './connection-page.ts'
 import { postConsent, showConsent } from './consent-page.ts'
 import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
@@ -19,42 +19,44 @@ const pages: Record<Interaction['prompt'], StepHandler> = {
 }
 
 /** The pages of one authorization request: sign in here or elsewhere, pick an organization, consent. */
-export function interactionPages(parts: InteractionParts): Koa.Middleware {
-  const router = new Router()
+export function interactionPages(parts: InteractionParts): Route[] {
+  const show = (handle: StepHandler) => async (ctx: Koa.Context) => handle(await stepOf(parts, ctx, {}))
+  const post = (handle: StepHandler, due?: Interaction['prompt']) => (ctx: Koa.Context) =>
+    submit(parts, ctx, handle, due)
+  return [
+    ['GET', '/interaction/:uid', show(showStep)],
+    ['POST', '/interaction/:uid/login', post(postLogin)],
+    ['POST', '/interaction/:uid/connection', post(postConnection)],
+    ['GET', '/interaction/:uid/sso', show(showSso)],
+    ['POST', '/interaction/:uid/sso', post(postSso)],
+    ['GET', '/interaction/:uid/prove', show(showProof)],
+    ['POST', '/interaction/:uid/prove', post(postProof)],
+    ['POST', '/interaction/:uid/prove/mail', post(postProofByMail)],
+    ['GET', '/prove-account', (ctx) => showProofByMail(parts, ctx)],
+    ['POST', '/prove-account', (ctx) => postProofFromMail(parts, ctx)],
+    ['POST', '/interaction/:uid/organization', post(postOrganization, 'select_organization')],
+    ['POST', '/interaction/:uid/consent', post(postConsent, 'consent')],
+    ['POST', '/interaction/:uid/abort', post(abort)],
+  ]
+}
 
-  /** "Not you?" shows the sign-in page at any step: `?prompt=login`. */
-  router.get('/interaction/:uid', async (ctx) => {
-    const step = await stepOf(parts, ctx, {})
-    const startsAnew = ctx.query.prompt === 'login' || ctx.query.way === 'password'
-    const page = startsAnew ? showLogin : pages[step.interaction.prompt]
-    await page(step)
+/** "Not you?" shows the sign-in page at any step: `?prompt=login`. */
+async function showStep(step: Step): Promise<void> {
+  const { prompt, way } = step.ctx.query
+  const page = prompt === 'login' || way === 'password' ? showLogin : pages[step.interaction.prompt]
+  await page(step)
+}
+
+async function abort({ ctx, provider }: Step): Promise<void> {
+  await finishStep(ctx, provider, {
+    error: 'access_denied',
+    error_description: 'the person went back without signing in',
   })
-  router.post('/interaction/:uid/login', (ctx) => submit(parts, ctx, postLogin))
-  router.post('/interaction/:uid/connection', (ctx) => submit(parts, ctx, postConnection))
-  router.get('/interaction/:uid/sso', async (ctx) => showSso(await stepOf(parts, ctx, {})))
-  router.post('/interaction/:uid/sso', (ctx) => submit(parts, ctx, postSso))
-  router.get('/interaction/:uid/prove', async (ctx) => showProof(await stepOf(parts, ctx, {})))
-  router.post('/interaction/:uid/prove', (ctx) => submit(parts, ctx, postProof))
-  router.post('/interaction/:uid/prove/mail', (ctx) => submit(parts, ctx, postProofByMail))
-  router.get('/prove-account', (ctx) => showProofByMail(parts, ctx))
-  router.post('/prove-account', (ctx) => postProofFromMail(parts, ctx))
-  router.post('/interaction/:uid/organization', (ctx) => submit(parts, ctx, postOrganization, 'select_organization'))
-  router.post('/interaction/:uid/consent', (ctx) => submit(parts, ctx, postConsent, 'consent'))
-  router.post('/interaction/:uid/abort', (ctx) =>
-    submit(parts, ctx, (step) =>
-      finishStep(step.ctx, step.provider, {
-        error: 'access_denied',
-        error_description: 'the person went back without signing in',
-      }),
-    ),
-  )
-  return router.routes() as unknown as Koa.Middleware
 }
 
 /** A form of another step than the one that is due shows that step instead: none can be skipped or repeated. */
 async function submit(parts: InteractionParts, ctx: Koa.Context, handle: StepHandler, due?: Interaction['prompt']) {
-  const form = await formOf(ctx)
-  parts.csrf.require(ctx, form)
+  const form = await postedForm(ctx, parts.csrf)
   const step = await stepOf(parts, ctx, form)
   if (due && step.interaction.prompt !== due) {
     seeOther(ctx, `/interaction/${step.interaction.uid}`)

@@ -16,7 +16,7 @@ import { seeOther } from '#foundation/http/see-other.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
-import { formOf } from '#surfaces/page-kit/form-body.ts'
+import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import { formTargets, requireInteraction } from './interaction.ts'
 import { findPending, finishConnectionLogin, type Pending } from './prove-account-page.ts'
 import type { InteractionParts, Step } from './step.ts'
@@ -75,9 +75,7 @@ export async function showProofByMail(parts: InteractionParts, ctx: Koa.Context)
 }
 
 export async function postProofFromMail(parts: InteractionParts, ctx: Koa.Context): Promise<void> {
-  const form = await formOf(ctx)
-  parts.csrf.require(ctx, form)
-  const { token = '' } = form
+  const { token = '' } = await postedForm(ctx, parts.csrf)
   const asked = await findAsked(parts, ctx, token)
   const user = asked && (await consumeProof(parts, token))
   if (!asked || !user) return showDeadLink(parts.render, ctx)

@@ -1,5 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { router } from '#foundation/http/router.ts'
 import { securityHeaders } from '#foundation/http/security-headers.ts'
 import { listen } from '#support/listen.ts'
 import { type Assets, createAssets } from '#surfaces/page-kit/assets.ts'
@@ -9,7 +10,7 @@ beforeAll(async () => {
   assets = await createAssets()
 })
 
-const serve = () => listen(securityHeaders({ issuer: 'http://localhost:3000' }), assets.middleware)
+const serve = () => listen(securityHeaders({ issuer: 'http://localhost:3000' }), router(assets.routes))
 
 describe('assets', () => {
   test('are named by their content and kept for ever', async () => {

@@ -4,15 +4,31 @@ import {
   listActiveOrganizations,
   listOrganizationsOfUser,
 } from '#directory/organizations/organization-queries.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { authorizationRequest } from '#surfaces/page-kit/signed-in-user.ts'
-import type { AccountRequest } from './account-request.ts'
 
+const at = '/account/organizations'
 const mostListed = 100
 
+interface Parts {
+  db: Queryable
+  issuer: string
+}
+
+export function organizationsPages({ pages, ...parts }: Parts & { pages: SignedInPages }): Route[] {
+  const { page, form } = pages.with(parts)
+  return [
+    ['GET', at, page(showOrganizations)],
+    ['POST', at, form(postOrganization, { returnTo: at })],
+  ]
+}
+
 /** Where the person belongs; a superadmin may act in any organization, so those are listed as well. */
-export async function showOrganizations({ db, issuer, signedIn, show }: AccountRequest): Promise<void> {
+async function showOrganizations({ db, issuer, signedIn, show }: SignedInRequest & Parts): Promise<void> {
   const { user, organization: current } = signedIn
   const memberships = await listOrganizationsOfUser(db, user.id)
   const own = new Set(memberships.map(({ id }) => id))
@@ -27,14 +43,14 @@ export async function showOrganizations({ db, issuer, signedIn, show }: AccountR
     loginUrl: `${issuer}/o/${organization.slug}`,
   })
   await show('organizations', {
-    at: '/account/organizations',
+    at,
     memberships: memberships.map(rowOf),
     others: others.map(rowOf),
   })
 }
 
 /** Switching is an authorization request like any other, so the sign-in policy of the organization applies to it. */
-export async function postOrganization({ ctx, db, issuer, form, signedIn }: AccountRequest): Promise<void> {
+async function postOrganization({ ctx, db, issuer, form, signedIn }: SignedInRequest & Parts): Promise<void> {
   const organization = await findOrganizationForUser(db, signedIn.user, form.organization ?? '')
   if (!organization) throw new GatehouseError('not_found', 'You do not belong to that organization.')
   seeOther(ctx, authorizationRequest(issuer, '/account/profile', { organization: organization.slug }))

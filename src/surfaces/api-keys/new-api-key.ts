@@ -15,10 +15,10 @@ import { covers } from '#foundation/values/permission.ts'
 import { dayOf } from '#foundation/values/time-ago.ts'
 import { type FormProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import { expiryChoices, keyFieldsOf, keyFormProblems, mayField, readNewKey, seesField } from './api-key-form.ts'
-import type { ApiKeyRequest } from './api-key-pages.ts'
+import type { ApiKeyRequest } from './api-key-request.ts'
 
 /*
- * Making a key, in three pages without a script: the form, a summary to confirm (S2-24), and the key itself, which is in
+ * Making a key, in three pages without a script: the form, a summary to confirm, and the key itself, which is in
  * the answer to that confirmation and nowhere else. What was typed travels in hidden fields and is checked at every step.
  */
 

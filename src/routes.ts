@@ -1,0 +1,150 @@
+import type { DirectRouteOf } from '#foundation/http/direct-routes.ts'
+import type { Route } from '#foundation/http/router.ts'
+import { endBrowserSession } from '#protocol/provider/end-browser-session.ts'
+import { accountPages } from '#surfaces/account/account-pages.ts'
+import { identityPages } from '#surfaces/account/identity-pages.ts'
+import { meApi } from '#surfaces/account/me-api.ts'
+import { organizationsPages } from '#surfaces/account/organizations-pages.ts'
+import { profilePages } from '#surfaces/account/profile-pages.ts'
+import { securityPages } from '#surfaces/account/security-pages.ts'
+import { sessionsPages } from '#surfaces/account/sessions-pages.ts'
+import { apiKeyApi } from '#surfaces/api-keys/api-key-api.ts'
+import { organizationApiKeyPages, ownApiKeyPages } from '#surfaces/api-keys/api-key-pages.ts'
+import { type ApiRoute, apiRoutes } from '#surfaces/api-kit/api-route.ts'
+import { callerRequirement } from '#surfaces/api-kit/authenticated-caller.ts'
+import { openApi } from '#surfaces/api-kit/openapi.ts'
+import { authenticationLogApi } from '#surfaces/authentication-log/authentication-log-api.ts'
+import {
+  organizationAuthenticationLogPages,
+  ownAuthenticationLogPages,
+} from '#surfaces/authentication-log/authentication-log-pages.ts'
+import { adminPages } from '#surfaces/console/admin-pages.ts'
+import { connectionApi } from '#surfaces/console/connection-api.ts'
+import { domainApi } from '#surfaces/console/domain-api.ts'
+import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
+import { discoverApi } from '#surfaces/joining/discover-api.ts'
+import { emailChangePages } from '#surfaces/joining/email-change-pages.ts'
+import { emailVerificationPages } from '#surfaces/joining/email-verification-pages.ts'
+import { invitationPages } from '#surfaces/joining/invitation-pages.ts'
+import { organizationPages } from '#surfaces/joining/organization-pages.ts'
+import { recoveryPages } from '#surfaces/joining/recovery-pages.ts'
+import { signUpPages } from '#surfaces/joining/sign-up-pages.ts'
+import { introspectionApi } from '#surfaces/oauth/introspection-api.ts'
+import { providerRoutes } from '#surfaces/oauth/provider-routes.ts'
+import { verifyApi, verifyRoute } from '#surfaces/oauth/verify-api.ts'
+import { healthPages, type Readiness } from '#surfaces/operations/health-pages.ts'
+import { homePage } from '#surfaces/operations/home-page.ts'
+import { accountPageKit, adminPageKit } from '#surfaces/page-kit/signed-in-pages.ts'
+import { connectionCallbackPages } from '#surfaces/sign-in/connection-callback.ts'
+import { interactionPages } from '#surfaces/sign-in/interaction-pages.ts'
+import type { Parts } from './parts.ts'
+
+/**
+ * Every route of the product but those of the hot path: each surface is built of exactly what it needs, and
+ * gives the table of its routes.
+ * @param options.demo the demo's own routes, where it runs
+ */
+export function productRoutes(
+  parts: Parts,
+  { readiness, demo }: { readiness: () => Promise<Readiness>; demo: readonly Route[] | undefined },
+): Route[] {
+  const { issuer, render, assets } = parts
+  return [
+    ...homePage({ issuer, render, demo: demo !== undefined }),
+    ...healthPages({ readiness }),
+    ...assets.routes,
+    ...apiOf(parts),
+    ...protocolOf(parts),
+    ...joiningOf(parts),
+    ...accountOf(parts),
+    ...adminOf(parts),
+    ...(demo ?? []),
+  ]
+}
+
+/** The routes that are answered in front of Koa: introspection, and the decisions for proxies. */
+export function hotRoutes(parts: Parts): (path: string) => DirectRouteOf | undefined {
+  const { issuer, db, callers, resolve, referenceTo, clientAddress, verifyProxy } = parts
+  const introspection = { methods: ['POST'], answer: introspectionApi({ issuer, callers, resolve, referenceTo }) }
+  const verify = verifyApi({ issuer, db, resolve, referenceTo, clientAddress, verifyProxy })
+  return (path) => (path === '/oauth/introspect' ? introspection : verify(path))
+}
+
+function apiOf(parts: Parts): Route[] {
+  const { issuer, db, encryption, outboundFetch, outboundAllowedHosts, resolveTxt } = parts
+  const { resolve, referenceTo, clientAddress, createRateLimit, discoverOrganizations } = parts
+  const { authenticateWithPassword, current, requestTransaction } = parts
+  const api: ApiRoute[] = [
+    ...directAuthenticationApi({ db, requestTransaction, encryption, current, authenticateWithPassword }),
+    ...meApi({ db }),
+    ...discoverApi({ discoverOrganizations }),
+    ...connectionApi({ issuer, db, encryption, outboundFetch, outboundAllowedHosts }),
+    ...domainApi({ db, encryption, resolveTxt }),
+    ...authenticationLogApi({ db }),
+    ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
+  ]
+  const requireCaller = callerRequirement({ resolve, referenceTo, clientAddress })
+  return [...apiRoutes(api, { requireCaller, clientAddress }), ...openApi({ issuer, routes: [...api, verifyRoute] })]
+}
+
+/** What oidc-provider answers, and the pages of an authorization request. */
+function protocolOf(parts: Parts): Route[] {
+  const { db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut } = parts
+  return [
+    ...providerRoutes({ db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut }),
+    ...interactionPages(parts),
+    ...connectionCallbackPages(parts),
+  ]
+}
+
+/** Pages of people who have no account yet, or cannot open it. */
+function joiningOf(parts: Parts): Route[] {
+  const { issuer, db, render, csrf, userOfBrowser, clientAddress, outbox } = parts
+  const { discoverOrganizations, mailRequestLimit, requireSignedInUser } = parts
+  const asking = { db, render, csrf, outbox, clientAddress, mailRequestLimit }
+  return [
+    ...organizationPages({ issuer, db, userOfBrowser, render, csrf, clientAddress, discoverOrganizations }),
+    ...invitationPages({ issuer, db, userOfBrowser, render, csrf }),
+    ...(parts.signUp === 'open' ? signUpPages({ ...asking, issuer }) : []),
+    ...recoveryPages(asking),
+    ...emailVerificationPages({ ...asking, requireSignedInUser }),
+    ...emailChangePages({ ...asking, requireSignedInUser }),
+  ]
+}
+
+/** A signed-in person's own pages. */
+function accountOf(parts: Parts): Route[] {
+  const { issuer, db, log, csrf, render, outbox, requireSignedInUser, sessionSeconds } = parts
+  const { authenticateWithPassword, clientAddress, knownBrowser, upstreamTransactions } = parts
+  const pages = accountPageKit({ db, csrf, render, requireSignedInUser })
+  return [
+    ...accountPages({ issuer, csrf, render, signOut: signOutWith(parts) }),
+    ...profilePages({ pages, db }),
+    ...organizationsPages({ pages, db, issuer }),
+    ...sessionsPages({ pages, db, sessionSeconds }),
+    ...securityPages({ pages, db, outbox, authenticateWithPassword, clientAddress, knownBrowser }),
+    ...identityPages({ pages, db, log, render, upstreamTransactions }),
+    ...ownApiKeyPages({ pages, ...keyPartsOf(parts) }),
+    ...ownAuthenticationLogPages({ pages, db }),
+  ]
+}
+
+/** Pages of an organization's administrators. */
+function adminOf(parts: Parts): Route[] {
+  const { db, csrf, render, requireSignedInUser } = parts
+  const pages = adminPageKit({ db, csrf, render, requireSignedInUser })
+  return [
+    ...adminPages(),
+    ...organizationApiKeyPages({ pages, ...keyPartsOf(parts) }),
+    ...organizationAuthenticationLogPages({ pages, db }),
+  ]
+}
+
+function keyPartsOf({ issuer, db, outbox, apiKeyPrefix, current: { signAccessToken } }: Parts) {
+  return { issuer, db, outbox, apiKeyPrefix, signAccessToken }
+}
+
+function signOutWith({ provider, requestTransaction, log, upstreamSignOut }: Parts) {
+  return (ctx: Parameters<typeof endBrowserSession>[0], location: string) =>
+    endBrowserSession(ctx, { provider: provider(), requestTransaction, log, upstreamSignOut }, location)
+}

@@ -1,0 +1,74 @@
+import type Koa from 'koa'
+import type { MailRequest, MailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
+import type { ClientAddress } from '#foundation/http/client-address.ts'
+import type { Form } from '#foundation/http/read-form.ts'
+import { emailAddress } from '#foundation/values/email-address.ts'
+import { fieldErrors } from '#surfaces/page-kit/form-problems.ts'
+import type { Render } from '#surfaces/page-kit/render.ts'
+
+export interface AskingParts {
+  render: Render
+  clientAddress: ClientAddress
+  mailRequestLimit: MailRequestLimit
+}
+
+/** A form that asks for an address, to which a mail goes. */
+export interface MailForm {
+  kind: MailRequest
+  /** The form again, when something is wrong with what was entered. */
+  ask: Record<string, unknown>
+  request: (email: string) => Promise<void>
+  sent: Record<string, unknown>
+}
+
+/** Whatever becomes of the request, the page is the same to the byte: it says nothing about whom we know. */
+export async function askForMail(
+  parts: AskingParts,
+  ctx: Koa.Context,
+  form: Form,
+  { kind, ask, request, sent }: MailForm,
+): Promise<void> {
+  const { render } = parts
+  const show = (email: string, error: string, status: number) =>
+    render(ctx, 'joining/ask-email', { ...ask, email, error }, { status })
+
+  const parsed = emailAddress.safeParse(form.email ?? '')
+  if (!parsed.success) {
+    await show(form.email ?? '', 'Enter one e-mail address, such as ada@example.com.', 422)
+    return
+  }
+  const email = parsed.data
+  const limited = await takeMailRequest(parts, ctx, kind, email)
+  if (limited) {
+    await show(email, limited, 429)
+    return
+  }
+  const problems = await fieldErrors(async () => {
+    await request(email)
+    await render(ctx, 'joining/mail-sent', sent, { status: 202 })
+  })
+  if (problems) await show(email, problems.errors.email ?? '', problems.status)
+}
+
+/** @returns what to say when this was asked for too often, and to come back later */
+export async function takeMailRequest(
+  { mailRequestLimit, clientAddress }: AskingParts,
+  ctx: Koa.Context,
+  kind: MailRequest,
+  email: string,
+): Promise<string | undefined> {
+  const seconds = await mailRequestLimit({ kind, email, ip: clientAddress(ctx.req) })
+  if (seconds <= 0) return undefined
+  ctx.set('Retry-After', String(seconds))
+  const minutes = Math.ceil(seconds / 60)
+  const wait = minutes === 1 ? 'a minute' : `${minutes} minutes`
+  return `This was asked for several times. Look at your mail, spam included, or wait ${wait} and try again.`
+}
+
+export const notArrived = 'It works for one hour. If nothing arrives, look at your spam folder, or ask again.'
+export const backToSignIn = [{ label: 'Back to sign-in', href: '/account', test: 'to-sign-in' }]
+
+/** The secret of a mailed link, as its page is opened. */
+export function tokenOf(ctx: Koa.Context): string {
+  return typeof ctx.query.token === 'string' ? ctx.query.token : ''
+}

@@ -1,0 +1,110 @@
+import type Koa from 'koa'
+import {
+  changeEmail,
+  changeEmailPage,
+  findEmailChange,
+  requestEmailChange,
+} from '#authentication/joining/change-email.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Route } from '#foundation/http/router.ts'
+import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import type { Csrf } from '#surfaces/page-kit/csrf.ts'
+import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
+import { postedForm } from '#surfaces/page-kit/posted-form.ts'
+import { freshSignIn, type RequireSignedInUser } from '#surfaces/page-kit/signed-in-user.ts'
+import { type AskingParts, askForMail, notArrived, tokenOf } from './asking-for-mail.ts'
+
+export interface EmailChangePagesParts extends AskingParts {
+  db: Queryable
+  outbox: MailOutbox
+  csrf: Csrf
+  requireSignedInUser: RequireSignedInUser
+}
+
+const at = '/account/email'
+const demand = { ...freshSignIn, returnTo: at }
+const askAgain = { label: 'Ask for a new link', href: at }
+const backToAccount = [{ label: 'Back to your account', href: '/account', test: 'to-account' }]
+const sent = {
+  lead: 'We’ve sent a mail to the new address. Open its link to use it from now on.',
+  hint: notArrived,
+  links: backToAccount,
+}
+const addressTaken = {
+  title: 'This address is in use',
+  message: 'There is another account with this address. Nothing was changed.',
+  hint: 'Sign in with that account, or choose another address.',
+  back: { label: 'Choose another address', href: '/account/email' },
+}
+
+/** A new address: asked for with a fresh sign-in, and used once a link in a mail to it was opened. */
+export function emailChangePages(parts: EmailChangePagesParts): Route[] {
+  return [
+    ['GET', at, (ctx) => showQuestion(parts, ctx)],
+    ['POST', at, (ctx) => postQuestion(parts, ctx)],
+    ['GET', changeEmailPage, (ctx) => openConfirmation(parts, ctx)],
+    ['POST', changeEmailPage, (ctx) => postConfirmation(parts, ctx)],
+  ]
+}
+
+async function showQuestion({ requireSignedInUser, render }: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
+  const signedIn = await requireSignedInUser(ctx, demand)
+  if (signedIn) await render(ctx, 'joining/ask-email', { ...askOf(signedIn.user.email), email: '' })
+}
+
+async function postQuestion(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
+  const form = await postedForm(ctx, parts.csrf)
+  const signedIn = await parts.requireSignedInUser(ctx, demand)
+  if (!signedIn) return
+  const { user } = signedIn
+  const request = (newEmail: string) => requestEmailChange(parts, { user, newEmail })
+  await askForMail(parts, ctx, form, { kind: 'change-email', ask: askOf(user.email), request, sent })
+}
+
+async function openConfirmation({ db, render }: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
+  const token = tokenOf(ctx)
+  const change = await findEmailChange(db, token)
+  if (!change) return showDeadLink(render, ctx, askAgain)
+  const { user, newEmail } = change
+  await render(ctx, 'joining/confirm', {
+    test: 'confirm-email',
+    heading: 'Use this address?',
+    // The account is named: a mailbox is not to be lent to one that its owner doesn't know.
+    lead: `${user.email} asks to sign in with ${newEmail} from now on.`,
+    action: changeEmailPage,
+    token,
+    button: 'Use this address',
+    aside: 'If that is not you, close this page: nothing changes.',
+  })
+}
+
+async function postConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
+  const { csrf, render } = parts
+  const { token = '' } = await postedForm(ctx, csrf)
+  const change = await changeEmail(parts, token)
+  switch (change.outcome) {
+    case 'dead':
+      return showDeadLink(render, ctx, askAgain)
+    case 'taken':
+      return render(ctx, 'page-kit/error', addressTaken, { status: 409 })
+    case 'changed':
+      return render(ctx, 'joining/done', {
+        heading: 'Your address is changed',
+        lead: `From now on you sign in with ${change.email}.`,
+        next: { label: 'To your account', href: '/account' },
+      })
+  }
+}
+
+function askOf(current: string) {
+  return {
+    test: 'change-email',
+    heading: 'Change your address',
+    lead: `You sign in with ${current} now. We mail a link to the new address; until you open it, nothing changes.`,
+    label: 'New e-mail address',
+    autocomplete: 'email',
+    action: at,
+    button: 'Send the link',
+    links: backToAccount,
+  }
+}

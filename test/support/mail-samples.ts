@@ -19,7 +19,7 @@ export const samples: { [T in MailTemplate]: MailLocals<T> } = {
   'change-email': { linkPath },
   'email-changed': { newEmail: 'ada.lovelace@acme.test', changedAt: at },
   invitation: { linkPath, organizationName: 'Acme Corporation', invitedBy: 'Ada Lovelace' },
-  'link-account': { linkPath, connectionLabel: 'Okta' },
+  'link-account': { linkPath, connectionLabel: 'Okta', upstreamPerson: 'Ada Lovelace, 00u1a2b3' },
   'password-changed': { changedAt: at },
   'api-key-created-for-you': { ...key, createdBy: 'Grace Hopper', expiresAt: at },
   'api-key-revoked': { ...key, revokedBy: 'Grace Hopper' },

@@ -136,10 +136,16 @@ export const mailTemplates = {
   /** To the owner of an account that a sign-in through a connection asks to be linked to. */
   'link-account': mail({
     subject: 'Link a way to sign in',
-    locals: z.strictObject({ linkPath, connectionLabel: name, asked: asking.optional() }),
-    says: ({ linkPath, connectionLabel, asked }) => ({
+    locals: z.strictObject({
+      linkPath,
+      connectionLabel: name,
+      /** Who has signed in there. */
+      upstreamPerson: z.string().max(800).optional(),
+      asked: asking.optional(),
+    }),
+    says: ({ linkPath, connectionLabel, upstreamPerson, asked }) => ({
       paragraphs: [
-        `A sign-in with “${connectionLabel}” asks to be linked to your account. If that is you, go on in the same browser.`,
+        `A sign-in with “${connectionLabel}”${upstreamPerson ? ` as “${upstreamPerson}”` : ''} asks to be linked to your account. If that is you, go on in the same browser.`,
       ],
       facts: factsOfAsking(asked),
       button: {

@@ -10,6 +10,7 @@ import {
 } from '#authentication/mail-links/mail-link.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
@@ -33,14 +34,21 @@ export async function postProofByMail(step: Step): Promise<void> {
     const owner = await findUserByEmail(tx, email)
     const user = owner && (await lockActiveUser(tx, owner.id))
     if (!user) return
-    // The uid is what the browser's cookie holds, so the mailbox is not told it.
-    const payload = { sealedUid: encryption.encrypt(interaction.uid).toString('base64url') }
+    const payload = {
+      // The uid is what the browser's cookie holds, so the mailbox is not told it.
+      sealedUid: encryption.encrypt(interaction.uid).toString('base64url'),
+      upstreamSubject: nameOfSubject(pending),
+    }
     const token = await makeMailLink(tx, { purpose: 'prove_account', email: user.email, userId: user.id, payload })
     if (!token) return
     await outbox.enqueueMail(tx, {
       to: user.email,
       template: 'link-account',
-      locals: { linkPath: mailLinkPath(linkPage, token), connectionLabel: connectionLabel(pending.connection) },
+      locals: {
+        linkPath: mailLinkPath(linkPage, token),
+        connectionLabel: connectionLabel(pending.connection),
+        upstreamPerson: personAt(pending),
+      },
     })
   })
   await render(ctx, 'joining/mail-sent', {
@@ -65,6 +73,10 @@ export async function showProofByMail(parts: InteractionParts, ctx: Koa.Context)
       test: 'prove-by-mail',
       heading: `Sign in with ${label} from now on?`,
       lead: `It will open your account ${asked.link.email}.`,
+      facts: [
+        { label: 'Identity provider', value: `${label}, ${new URL(asked.pending.identity.issuer).host}` },
+        { label: 'You there', value: personAt(asked.pending) },
+      ],
       action: linkPage,
       token,
       button: 'Link and sign in',
@@ -101,9 +113,19 @@ async function findAsked(parts: InteractionParts, ctx: Koa.Context, token: strin
   })
   const step: Step = { ...parts, ctx, provider, form: {}, interaction }
   const pending = await findPending(step)
-  // Somebody may have come back as another person meanwhile: the link is about the first one.
-  if (!pending || emailKey(pending.identity.email ?? '') !== emailKey(link.email)) return undefined
+  // Another person may have come back meanwhile, with the same address too: the link is about the one who asked for it.
+  if (!pending || nameOfSubject(pending) !== link.payload.upstreamSubject) return undefined
   return { link, step, pending }
+}
+
+/** Connection, issuer and subject in one: a subject is a person only at its issuer (OpenID Connect Core §5.7). */
+function nameOfSubject({ connection, identity }: Pending): string {
+  return sha256(JSON.stringify([connection.id, identity.issuer, identity.subject])).toString('base64url')
+}
+
+/** Whom the provider has signed in, as its person may know themselves: by name and by its own word for them. */
+function personAt({ identity: { name, subject } }: Pending): string {
+  return name === undefined ? subject : `${name}, ${subject}`
 }
 
 /**

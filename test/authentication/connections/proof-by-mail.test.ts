@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Browser } from '#support/browser.ts'
 import { availableDatabases } from '#support/databases.ts'
-import { accountOf, allowed, claimsOf, connect, isAtRelyingParty, signInThrough } from '#support/federation.ts'
+import {
+  accountOf,
+  allowed,
+  claimsOf,
+  connect,
+  isAtRelyingParty,
+  pressConnection,
+  signInThrough,
+} from '#support/federation.ts'
 import { freePort } from '#support/free-port.ts'
 import { type Gatehouse, password, startGatehouse } from '#support/gatehouse.ts'
 import { type IdentityProvider, startIdentityProvider } from '#support/identity-provider.ts'
@@ -18,6 +26,7 @@ describe.each(availableDatabases())('proving an account by mail while signing in
     const smtpUrl = `smtp://127.0.0.1:${await freePort()}`
     gatehouse = await startGatehouse({ database, config: { ...allowed(provider), smtpUrl } })
     await connect(gatehouse, { name: 'everybody', issuer: provider.issuer, displayName: 'Everybody’s' })
+    await connect(gatehouse, { name: 'others', issuer: provider.issuer, displayName: 'Others’' })
   })
   beforeEach(async () => {
     email = `person${++count}@example.test`
@@ -98,6 +107,49 @@ organizations:
     for (let more = 0; more < 3; more++) await askForLink()
     expect((await mailsTo(gatehouse, email)).filter(({ template }) => template === 'link-account')).toHaveLength(3)
   })
+
+  test('it links whom it was asked for, whoever comes back in the same sign-in afterwards', async () => {
+    const flow = await askForLink()
+    const { page } = flow.browser
+    const interaction = page.url.replace(/\/prove.*$/, '')
+    const link = await latestLink(gatehouse, email, 'link-account')
+    const [mail] = await mailsTo(gatehouse, email)
+    expect(mail!.content.locals).toMatchObject({ connectionLabel: 'Everybody’s', upstreamPerson: `Person, s${count}` })
+    const asked = provider.person
+    const comeBack = async (through: string) => {
+      // Another person uses the browser at the identity provider.
+      flow.browser.setCookie(`_session${new URL(provider.issuer).port}`, 'none')
+      await flow.browser.get(`${interaction}?prompt=login`)
+      await pressConnection(flow.browser, through)
+      expect(flow.browser.page.html).toContain('data-test="prove-account"')
+    }
+    for (const [connection, sub] of [
+      ['everybody', `other${count}`],
+      ['others', `s${count}`],
+    ] as const) {
+      provider.person = { ...asked, sub, name: 'Another' }
+      await comeBack(connection)
+      await flow.browser.get(link)
+      expect([connection, flow.browser.page.status]).toEqual([connection, 410])
+      const form = { _csrf: await csrfOf(flow.browser), token: tokenOf(link) }
+      await flow.browser.post(`${gatehouse.url}/prove-account`, form)
+      expect([connection, flow.browser.page.status]).toEqual([connection, 410])
+    }
+    expect((await accountOf(gatehouse, email))!.identities).toEqual([])
+    // The one who asked, once they have come back: the page says who that is, and where.
+    provider.person = asked
+    await comeBack('everybody')
+    await flow.browser.get(link)
+    const { html } = flow.browser.page
+    for (const named of ['Everybody’s', provider.host, `Person, s${count}`]) expect(html).toContain(named)
+    await flow.browser.submit()
+    expect((await accountOf(gatehouse, email))!.identities).toMatchObject([{ subject: `s${count}` }])
+  })
+
+  async function csrfOf(browser: Browser): Promise<string> {
+    await browser.get(`${gatehouse.url}/organizations`)
+    return browser.hidden('_csrf')!
+  }
 
   test('an account whose address nobody had proven is its owner’s alone from then on', async () => {
     await gatehouse.database.db.updateTable('users').set({ emailVerifiedAt: null }).where('email', '=', email).execute()

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { SetupError } from '#authentication/setup/setup-error.ts'
 import { type Config, ConfigError, readConfig } from '#foundation/config/config.ts'
 import { DataDirInUseError } from '#foundation/database/pglite-pool.ts'
+import { StoreAwayError } from '#foundation/errors.ts'
 import { sendConsoleTo } from '#foundation/log/console-log.ts'
 import { createLog } from '#foundation/log/log.ts'
 import { bannerFor } from './banner.ts'
@@ -47,8 +48,9 @@ function stopOnSignal(server: RunningServer): void {
 /** What the operator can mend is told in lines, not as a stack. @returns the exit code */
 function fail(error: Error): number {
   const refused = error instanceof ConfigError || error instanceof SetupError
+  const reason = error instanceof StoreAwayError ? (error.cause as Error) : error
   if (refused || error instanceof DataDirInUseError || 'code' in error) {
-    const message = error.message || String((error as NodeJS.ErrnoException).code)
+    const message = reason.message || String((reason as NodeJS.ErrnoException).code)
     for (const line of message.split('\n')) process.stderr.write(`gatehouse: ${line}\n`)
   } else console.error(error)
   return refused ? 2 : 1

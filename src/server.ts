@@ -32,6 +32,7 @@ export interface RunningServer {
 }
 
 const drainMs = 10_000
+const readinessMs = 900
 
 /**
  * Opens the stores, has every part made and every route built of them, and listens.
@@ -50,14 +51,14 @@ export async function startServer(
   const onError = (error: unknown) => log.error({ err: error }, 'background work failed')
   const database = await openDatabase({ ...config, onError })
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, { onError }) : undefined
-  await migrate(database.db)
+  await migrate(database.background)
   await saveBuiltInClient(database.db, issuer)
-  await maintainPartitions(database.db, { retentionDays: config.logRetentionDays })
+  await maintainPartitions(database.background, { retentionDays: config.logRetentionDays })
   const encryption = encryptionWith(config.encryptionKeys)
   const { outboundAllowedHosts } = config
   if (config.setupFile) {
     const setup = await readSetupFile(config.setupFile, environment)
-    await applySetup(database.db, setup, { actor: 'setup:boot', encryption, outboundAllowedHosts })
+    await applySetup(database.background, setup, { actor: 'setup:boot', encryption, outboundAllowedHosts })
   }
 
   const parts = await makeParts({ config, log, database, redis, encryption, resolveTxt })
@@ -81,7 +82,7 @@ export async function startServer(
   const { logRetentionDays } = config
   const jobs = startJobs(
     { db: database.db, log },
-    jobsOf({ db: database.db, outbox, mailDelivery, current, logRetentionDays }),
+    jobsOf({ db: database.background, outbox, mailDelivery, current, logRetentionDays }),
   )
 
   return {
@@ -98,10 +99,20 @@ export async function startServer(
   }
 }
 
+/** Within a second, or a load balancer would hold a silent store against the node. */
 async function readinessOf(database: Database, redis: RedisClient | undefined): Promise<Readiness> {
-  const [answer, protocolState] = await Promise.allSettled([sql`select 1`.execute(database.db), redis?.ping()])
+  const [answer, protocolState] = await Promise.allSettled([
+    within(readinessMs, sql`select 1`.execute(database.db)),
+    within(readinessMs, redis?.ping()),
+  ])
   if (answer.status === 'rejected') return 'unavailable'
   return protocolState.status === 'rejected' ? 'degraded' : 'ok'
+}
+
+async function within<T>(milliseconds: number, answer: Promise<T> | undefined): Promise<T | undefined> {
+  const { promise: tooLate, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('no answer')), milliseconds)
+  return Promise.race([answer, tooLate]).finally(() => clearTimeout(timer))
 }
 
 function listen(server: Server, { port, host }: Config): Promise<void> {

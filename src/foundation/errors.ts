@@ -48,3 +48,16 @@ export class GatehouseError extends Error {
     this.members = members
   }
 }
+
+/** A store that everything needs cannot be reached or does not answer: nothing is wrong with the request. */
+export class StoreAwayError extends GatehouseError {
+  /** By which oidc-provider answers an error that it does not know. */
+  readonly statusCode = 503
+
+  /** @param cause what the store's client says, for the log */
+  constructor(cause: Error) {
+    const message = 'Gatehouse cannot reach its data at this moment. Try again in a few seconds.'
+    super('temporarily_unavailable', message, { retryAfterSeconds: 5, cause })
+    this.name = 'StoreAwayError'
+  }
+}

@@ -1,17 +1,21 @@
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
-import pg from 'pg'
 import { openPglitePool } from './pglite-pool.ts'
-import { PreparedStatements } from './prepared-statements.ts'
+import { openPostgresPool } from './postgres-pool.ts'
 import type { Tables } from './schema.ts'
 import type { SqlPool } from './sql-pool.ts'
+
+const requestLimitMs = 5_000
+const backgroundLimitMs = 600_000
 
 /** What a query runs on, a pool or a transaction: it takes either, as `db` (or as `tx`, where it must be a transaction). */
 export type Queryable = Kysely<Tables>
 
 /** An opened database, of either kind: `database` wherever one is handed on whole. */
 export interface Database {
-  /** For every ordinary query. */
+  /** For every query of a request: one that the database does not answer within 5 s fails. */
   readonly db: Queryable
+  /** For what may take its time: migrations, the setup file, jobs. */
+  readonly background: Queryable
   /** For statements written by hand. */
   readonly pool: SqlPool
   /** For the hot path: a few connections that only ever look rows up by an index. */
@@ -19,9 +23,6 @@ export interface Database {
   readonly embedded: boolean
   close(): Promise<void>
 }
-
-const int8 = 20
-pg.types.setTypeParser(int8, Number)
 
 /**
  * Opens PostgreSQL at `databaseUrl`, else the embedded database in `dataDir`, which only one process may hold.
@@ -33,24 +34,37 @@ export async function openDatabase(options: {
   onError: (error: Error) => void
 }): Promise<Database> {
   const { databaseUrl, dataDir, onError } = options
-  const pool = databaseUrl
-    ? connectPool({ databaseUrl, onError, max: 12 })
-    : await openPglitePool(dataDir, lookupSettings)
-  const lookups = databaseUrl ? connectPool({ databaseUrl, onError, max: 4, settings: lookupSettings }) : pool
-  const db = new Kysely<Tables>({
+  if (!databaseUrl) return databaseOf([await openPglitePool(dataDir, lookupSettings)])
+  const open = (options: { max: number; limitMs: number; settings?: readonly string[] }) =>
+    openPostgresPool({ databaseUrl, onError, ...options })
+  return databaseOf([
+    open({ max: 12, limitMs: requestLimitMs }),
+    open({ max: 4, limitMs: requestLimitMs, settings: lookupSettings }),
+    open({ max: 2, limitMs: backgroundLimitMs }),
+  ])
+}
+
+/** Of one pool for everything, or of one for requests, for look-ups and for the background. */
+function databaseOf(pools: [SqlPool] | [SqlPool, SqlPool, SqlPool]): Database {
+  const [pool, lookups = pool, background] = pools
+  const db = kyselyOn(pool)
+  return {
+    db,
+    background: background ? kyselyOn(background) : db,
+    pool,
+    lookups,
+    embedded: pools.length === 1,
+    async close() {
+      await Promise.all(pools.map((one) => one.end()))
+    },
+  }
+}
+
+function kyselyOn(pool: SqlPool): Queryable {
+  return new Kysely<Tables>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   })
-  return {
-    db,
-    pool,
-    lookups,
-    embedded: !databaseUrl,
-    async close() {
-      if (lookups !== pool) await lookups.end()
-      await db.destroy()
-    },
-  }
 }
 
 /** Whether PostgreSQL's text can hold it: U+0000 it cannot, so nothing is found by a name with one in it. */
@@ -73,49 +87,3 @@ const lookupSettings = [
   'set enable_mergejoin = off',
   'set plan_cache_mode = force_generic_plan',
 ]
-
-function connectPool({
-  databaseUrl,
-  onError,
-  max,
-  settings = [],
-}: {
-  databaseUrl: string
-  onError: (error: Error) => void
-  max: number
-  settings?: readonly string[]
-}): SqlPool {
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
-    max,
-    connectionTimeoutMillis: 5_000,
-    application_name: 'gatehouse',
-    Client: preparingClient(new PreparedStatements()),
-    ...(settings.length > 0 && { onConnect: (client: pg.ClientBase) => client.query(settings.join('; ')) }),
-  })
-  // An idle connection that breaks is replaced; without a listener the process would end.
-  pool.on('error', onError)
-  // One that breaks under a transaction is told to whoever runs that; it would end the process all the same.
-  pool.on('connect', (client) => client.on('error', () => undefined))
-  return pool as unknown as SqlPool
-}
-
-const featureNotSupported = '0A000'
-
-/** pg's client, with every statement that has parameters prepared under a name. */
-function preparingClient(statements: PreparedStatements): typeof pg.Client {
-  class PreparingClient extends pg.Client {
-    override query(query: unknown, values?: unknown, callback?: unknown): never {
-      const parameters = Array.isArray(values) ? values : []
-      const name = typeof query === 'string' && !callback ? statements.nameOf(query, parameters) : undefined
-      if (!name) return super.query(query as never, values as never, callback as never) as never
-      const answer = super.query({ name, text: query as string, values: parameters }) as Promise<unknown>
-      return answer.catch((error: { code?: string }) => {
-        // "cached plan must not change result type"
-        if (error.code === featureNotSupported) statements.forget()
-        throw error
-      }) as never
-    }
-  }
-  return PreparingClient
-}

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { type RateLimiterAbstract, RateLimiterPostgres, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import type { SqlPool } from '#foundation/database/sql-pool.ts'
+import { GatehouseError, StoreAwayError } from '#foundation/errors.ts'
 
 /** Counts tries under a key, once for all nodes. */
 export interface RateLimit {
@@ -33,7 +34,7 @@ export function rateLimits({ pool, redis }: { pool: SqlPool; redis: Redis | Clus
           return 0
         } catch (refusal) {
           if (refusal instanceof RateLimiterRes) return Math.max(1, Math.ceil(refusal.msBeforeNext / 1000))
-          throw refusal
+          throw refusal instanceof GatehouseError || !redis ? refusal : new StoreAwayError(refusal as Error)
         }
       },
       async reset(key) {

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { StoreAwayError } from '#foundation/errors.ts'
 import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
 
 /** One Redis, its Sentinel-managed primary, or a cluster. Every key gets the prefix `gatehouse:` by itself. */
@@ -12,7 +13,7 @@ const firstConnectionTimeoutMs = 10_000
 /**
  * Connects to what REDIS_URL names (its forms: `parseRedisUrl`) and waits until it can be used. From then on a broken
  * connection is made again in the background; meanwhile commands fail within seconds, so that a request gets an error
- * instead of hanging. Nothing here ends the process.
+ * instead of hanging: StoreAwayError. Nothing here ends the process.
  * @param options.onError every failure of a connection, for the log
  * @throws when there is no connection within 10 s
  */
@@ -28,6 +29,18 @@ export async function connectRedis(url: string, options: { onError: (error: Erro
     const nodes = target.nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
     throw new Error(`cannot use Redis at ${nodes}: ${(cause as Error).message}`, { cause })
   }
+  return tellingOutages(redis)
+}
+
+/** What Redis itself says against a command is a mistake of ours, except where it has no primary or is still loading. */
+const outage = /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|MISCONF|OOM)\b/
+
+function tellingOutages(redis: RedisClient): RedisClient {
+  const send = redis.sendCommand.bind(redis) as (...command: unknown[]) => Promise<unknown>
+  redis.sendCommand = (...command: unknown[]) =>
+    send(...command).catch((error: Error) => {
+      throw error.name === 'ReplyError' && !outage.test(error.message) ? error : new StoreAwayError(error)
+    })
   return redis
 }
 

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { SetupError } from '#authentication/setup/setup-error.ts'
 import { ConfigError } from '#foundation/config/config.ts'
 import { DataDirInUseError } from '#foundation/database/pglite-pool.ts'
+import { StoreAwayError } from '#foundation/errors.ts'
 import { applyFile } from './apply.ts'
 import { rotateKeys } from './keys-rotate.ts'
 import { planFile } from './plan.ts'
@@ -49,7 +50,8 @@ try {
 }
 
 /** Says on stderr why it was refused; a bug keeps its stack. @returns the exit status */
-function explain(error: unknown): number {
+function explain(failure: unknown): number {
+  const error = failure instanceof StoreAwayError ? failure.cause : failure
   if (error instanceof SetupError || error instanceof DataDirInUseError || error instanceof ConfigError) {
     console.error(error.message)
   } else if (isFromFile(error)) {

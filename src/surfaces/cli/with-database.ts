@@ -17,8 +17,8 @@ export async function withDatabase<T>(
   // A connection that breaks while it is idle is replaced; the next statement says what is wrong.
   const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
   try {
-    await migrate(database.db)
-    return await work(database.db, { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts })
+    await migrate(database.background)
+    return await work(database.background, { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts })
   } finally {
     await database.close()
   }

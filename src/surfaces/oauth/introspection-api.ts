@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
 import { GatehouseError } from '#foundation/errors.ts'
-import { statusOfCode } from '#foundation/http/problem-details.ts'
+import { headersOfError, statusOfCode } from '#foundation/http/problem-details.ts'
 import { type Form, readForm } from '#foundation/http/read-form.ts'
 import { directHeaders } from '#foundation/http/security-headers.ts'
 import { logPath, logText } from '#foundation/values/log-text.ts'
@@ -30,8 +30,10 @@ export function introspectionApi(parts: IntrospectionParts) {
       await answer(withHeaders, request, response)
     } catch (error) {
       if (!(error instanceof GatehouseError)) throw error
-      const body = JSON.stringify({ error: 'invalid_request', error_description: error.message })
-      send(response, statusOfCode[error.code], body, withHeaders.headers)
+      const status = statusOfCode[error.code]
+      const name = status < 500 ? 'invalid_request' : error.code
+      const headers = [...withHeaders.headers, ...Object.entries(headersOfError(error)).flat()]
+      send(response, status, JSON.stringify({ error: name, error_description: error.message }), headers)
     }
   }
 }

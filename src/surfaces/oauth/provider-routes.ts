@@ -6,7 +6,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { GatehouseError } from '#foundation/errors.ts'
-import { statusOfCode } from '#foundation/http/problem-details.ts'
+import { headersOfError, statusOfCode } from '#foundation/http/problem-details.ts'
 import { readBody } from '#foundation/http/read-body.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Route, RouteHandler } from '#foundation/http/router.ts'
@@ -99,9 +99,10 @@ function providerCallback(current: CurrentProvider, log: Logger): (ctx: Koa.Cont
     if (!middleware) {
       middleware = mount(provider as unknown as Koa)
       // The library answers its own failures, so their causes would be seen nowhere else.
-      provider.on('server_error', (ctx, error) =>
-        log.error({ err: error, requestId: requestIdOf(ctx) }, 'request failed'),
-      )
+      provider.on('server_error', (ctx, error) => {
+        if (error instanceof GatehouseError) ctx.set(headersOfError(error))
+        else log.error({ err: error, requestId: requestIdOf(ctx) }, 'request failed')
+      })
       mounted.set(provider, middleware)
     }
     return middleware

@@ -37,9 +37,9 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
   beforeAll(async () => {
     database = await openTestDatabase('postgres')
     ;({ recording, recorded } = recordingDatabase(database))
-    await fill(database.db)
+    await fill(database.background)
     await sql`update authentication_log_counted set until = ${daysAgo(3)}::timestamptz`.execute(database.db)
-    await countUses(database.db)
+    await countUses(database.background)
   }, 120_000)
   afterAll(() => database.close())
 

@@ -18,7 +18,6 @@ const exceptions: Record<string, readonly string[]> = {
     'src/authentication/connections/vouching.ts: design.md',
     'src/credentials/resolve/resolve-credentials.ts: design.md',
     'src/directory/organizations/verify-domain.ts: design.md',
-    'src/foundation/values/accent.ts: styles/gatehouse.css',
     'src/surfaces/oauth/introspection-answer.ts: design.md',
   ],
   'numbers cited': [

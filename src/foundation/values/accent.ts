@@ -4,7 +4,7 @@ const black: Rgb = [0, 0, 0]
 const white: Rgb = [255, 255, 255]
 const readable = 4.5
 
-/** What an accent has to be read on or under, as styles/gatehouse.css has them: text on it, paper, ground. */
+/** What an accent has to be read on or under, as `views/styles/tokens.css` has them: text on it, paper, ground. */
 const surfaces: Record<'light' | 'dark', Rgb[]> = {
   light: [white, [246, 247, 251]],
   dark: [

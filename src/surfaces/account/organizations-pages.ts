@@ -37,16 +37,28 @@ async function showOrganizations({ db, issuer, signedIn, show }: SignedInRequest
     slug: organization.slug,
     name: organization.name,
     brand: brandOf(organization),
-    admin: organization.admin,
-    teamCount: organization.teamCount,
+    detail: own.has(organization.id) ? `${organization.slug} · ${roleIn(organization)}` : organization.slug,
     isCurrent: organization.id === current.id,
     loginUrl: `${issuer}/o/${organization.slug}`,
   })
   await show('organizations', {
     at,
+    lead: leadOf(memberships.length),
     memberships: memberships.map(rowOf),
     others: others.map(rowOf),
   })
+}
+
+function leadOf(count: number): string {
+  if (count === 0) return 'You belong to none. As a superadmin you may act in all of them.'
+  if (count === 1) return 'You belong to one. Another one’s administrator can invite you by your e-mail address.'
+  return `You belong to ${count} organizations. These pages show one at a time.`
+}
+
+/** `administrator · 2 teams` */
+function roleIn({ admin, teamCount }: { admin: boolean; teamCount: number }): string {
+  const teams = ['no team', '1 team'][teamCount] ?? `${teamCount} teams`
+  return `${admin ? 'administrator' : 'member'} · ${teams}`
 }
 
 /** Switching is an authorization request like any other, so the sign-in policy of the organization applies to it. */

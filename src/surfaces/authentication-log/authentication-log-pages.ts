@@ -108,7 +108,11 @@ async function showLog(request: LogRequest): Promise<void> {
       isFirstPage: !asked.cursor,
       newestUrl: `${at}?${filter}`,
       olderUrl: found.nextCursor && `${at}?${older}`,
-      exports: [csv, ndjson].map(({ extension }) => ({ extension, href: `${at}.${extension}?${filter}` })),
+      exports: [csv, ndjson].map(({ extension, label }) => ({
+        extension,
+        label,
+        href: `${at}.${extension}?${filter}`,
+      })),
     },
     found.status,
   )

@@ -4,6 +4,8 @@ import type { LogEntry } from './log-entry.ts'
 export interface LogExportForm {
   mediaType: string
   extension: string
+  /** What people call it. */
+  label: string
   /** What stands before the first entry. */
   head: string
   line(entry: LogEntry): string
@@ -33,6 +35,7 @@ const columns: [name: string, value: (entry: LogEntry) => string | null | undefi
 export const csv: LogExportForm = {
   mediaType: 'text/csv',
   extension: 'csv',
+  label: 'CSV',
   head: `${columns.map(([name]) => name).join(',')}\r\n`,
   line: (entry) => `${columns.map(([, value]) => csvField(value(entry) ?? '')).join(',')}\r\n`,
 }
@@ -41,6 +44,7 @@ export const csv: LogExportForm = {
 export const ndjson: LogExportForm = {
   mediaType: 'application/x-ndjson',
   extension: 'ndjson',
+  label: 'JSON lines',
   head: '',
   line: (entry) => `${JSON.stringify(entry)}\n`,
 }

@@ -11,6 +11,8 @@ export interface UseInWords {
   why: string | undefined
   /** `curl`, `Firefox on Linux`. Undefined where nobody told. */
   device: string | undefined
+  /** Everything else that is known of it. */
+  facts: [label: string, value: string][]
 }
 
 const kinds: Record<string, string> = {
@@ -72,7 +74,23 @@ export function useInWords(row: LogRow, nameOf: (clientId: string | null) => str
     what: whatHappened(row, application, nameOf(row.resourceServer)),
     why: reason === null ? undefined : (reasons[reason] ?? `${sentenceCase(reason.replaceAll('_', ' '))}.`),
     device: userAgent === null && ip === null ? undefined : deviceName(userAgent),
+    facts: factsOf(row),
   }
+}
+
+function factsOf(row: LogRow): [label: string, value: string][] {
+  const facts: [string, string | null][] = [
+    ['Time', row.at.replace('T', ' ').replace('Z', ' UTC')],
+    ['Person', row.userEmail],
+    ['Request', row.path && `${row.method ?? ''} ${row.path}`.trim()],
+    ['Address', row.ip],
+    ['User agent', row.userAgent],
+    ['Credential', row.credentialId],
+    ['Asked by', row.resourceServer],
+    ['Application', row.clientId],
+    ['Entry', String(row.id)],
+  ]
+  return facts.filter((fact): fact is [string, string] => Boolean(fact[1]))
 }
 
 function titleOf(kind: string, application: string | undefined): string {

@@ -137,7 +137,7 @@ async function renderProof(step: Step, { connection, identity }: Pending, error?
   const { uid } = interaction
   await step.render(
     ctx,
-    'sign-in/prove-account',
+    'sign-in/link-account',
     {
       email: identity.email,
       connectionLabel: connectionLabel(connection),

@@ -40,7 +40,7 @@ const samples: Record<string, Record<string, unknown>> = {
     connectionAction: '/connection',
     anotherWayUrl: '/other',
   },
-  'sign-in/prove-account': { ...person, connectionLabel: hostile, action: '/prove', mailAction: '/prove/mail' },
+  'sign-in/link-account': { ...person, connectionLabel: hostile, action: '/prove', mailAction: '/prove/mail' },
   'sign-in/select-organization': {
     ...person,
     action: '/organization',

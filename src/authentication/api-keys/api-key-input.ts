@@ -62,6 +62,10 @@ export const newApiKeyInput = z
       .max(most, `must be at most ${most}`)
       .optional()
       .describe('At most these; absent: whatever the owner sees'),
+    administration: z
+      .boolean()
+      .default(false)
+      .describe('Whether the key changes anything through this API; only a key of an administrator may'),
     user: z.string().min(1).max(254).optional().describe('Id or e-mail of a member; for administrators'),
   })
   .superRefine((input, context) => oneExpiry(input, context, true))

@@ -20,6 +20,8 @@ export interface ApiKey {
   /** Restrictions chosen at creation; null: none. */
   permissions: string[] | null
   dataScopes: DataScope[] | null
+  /** Whether it changes anything through our own API. */
+  administration: boolean
   createdAt: Date
   createdBy: Person | null
   expiresAt: Date
@@ -110,6 +112,45 @@ export async function countLiveApiKeys(
   return count
 }
 
+/** Which of these keys of an organization work now. */
+export async function listLiveApiKeyIds(
+  db: Queryable,
+  organizationId: string,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const keys = await db
+    .selectFrom('credentials')
+    .select('id')
+    .where('kind', '=', 'api_key')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', ids)
+    .where('revokedAt', 'is', null)
+    .where('expiresAt', '>', sql<Date>`now()`)
+    .execute()
+  return new Set(keys.map(({ id }) => id))
+}
+
+/** Names of keys, live or not, with the names of their owners. */
+export async function listApiKeyNames(
+  db: Queryable,
+  { organizationId, userId }: Pick<ApiKeyFilter, 'organizationId' | 'userId'>,
+  limit: number,
+): Promise<{ id: string; name: string; owner: string }[]> {
+  let query = db
+    .selectFrom('credentials as k')
+    .innerJoin('users as u', 'u.id', 'k.userId')
+    .select(['k.id', 'k.name', 'u.name as owner'])
+    .where('k.kind', '=', 'api_key')
+    .where('k.organizationId', '=', organizationId)
+    .orderBy('k.name')
+    .orderBy('k.id')
+    .limit(limit)
+  if (userId !== undefined) query = query.where('k.userId', '=', userId)
+  const rows = await query.execute()
+  return rows.map(({ name, ...row }) => ({ ...row, name: name ?? '' }))
+}
+
 const statusOfKey = sql<ApiKeyStatus>`case when k.revoked_at is not null then 'revoked'
   when k.expires_at <= now() then 'expired' else 'active' end`
 
@@ -129,6 +170,7 @@ function selectApiKeys(db: Queryable) {
       'k.hint',
       'k.permissions',
       'k.dataScopes',
+      'k.administration',
       'k.issuedAt as createdAt',
       'k.expiresAt',
       'k.revokedAt',
@@ -155,6 +197,7 @@ type Row = Awaited<ReturnType<ReturnType<typeof selectApiKeys>['execute']>>[numb
 
 function toApiKey(row: Row): ApiKey {
   const { id, description, format, status, permissions, dataScopes, createdAt, expiresAt, revokedAt, revocation } = row
+  const { administration } = row
   return {
     id,
     name: row.name ?? '',
@@ -166,6 +209,7 @@ function toApiKey(row: Row): ApiKey {
     organization: { id: row.organizationId, slug: row.organizationSlug, name: row.organizationName },
     permissions,
     dataScopes,
+    administration,
     createdAt,
     createdBy: personOf(row.makerId, row.makerEmail, row.makerName),
     expiresAt,

@@ -3,7 +3,7 @@ import type { SignAccessToken } from '#credentials/signing-keys/sign-access-toke
 import { canonicalGrants, isInCatalogue } from '#directory/access/grants.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { requireMember } from '#directory/organizations/membership-queries.ts'
-import { type Actor, isActor } from '#directory/users/actor.ts'
+import { type Actor, findActor, isActor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
@@ -36,7 +36,7 @@ export interface CreateApiKeyParts extends ApiKeyParts {
  * Makes an API key for the actor, or for a member whom an administrator names. The key itself is in the result and nowhere
  * else: only its SHA-256 is stored.
  * @throws GatehouseError permission_denied, not_found (`user`), conflict (name, membership), limit_reached,
- *   validation_failed (expiry, permissions)
+ *   validation_failed (expiry, permissions, administration)
  */
 export async function createApiKey(
   parts: CreateApiKeyParts,
@@ -53,6 +53,7 @@ export async function createApiKey(
     const now = await clock(tx)
     const expiry = expiryOf(input, { now, createdAt: now })
     if (expiry.outcome === 'refused') throw invalid([{ path: expiry.path, message: expiry.message }])
+    if (input.administration) await requireAdministrator(tx, owner, organizationId)
     const grants = await requireKnownGrants(tx, input)
     await requireRoom(tx, { userId: owner.id, organizationId }, now)
     const { key, ...stored } = await makeSecret(parts, tx, {
@@ -68,6 +69,7 @@ export async function createApiKey(
       name: input.name,
       description: input.description,
       format: input.format,
+      administration: input.administration,
       userId: owner.id,
       organizationId,
       issuedAt: now,
@@ -89,6 +91,13 @@ async function findOwner(db: Queryable, actor: Actor, wanted: string | undefined
     throw new GatehouseError('permission_denied', 'Only administrators of the organization make keys for others.')
   }
   return (await requireMember(db, organizationId, wanted)).id
+}
+
+/** A key of a plain member could change nothing, and would begin to once its owner is made an administrator. */
+async function requireAdministrator(tx: Queryable, owner: User, organizationId: string): Promise<void> {
+  if ((await findActor(tx, { user: owner, organizationId })).isAdmin) return
+  const message = 'is for keys of administrators'
+  throw invalid([{ path: 'administration', message }])
 }
 
 /** A mistyped permission would make a key that can do nothing, and nobody would know why. */
@@ -166,13 +175,22 @@ async function insertNamed(tx: Queryable, row: NewApiKeyRow): Promise<void> {
 }
 
 async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, actor: Actor, key: ApiKey): Promise<void> {
-  const { format, permissions, dataScopes, expiresAt, hint } = key
+  const { format, permissions, dataScopes, administration, expiresAt, hint } = key
   await recordAuditEvent(tx, {
     actor: actor.user.id,
     action: 'api_key.created',
     subject: auditSubject(key),
     organizationId: key.organization.id,
-    after: { id: key.id, name: key.name, hint, format, permissions, data_scopes: dataScopes, expires_at: expiresAt },
+    after: {
+      id: key.id,
+      name: key.name,
+      hint,
+      format,
+      permissions,
+      data_scopes: dataScopes,
+      administration,
+      expires_at: expiresAt,
+    },
   })
   if (actor.user.id === key.user.id) return
   await outbox.enqueueMail(tx, {

@@ -13,6 +13,7 @@ export interface NewApiKeyRow {
   format: 'opaque' | 'jwt'
   permissions: string[] | null
   dataScopes: DataScope[] | null
+  administration: boolean
   userId: string
   organizationId: string
   issuedAt: Date

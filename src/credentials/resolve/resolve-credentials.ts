@@ -48,6 +48,8 @@ export interface LiveCredential {
   /** JSON text of the narrowing chosen at creation, or null. */
   ownPermissions: string | null
   ownDataScopes: string | null
+  /** Of an API key: whether it changes anything through our own API. */
+  administration: boolean
   /** Of its entry in the authentication log, as PostgreSQL wrote it. */
   loggedAt: string
 }
@@ -144,7 +146,7 @@ with asked as (
         else coalesce(ms.effective_permissions, cl.permissions)::text end as permissions,
       case when u.superadmin then '[{"source":null,"scope_id":null}]'
         else coalesce(ms.effective_data_scopes, cl.data_scopes)::text end as data_scopes,
-      c.permissions::text as own_permissions, c.data_scopes::text as own_data_scopes,
+      c.permissions::text as own_permissions, c.data_scopes::text as own_data_scopes, c.administration,
       case
         when c.revoked_at is not null or c.spent_at is not null or g.revoked_at is not null
           or g.session_uid is distinct from s.uid then 'revoked'
@@ -181,7 +183,7 @@ with asked as (
 )
 select json_agg(json_build_array(n, caller_changed, reason, kind, id, client_id, scope, audience, issued_at,
   expires_at, user_id, email, superadmin, organization_id, slug, permissions, data_scopes, first_party,
-  own_permissions, own_data_scopes))::text, now()::text
+  own_permissions, own_data_scopes, administration))::text, now()::text
 from found`
 
 type Row = [
@@ -205,6 +207,7 @@ type Row = [
   firstParty: boolean,
   ownPermissions: string | null,
   ownDataScopes: string | null,
+  administration: boolean,
 ]
 
 function toResolution(row: Row, loggedAt: string): Resolution {
@@ -230,6 +233,7 @@ function toResolution(row: Row, loggedAt: string): Resolution {
     firstParty: row[17],
     ownPermissions: row[18],
     ownDataScopes: row[19],
+    administration: row[20],
     loggedAt,
   }
 }

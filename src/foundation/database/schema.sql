@@ -28,7 +28,8 @@ create table authentication_log (
   user_agent text,
   method text,
   path text,
-  constraint authentication_log_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text])))
+  count integer not null default 1,
+  constraint authentication_log_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text, 'denied'::text]))) NOT VALID
 ) partition by range (occurred_at);
 
 create table authentication_log_counted (
@@ -117,6 +118,7 @@ create table credentials (
   revoked_by text,
   revocation text,
   expiry_reminded_at timestamp with time zone,
+  administration boolean not null default false,
   constraint credentials_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
   constraint credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id) ON DELETE SET NULL,
   constraint credentials_format_check CHECK ((format = ANY (ARRAY['opaque'::text, 'jwt'::text]))),

@@ -121,6 +121,7 @@ export interface CredentialsTable {
   revokedBy: string | null
   revocation: Revocation | null
   expiryRemindedAt: Date | null
+  administration: Generated<boolean>
 }
 
 /** Who ended an API key: its owner, an administrator of the organization, or whoever found it somewhere. */

@@ -65,12 +65,13 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       description: 'The answer holds the key itself, this once. `user` names a member, for administrators.',
       tags,
       credential: 'required',
+      apiKeys: 'never',
       body: newApiKeyInput,
       status: 201,
       answer: newApiKey,
       errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
       async handle({ caller, body }) {
-        const { key, apiKey } = await createApiKey(parts, await requireSignedIn(db, caller), body)
+        const { key, apiKey } = await createApiKey(parts, await requireOwnHands(db, caller), body)
         return { ...toJson(apiKey), key }
       },
     }),
@@ -98,12 +99,13 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       summary: 'Change name, description or expiry',
       tags,
       credential: 'required',
+      apiKeys: 'never',
       params: id,
       body: apiKeyEdit,
       answer: apiKey,
       errors: ['permission_denied', 'not_found', 'conflict'],
       handle: async ({ caller, params, body }) =>
-        toJson(await editApiKey(parts, await requireSignedIn(db, caller), params.id, body)),
+        toJson(await editApiKey(parts, await requireOwnHands(db, caller), params.id, body)),
     }),
     apiRoute({
       name: 'revokeApiKey',
@@ -112,6 +114,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       summary: 'Revoke an API key, at once',
       tags,
       credential: 'required',
+      apiKeys: 'never',
       params: id,
       answer: apiKey,
       errors: ['permission_denied', 'not_found'],
@@ -125,11 +128,12 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       summary: 'Re-activate a revoked API key that has not expired',
       tags,
       credential: 'required',
+      apiKeys: 'never',
       params: id,
       answer: apiKey,
       errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
       handle: async ({ caller, params }) =>
-        toJson(await reactivateApiKey(parts, await requireSignedIn(db, caller), params.id)),
+        toJson(await reactivateApiKey(parts, await requireOwnHands(db, caller), params.id)),
     }),
     apiRoute({
       name: 'deleteApiKey',
@@ -138,6 +142,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       summary: 'Delete an API key',
       tags,
       credential: 'required',
+      apiKeys: 'never',
       params: id,
       errors: ['permission_denied', 'not_found'],
       handle: async ({ caller, params }) => deleteApiKey(parts, await requireOwnHands(db, caller), params.id),
@@ -178,13 +183,6 @@ async function requireOwnHands(db: Queryable, caller: AuthenticatedCaller): Prom
   throw new GatehouseError('permission_denied', 'This application may not manage API keys.')
 }
 
-/** A stolen key must not be able to make itself another one, or a longer life. */
-async function requireSignedIn(db: Queryable, caller: AuthenticatedCaller): Promise<Actor> {
-  const actor = await requireOwnHands(db, caller)
-  if (caller.credential.kind !== 'api_key') return actor
-  throw new GatehouseError('permission_denied', 'An API key can’t do this. Sign in, or use an access token.')
-}
-
 /** @returns whose keys to list; undefined for everybody's */
 async function listedUser(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string | undefined> {
   const { user, organizationId, isAdmin } = actor
@@ -210,6 +208,7 @@ const apiKey = z
     organization: organizationSummary,
     permissions: z.array(z.string()).nullable().describe('null: not restricted'),
     data_scopes: z.array(dataScope).nullable().describe('null: not restricted'),
+    administration: z.boolean().describe('Whether it changes anything through this API'),
     created_at: time,
     created_by: person.nullable(),
     expires_at: time,
@@ -234,6 +233,7 @@ function toJson(key: ApiKey): z.infer<typeof apiKey> {
     organization,
     permissions,
     data_scopes: key.dataScopes,
+    administration: key.administration,
     created_at: key.createdAt.toISOString(),
     created_by: key.createdBy && toPerson(key.createdBy),
     expires_at: key.expiresAt.toISOString(),

@@ -47,6 +47,7 @@ export function readNewKey(form: Form): NewApiKeyInput {
     name: form.name ?? '',
     description: form.description ?? '',
     format: form.format ?? 'opaque',
+    administration: form.administration === 'yes',
     permissions: form.may === 'only' ? ticked(form, mayPrefix) : undefined,
     data_scopes: form.sees === 'only' ? ticked(form, seesPrefix).map(dataScopeOf) : undefined,
     ...expiryIn(form),
@@ -73,7 +74,7 @@ function dateOf(at: Date): string {
 
 /** What a form about keys says of a key, without what belongs to the request itself. */
 export function keyFieldsOf(form: Form): [name: string, value: string][] {
-  const known = /^(name|description|user|expires|date|format|may|sees|(may|sees):.*)$/s
+  const known = /^(name|description|user|expires|date|format|administration|may|sees|(may|sees):.*)$/s
   return Object.entries(form).flatMap(([name, value]) =>
     value !== undefined && known.test(name) ? [[name, value]] : [],
   )

@@ -15,7 +15,7 @@ const dayMs = 86_400_000
 
 /** What the pages show of a key, and what they offer to do with it. */
 export function rowOf(actor: Actor, key: ApiKey, now = new Date()) {
-  const { id, name, description, hint, user, lastUsedAt } = key
+  const { id, name, description, hint, user, lastUsedAt, administration } = key
   const isRevoked = key.status === 'revoked'
   const isLocked = key.revocation === 'leaked' || (key.revocation === 'admin' && !actor.isAdmin)
   return {
@@ -25,6 +25,7 @@ export function rowOf(actor: Actor, key: ApiKey, now = new Date()) {
     hint,
     user,
     lastUsedAt,
+    administration,
     status: statusWords(actor, key, now),
     expires: dayOf(key.expiresAt),
     mayEdit: mayEmpower(actor, user),

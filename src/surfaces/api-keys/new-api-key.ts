@@ -7,7 +7,7 @@ import { listDataScopesInUse, readCatalogue } from '#directory/access/authorizat
 import { describeDataScope, describePermission } from '#directory/access/describe-authorization.ts'
 import type { Grants } from '#directory/access/grants.ts'
 import { findMember, listMembers, type Member } from '#directory/organizations/membership-queries.ts'
-import { isActor } from '#directory/users/actor.ts'
+import { findActor, isActor } from '#directory/users/actor.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { coversScope, type DataScope } from '#foundation/values/data-scope.ts'
@@ -102,6 +102,7 @@ async function renderSummary(request: ApiKeyRequest, { owner, ...input }: Reques
     name: input.name,
     description: input.description,
     format: input.format,
+    administration: input.administration,
     owner,
     isOwn: owner.id === actor.user.id,
     organizationName: signedIn.organization.name,
@@ -122,11 +123,12 @@ async function renderForm(request: ApiKeyRequest, values: Form, { status, errors
   const { db, actor, at, signedIn, show } = request
   const { user, organizationId, isAdmin } = actor
   const now = new Date()
-  const [live, offered, catalogue, people] = await Promise.all([
+  const [live, offered, catalogue, people, mayAdminister] = await Promise.all([
     countLiveApiKeys(db, { userId: user.id, organizationId }, now),
     isAdmin ? offeredToMembers(request) : readHeld(request, user.id),
     readCatalogue(db),
     isAdmin ? listPossibleOwners(request) : undefined,
+    isAdmin || findActor(db, { user, organizationId }).then((self) => self.isAdmin),
   ])
   const permissions = [...catalogue.keys()].filter((name) =>
     offered.permissions.some((granted) => covers(granted, name)),
@@ -142,6 +144,7 @@ async function renderForm(request: ApiKeyRequest, values: Form, { status, errors
       organizationName: signedIn.organization.name,
       expiry: expiryChoices(now, now),
       isAdmin,
+      mayAdminister,
       people,
       permissions: permissions.slice(0, mostOffered).map((name) => ({
         name,

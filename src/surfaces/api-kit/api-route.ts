@@ -22,6 +22,11 @@ export interface RouteDeclaration {
   tags: [string, ...string[]]
   /** Whether a request without an access token or API key is answered with 401 before anything else is looked at. */
   credential: 'required' | 'none'
+  /**
+   * Of a route that changes something: which API keys may use it. Those made for administration, unless said otherwise;
+   * `never`: a signed-in person does it, or a token of theirs.
+   */
+  apiKeys?: 'administration' | 'never'
   /** Of a GET: one that isn't safe, so that HEAD and prefetching are refused. */
   changesState?: boolean
   /** Strings come in, so numbers are `z.coerce.number()`. Nothing but these is accepted. */
@@ -130,6 +135,7 @@ export function apiRoutes(routes: readonly ApiRoute[], parts: ApiParts): Route[]
 async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiParts, ctx: Koa.Context): Promise<void> {
   if (route.changesState) refuseToLookAhead(ctx)
   const caller = route.credential === 'required' ? await requireCaller(ctx) : undefined
+  if (caller) requireMayChange(route, caller)
   const request = {
     caller,
     params: route.params ? parse(route.params, ctx.params) : ctx.params,
@@ -147,6 +153,19 @@ async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiPart
   const result = await route.handle(request)
   ctx.body = route.answer ? route.answer.parse(result) : ''
   ctx.status = route.status ?? (route.answer ? 200 : 204)
+}
+
+/** @throws GatehouseError permission_denied for an API key that may not use a route that changes something */
+function requireMayChange({ method, apiKeys }: ApiRoute, { credential }: AuthenticatedCaller): void {
+  if (method === 'GET' || credential.kind !== 'api_key') return
+  if (apiKeys === 'never') {
+    throw new GatehouseError('permission_denied', 'An API key can’t do this. Sign in, or use an access token.')
+  }
+  if (credential.administration) return
+  throw new GatehouseError(
+    'permission_denied',
+    'This API key was not made for administration: it changes nothing here.',
+  )
 }
 
 /** The media type that the caller would rather have than JSON; whoever accepts anything gets JSON. */

@@ -69,9 +69,10 @@ function operation(route: RouteDeclaration, schemas: Json): Json {
   return {
     operationId: route.name,
     summary: route.summary,
-    ...(route.description && { description: route.description }),
+    ...described(route),
     tags: route.tags,
-    security: route.credential === 'required' ? [{ bearer: [] }, { apiKey: [] }] : [],
+    security:
+      route.credential === 'none' ? [] : [{ bearer: [] }, ...(route.apiKeys === 'never' ? [] : [{ apiKey: [] }])],
     parameters: [...pathParameters(route, schemas), ...queryParameters(route, schemas)],
     ...(route.body && {
       requestBody: {
@@ -81,6 +82,14 @@ function operation(route: RouteDeclaration, schemas: Json): Json {
     }),
     responses: { ...success(route, schemas), ...failures(route) },
   }
+}
+
+/** What a route says of itself, and what it asks of an API key. */
+function described({ method, credential, apiKeys, description }: RouteDeclaration): Json {
+  const changes = method !== 'GET' && credential === 'required'
+  const ofKeys = apiKeys === 'never' ? 'Not with an API key.' : 'An API key needs `administration`.'
+  const text = [description, changes && ofKeys].filter(Boolean).join(' ')
+  return text ? { description: text } : {}
 }
 
 function success({ answer, status, downloads = {} }: RouteDeclaration, schemas: Json): Json {
@@ -101,6 +110,7 @@ function success({ answer, status, downloads = {} }: RouteDeclaration, schemas: 
 function failures(route: RouteDeclaration): Json {
   const codes = new Set<ErrorCode>(['invalid_request', 'validation_failed', ...(route.errors ?? [])])
   if (route.credential === 'required') codes.add('authentication_required')
+  if (route.credential === 'required' && route.method !== 'GET') codes.add('permission_denied')
   const byStatus = Map.groupBy(codes, (code) => statusOfCode[code])
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
   return Object.fromEntries(

@@ -177,9 +177,7 @@ describe.each(databases)("an organization's API keys on %s", (database) => {
     const whole = await createKey(gatehouse, grace)
     const by = (key: string): SignedIn => ({ headers: { 'x-api-key': key }, token: key })
     expect(await listed(by(narrowed.key), '?user=*')).toBe(403)
-    expect((await act(gatehouse, by(narrowed.key), 'POST', adas.id, '/revoke')).status).toBe(404)
     expect(await listed(by(whole.key), '?user=*')).toContain(adas.id)
-    expect((await act(gatehouse, by(whole.key), 'POST', adas.id, '/revoke')).status).toBe(200)
   })
 
   test('who is no administrator any more is none at the next request', async () => {

@@ -54,6 +54,7 @@ describe.each(databases)("a person's own API keys on %s", (database) => {
       organization: { id: expect.stringMatching(/^org_/), slug: 'globex', name: 'Globex' },
       permissions: null,
       data_scopes: null,
+      administration: false,
       created_at: expect.any(String),
       created_by: { id: (json.user as { id: string }).id, email: 'ada@acme.test' },
       expires_at: expect.any(String),

@@ -1,0 +1,162 @@
+import { createHmac } from 'node:crypto'
+import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
+import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
+import { passwordLength, verifyPassword } from '#authentication/passwords/password.ts'
+import { findKeptAnswer, keepAnswer, lockRequest } from '#credentials/grants/kept-answers.ts'
+import { builtInClientId } from '#directory/clients/built-in-client.ts'
+import type { OrganizationOption } from '#directory/organizations/organization-queries.ts'
+import type { Encryption } from '#foundation/crypto/encryption.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
+import type { Organization, User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
+import { issueTokens, type TokenPair } from '#protocol/provider/direct-tokens.ts'
+import { chooseOrganization } from '#protocol/provider/organization-choice.ts'
+
+export interface DirectAuthentication extends TokenPair {
+  organization: Pick<Organization, 'id' | 'slug' | 'name'>
+}
+
+export interface DirectAttempt {
+  email: string
+  password: string
+  /** Slug or id. */
+  organization: string | undefined
+  ip: string
+  userAgent: string | undefined
+}
+
+export interface DirectAuthenticationParts {
+  db: Queryable
+  requestTransaction: RequestTransaction
+  encryption: Encryption
+  current: Pick<CurrentProvider, 'provider'>
+  authenticateWithPassword: AuthenticateWithPassword
+}
+
+/**
+ * Signs a person in by password without a browser and gives tokens for one organization. About organizations nothing is
+ * said before the password was right.
+ *
+ * The identical attempt by the same program within 10 s, which may be a retry after a lost answer, gets the tokens that
+ * it was given, unless they have been renewed or ended since.
+ * @throws GatehouseError authentication_required, permission_denied, sso_required, organization_required, too_many_requests
+ */
+export async function authenticateDirectly(
+  parts: DirectAuthenticationParts,
+  attempt: DirectAttempt,
+): Promise<DirectAuthentication> {
+  const user = await requireUser(parts, attempt)
+  const organization = await requireOrganization(parts.db, user, attempt.organization)
+  const request = requestHash(parts.encryption, user, organization, attempt)
+  return parts.requestTransaction.run(async (tx) => {
+    await requireSamePassword(tx, user, attempt.password)
+    await lockRequest(tx, request)
+    const kept = await findKeptAnswer(tx, request)
+    const given = kept && (JSON.parse(parts.encryption.decrypt(kept)) as DirectAuthentication)
+    if (given && (await isUnused(tx, given))) return given
+    const tokens = await issueTokens(parts.current.provider(), { userId: user.id, organizationId: organization.id })
+    const { id, slug, name } = organization
+    const answer = { ...tokens, organization: { id, slug, name } }
+    await keepAnswer(tx, request, parts.encryption.encrypt(JSON.stringify(answer)))
+    return answer
+  })
+}
+
+async function requireUser(parts: DirectAuthenticationParts, attempt: DirectAttempt): Promise<User> {
+  const { email, password, organization, ip, userAgent } = attempt
+  if (password.length > passwordLength.max) {
+    const message = `A password has at most ${passwordLength.max} characters.`
+    throw new GatehouseError('invalid_request', message, { fields: [{ path: 'password', message }] })
+  }
+  const outcome = await parts.authenticateWithPassword({
+    email,
+    password,
+    ip,
+    userAgent,
+    clientId: builtInClientId,
+    organization,
+    knownBrowser: undefined,
+  })
+  switch (outcome.outcome) {
+    case 'authenticated':
+      return outcome.user
+    case 'rejected':
+      throw rejected()
+    case 'limited':
+      throw new GatehouseError('too_many_requests', 'Too many tries. Wait a while and try again.', {
+        retryAfterSeconds: outcome.retryAfterSeconds,
+      })
+  }
+}
+
+function rejected(): GatehouseError {
+  return new GatehouseError('authentication_required', 'That e-mail address and password do not go together.')
+}
+
+async function requireOrganization(db: Queryable, user: User, requested: string | undefined): Promise<Organization> {
+  const choice = await chooseOrganization(db, { userId: user.id, requested, picked: undefined })
+  switch (choice.outcome) {
+    case 'chosen':
+      await requirePasswordAllowed(db, user, choice.organization)
+      return choice.organization
+    case 'ambiguous':
+      throw organizationRequired(choice.organizations)
+    case 'none':
+      throw new GatehouseError('permission_denied', 'You belong to no organization. Ask for an invitation to one.')
+    case 'refused':
+      throw new GatehouseError('permission_denied', 'You do not belong to an organization of that name.')
+  }
+}
+
+/** Asked only after the password was right: else it would tell who is a member of what. */
+async function requirePasswordAllowed(db: Queryable, user: User, organization: Organization): Promise<void> {
+  if (await lacksRequiredConnection(db, { user, organizationId: organization.id, used: [] })) {
+    const message =
+      'This organization signs in through its own identity provider. Use an API key, or sign in by browser.'
+    throw new GatehouseError('sso_required', message)
+  }
+}
+
+function organizationRequired(options: OrganizationOption[]): GatehouseError {
+  const organizations = options.map(({ id, slug, name }) => ({ id, slug, name }))
+  return new GatehouseError('organization_required', 'You belong to several organizations: name one.', {
+    members: { organizations },
+  })
+}
+
+/**
+ * Known again by an HMAC: its parts alone would let whoever reads the database try passwords at the speed of SHA-256.
+ * Which program asks is a part, because two that shared one refresh token would soon end each other's grant.
+ */
+function requestHash(encryption: Encryption, user: User, organization: Organization, attempt: DirectAttempt): Buffer {
+  const { password, ip, userAgent } = attempt
+  return createHmac('sha256', encryption.derivedKeys('direct authentication')[0]!)
+    .update(JSON.stringify([user.id, organization.id, password, ip, userAgent]))
+    .digest()
+}
+
+/**
+ * A new password ends all that the old one gave. One that is being changed at this moment would miss the grant that is
+ * about to be made: so the change waits for us, or we see it.
+ */
+async function requireSamePassword(tx: Queryable, { id, passwordHash }: User, password: string): Promise<void> {
+  const now = await tx.selectFrom('users').select('passwordHash').where('id', '=', id).forShare().executeTakeFirst()
+  // A sign-in may also have strengthened the hash of the same password.
+  if (now?.passwordHash !== passwordHash && !(await verifyPassword(now?.passwordHash, password))) throw rejected()
+}
+
+async function isUnused(tx: Queryable, { refreshToken }: TokenPair): Promise<boolean> {
+  const live = await tx
+    .selectFrom('credentials as c')
+    .innerJoin('oauthGrants as g', 'g.id', 'c.grantId')
+    .select('c.id')
+    .where('c.hash', '=', sha256(refreshToken))
+    .where('c.spentAt', 'is', null)
+    .where('c.revokedAt', 'is', null)
+    .where('g.revokedAt', 'is', null)
+    .executeTakeFirst()
+  return live !== undefined
+}

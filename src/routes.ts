@@ -21,6 +21,7 @@ import {
 import { adminPages } from '#surfaces/console/admin-pages.ts'
 import { connectionApi } from '#surfaces/console/connection-api.ts'
 import { domainApi } from '#surfaces/console/domain-api.ts'
+import { invitationApi } from '#surfaces/console/invitation-api.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
 import { discoverApi } from '#surfaces/joining/discover-api.ts'
 import { emailChangePages } from '#surfaces/joining/email-change-pages.ts'
@@ -80,6 +81,7 @@ function apiOf(parts: Parts): Route[] {
     ...discoverApi({ discoverOrganizations }),
     ...connectionApi({ issuer, db, encryption, outboundFetch, outboundAllowedHosts }),
     ...domainApi({ db, encryption, resolveTxt }),
+    ...invitationApi({ db, outbox: parts.outbox }),
     ...authenticationLogApi({ db }),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]

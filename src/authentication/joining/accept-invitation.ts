@@ -14,6 +14,7 @@ import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
+import { lockOpenInvitation } from './invitation-queries.ts'
 import { insertVerifiedUser } from './register-user.ts'
 
 /** What a link offers. */
@@ -98,7 +99,7 @@ interface Joining {
 /** First the invitation, then its link, as whoever renews or withdraws it: in another order the two could deadlock. */
 async function join(tx: Queryable, { token, invitation, user, createUser }: Joining): Promise<Acceptance> {
   const { organization } = invitation
-  const offered = await lockOpenInvitation(tx, invitation)
+  const offered = await lockOpenInvitation(tx, { organizationId: organization.id, id: invitation.id })
   const link = await consumeMailLink(tx, 'invitation', token)
   if (!offered || !link || emailKey(link.email) !== emailKey(user.email)) return { outcome: 'dead' }
   await createUser?.()
@@ -113,18 +114,6 @@ async function joinTeams(tx: Queryable, organizationId: string, membershipId: st
   const teams = await listTeamIds(tx, organizationId, teamIds)
   await changeTeamMembers(tx, { join: teams.map((teamId) => ({ teamId, membershipId })) })
   await rewriteEffectiveAuthorization(tx, [membershipId])
-}
-
-function lockOpenInvitation(tx: Queryable, { id, organization }: OpenInvitation) {
-  return tx
-    .selectFrom('invitations')
-    .select(['admin', 'teamIds'])
-    .where('organizationId', '=', organization.id)
-    .where('id', '=', id)
-    .where('acceptedAt', 'is', null)
-    .where('withdrawnAt', 'is', null)
-    .forUpdate()
-    .executeTakeFirst()
 }
 
 async function closeInvitation(tx: Queryable, invitation: OpenInvitation, user: Pick<User, 'id'>): Promise<void> {

@@ -2,45 +2,106 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
 import { listTeamIds } from '#directory/access/team-queries.ts'
+import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
-import type { Organization, User } from '#foundation/database/schema.ts'
+import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
+import { lockOpenInvitation } from './invitation-queries.ts'
 
 /** Where the link leads. */
 export const invitationPage = '/invitation'
 
 export interface InvitationRequest {
-  organization: Pick<Organization, 'id' | 'slug'> & { name: string }
   email: string
   admin: boolean
   /** Of teams of this organization. */
   teamIds: readonly string[]
-  /** Who invites; the caller has made sure that they may. */
-  invitedBy: Pick<User, 'id' | 'name'>
+}
+
+export interface InvitationParts {
+  db: Queryable
+  outbox: MailOutbox
 }
 
 /**
  * Invites somebody into an organization by mail. Inviting them again replaces what was offered and mails a new link; the
  * older one ends. Whether anybody has the address is not told.
- * @throws GatehouseError validation_failed for `email` or `teams`; conflict when they are a member already;
+ * @throws GatehouseError permission_denied unless the actor manages the organization, and for an administrator invited
+ *   with an API key; validation_failed for `email` or `teams`; conflict when they are a member already;
  *   too_many_requests when the mailbox has had its share of invitations for this hour
  */
-export async function inviteMember(
-  tx: Queryable,
-  outbox: MailOutbox,
+export function inviteMember(
+  { db, outbox }: InvitationParts,
+  actor: Actor,
+  organization: InvitingOrganization,
   request: InvitationRequest,
 ): Promise<{ id: string }> {
-  const { organization, admin, invitedBy } = request
+  requireAdminOf(actor, organization.id)
+  requireMayOffer(actor, request)
   const { email } = parse(z.object({ email: emailAddress }), request)
+  const { admin } = request
   const teamIds = [...new Set(request.teamIds)]
-  await requireTeams(tx, organization.id, teamIds)
-  await requireNoMember(tx, organization.id, email)
-  const id = await saveInvitation(tx, { organizationId: organization.id, email, admin, teamIds, invitedBy })
+  return db.transaction().execute(async (tx) => {
+    await requireTeams(tx, organization.id, teamIds)
+    await requireNoMember(tx, organization.id, email)
+    const id = await saveInvitation(tx, { organizationId: organization.id, email, admin, teamIds, actor })
+    await mailInvitation(tx, outbox, { id, email, organization, actor })
+    await recordAuditEvent(tx, {
+      actor: actor.user.id,
+      action: 'invitation.created',
+      subject: `invitation ${organization.slug}/${email}`,
+      organizationId: organization.id,
+      after: { email, admin, teams: teamIds },
+    })
+    return { id }
+  })
+}
+
+/**
+ * Mails the link of an open invitation anew; the older link ends.
+ * @throws GatehouseError permission_denied as for inviting, not_found, too_many_requests
+ */
+export function resendInvitation(
+  { db, outbox }: InvitationParts,
+  actor: Actor,
+  organization: InvitingOrganization,
+  invitationId: string,
+): Promise<void> {
+  requireAdminOf(actor, organization.id)
+  return db.transaction().execute(async (tx) => {
+    const open = await lockOpenInvitation(tx, { organizationId: organization.id, id: invitationId })
+    if (!open) throw new GatehouseError('not_found', 'There is no such open invitation.')
+    requireMayOffer(actor, open)
+    await mailInvitation(tx, outbox, { id: invitationId, email: open.email, organization, actor })
+    await recordAuditEvent(tx, {
+      actor: actor.user.id,
+      action: 'invitation.resent',
+      subject: `invitation ${organization.slug}/${open.email}`,
+      organizationId: organization.id,
+    })
+  })
+}
+
+export type InvitingOrganization = Pick<Organization, 'id' | 'slug' | 'name'>
+
+/** @throws GatehouseError permission_denied */
+function requireMayOffer({ byApiKey }: Actor, { admin }: { admin: boolean }): void {
+  if (admin && byApiKey) {
+    throw new GatehouseError('permission_denied', 'An API key invites nobody as an administrator.')
+  }
+}
+
+async function mailInvitation(
+  tx: Queryable,
+  outbox: MailOutbox,
+  sent: { id: string; email: string; organization: InvitingOrganization; actor: Actor },
+): Promise<void> {
+  const { id, email, organization, actor } = sent
   const token = await makeMailLink(tx, {
     purpose: 'invitation',
     email,
@@ -51,24 +112,16 @@ export async function inviteMember(
     const message = 'This address has been sent several invitations within the last hour. Invite it again later.'
     throw new GatehouseError('too_many_requests', message, { retryAfterSeconds: 3600 })
   }
-  await recordAuditEvent(tx, {
-    actor: invitedBy.id,
-    action: 'invitation.created',
-    subject: `invitation ${organization.slug}/${email}`,
-    organizationId: organization.id,
-    after: { email, admin, teams: teamIds },
-  })
   await outbox.enqueueMail(tx, {
     to: email,
     template: 'invitation',
     locals: {
       linkPath: mailLinkPath(invitationPage, token),
       organizationName: organization.name,
-      invitedBy: invitedBy.name,
+      invitedBy: actor.user.name,
     },
     organizationId: organization.id,
   })
-  return { id }
 }
 
 /** A team of another organization is as unknown as one that never was. */
@@ -100,10 +153,10 @@ async function requireNoMember(tx: Queryable, organizationId: string, email: str
 /** One open invitation for an address and organization: of two at the same moment, the later one replaces the other. */
 async function saveInvitation(
   tx: Queryable,
-  invitation: Omit<InvitationRequest, 'organization'> & { organizationId: string },
+  invitation: InvitationRequest & { organizationId: string; actor: Actor },
 ): Promise<string> {
-  const { organizationId, email, admin, teamIds, invitedBy } = invitation
-  const offered = { admin, teamIds: toJson(teamIds), invitedBy: invitedBy.id }
+  const { organizationId, email, admin, teamIds, actor } = invitation
+  const offered = { admin, teamIds: toJson(teamIds), invitedBy: actor.user.id }
   const { id } = await tx
     .insertInto('invitations')
     .values({ id: newId('invitation'), organizationId, email, ...offered, acceptedAt: null, withdrawnAt: null })

@@ -1,36 +1,41 @@
 import { sql } from 'kysely'
 import { endLinksOfInvitation } from '#authentication/mail-links/mail-link.ts'
+import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import { lockOpenInvitation } from './invitation-queries.ts'
+import type { InvitingOrganization } from './invite-member.ts'
 
 /**
  * Takes an invitation back; its link is dead at once.
- * @throws GatehouseError not_found when the organization has no such open invitation
+ * @throws GatehouseError permission_denied unless the actor manages the organization; not_found when it has no such open
+ *   invitation
  */
-export async function withdrawInvitation(
-  tx: Queryable,
-  request: { organization: Pick<Organization, 'id' | 'slug'>; invitationId: string; actor: string },
+export function withdrawInvitation(
+  { db }: { db: Queryable },
+  actor: Actor,
+  organization: InvitingOrganization,
+  id: string,
 ): Promise<void> {
-  const { organization, invitationId, actor } = request
-  const withdrawn = await tx
-    .updateTable('invitations')
-    .set({ withdrawnAt: sql<Date>`now()` })
-    .where('organizationId', '=', organization.id)
-    .where('id', '=', invitationId)
-    .where('acceptedAt', 'is', null)
-    .where('withdrawnAt', 'is', null)
-    .returning(['email', 'admin', 'teamIds'])
-    .executeTakeFirst()
-  if (!withdrawn) throw new GatehouseError('not_found', 'There is no such open invitation.')
-  const { email, admin, teamIds } = withdrawn
-  await endLinksOfInvitation(tx, { organizationId: organization.id, email })
-  await recordAuditEvent(tx, {
-    actor,
-    action: 'invitation.withdrawn',
-    subject: `invitation ${organization.slug}/${email}`,
-    organizationId: organization.id,
-    before: { email, admin, teams: teamIds },
+  requireAdminOf(actor, organization.id)
+  return db.transaction().execute(async (tx) => {
+    const open = await lockOpenInvitation(tx, { organizationId: organization.id, id })
+    if (!open) throw new GatehouseError('not_found', 'There is no such open invitation.')
+    const { email, admin, teamIds } = open
+    await tx
+      .updateTable('invitations')
+      .set({ withdrawnAt: sql<Date>`now()` })
+      .where('organizationId', '=', organization.id)
+      .where('id', '=', id)
+      .execute()
+    await endLinksOfInvitation(tx, { organizationId: organization.id, email })
+    await recordAuditEvent(tx, {
+      actor: actor.user.id,
+      action: 'invitation.withdrawn',
+      subject: `invitation ${organization.slug}/${email}`,
+      organizationId: organization.id,
+      before: { email, admin, teams: teamIds },
+    })
   })
 }

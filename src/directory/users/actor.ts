@@ -10,6 +10,8 @@ export interface Actor {
   organizationId: string
   /** May manage what belongs to other members of this organization: its admins and superadmins. */
   isAdmin: boolean
+  /** A key may be in other hands than its owner's: it makes no administrators. */
+  byApiKey?: boolean
 }
 
 /**
@@ -19,14 +21,14 @@ export interface Actor {
  */
 export async function requireActor(
   db: Queryable,
-  by: { userId: string | null; organizationId: string | null; narrowed?: boolean },
+  by: { userId: string | null; organizationId: string | null; narrowed?: boolean; byApiKey?: boolean },
 ): Promise<Actor> {
   const user = by.userId === null ? undefined : await findActiveUser(db, by.userId)
   if (!user || by.organizationId === null) {
     throw new GatehouseError('permission_denied', 'Only a person may do this: a service account has no say here.')
   }
   const actor = await findActor(db, { user, organizationId: by.organizationId })
-  return by.narrowed ? { ...actor, isAdmin: false } : actor
+  return { ...actor, byApiKey: by.byApiKey ?? false, isAdmin: actor.isAdmin && !by.narrowed }
 }
 
 /** The same for a person who has been found already. */
@@ -46,6 +48,17 @@ export function isActor({ user }: Pick<Actor, 'user'>, idOrEmail: string): boole
 /** @throws GatehouseError permission_denied for whoever is no admin of the organization */
 export function requireAdmin(actor: Actor): void {
   if (!actor.isAdmin) {
+    throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')
+  }
+}
+
+/**
+ * The organization is managed by its own administrators, and by superadmins.
+ * @throws GatehouseError permission_denied
+ */
+export function requireAdminOf(actor: Actor, organizationId: string): void {
+  requireAdmin(actor)
+  if (actor.organizationId !== organizationId && !actor.user.superadmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')
   }
 }

@@ -1,5 +1,5 @@
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
-import { requireAdmin } from '#directory/users/actor.ts'
+import { type Actor, requireAdmin } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -15,12 +15,12 @@ export async function requireManagedOrganization(
   db: Queryable,
   caller: AuthenticatedCaller,
   slugOrId: string,
-): Promise<{ organization: Organization; user: User }> {
+): Promise<{ organization: Organization; user: User; actor: Actor }> {
   const actor = await actorOf(db, caller)
   const organization = await findOrganization(db, slugOrId)
   if (!organization || (organization.id !== actor.organizationId && !actor.user.superadmin)) {
     throw new GatehouseError('not_found', 'There is no such organization.')
   }
   requireAdmin(actor)
-  return { organization, user: actor.user }
+  return { organization, user: actor.user, actor }
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inviteMember } from '#authentication/joining/invite-member.ts'
 import { withdrawInvitation } from '#authentication/joining/withdraw-invitation.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { findActor } from '#directory/users/actor.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import type { Organization } from '#foundation/database/schema.ts'
@@ -51,10 +52,9 @@ describe.each(availableDatabases())('invitations on %s', (database) => {
     const { db } = gatehouse.database
     const encryption = encryptionWith(gatehouse.config.encryptionKeys)
     const outbox = createMailOutbox({ encryption, log: pino({ level: 'silent' }) })
-    const invitedBy = (await findUserByEmail(db, inviter))!
-    const { id } = await db
-      .transaction()
-      .execute((tx) => inviteMember(tx, outbox, { organization, email, admin, teamIds: teams, invitedBy }))
+    const user = (await findUserByEmail(db, inviter))!
+    const actor = await findActor(db, { user, organizationId: organization.id })
+    const { id } = await inviteMember({ db, outbox }, actor, organization, { email, admin, teamIds: teams })
     return { id, link: await latestLink(gatehouse, email, 'invitation') }
   }
 
@@ -183,15 +183,16 @@ describe.each(availableDatabases())('invitations on %s', (database) => {
     expect((await new Browser().get(first.link)).status).toBe(410)
     const browser = new Browser()
     await browser.get(second.link)
-    const withdraw = (organization: Organization) =>
-      db
-        .transaction()
-        .execute((tx) => withdrawInvitation(tx, { organization, invitationId: second.id, actor: 'setup:test' }))
-    await expect(withdraw(globex)).rejects.toMatchObject({ code: 'not_found' })
+    const withdraw = async (organization: Organization, by: string) => {
+      const user = (await findUserByEmail(db, by))!
+      const actor = await findActor(db, { user, organizationId: organization.id })
+      await withdrawInvitation({ db }, actor, organization, second.id)
+    }
+    await expect(withdraw(globex, 'grace@globex.test')).rejects.toMatchObject({ code: 'not_found' })
     expect(await liveLinks(gatehouse, 'erin@elsewhere.test')).toBe(1)
-    await withdraw(acme)
+    await withdraw(acme, 'ada@acme.test')
     expect(await liveLinks(gatehouse, 'erin@elsewhere.test')).toBe(0)
-    await expect(withdraw(acme)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(withdraw(acme, 'ada@acme.test')).rejects.toMatchObject({ code: 'not_found' })
     expect((await browser.submit({ name: 'Erin', password: newPassword })).status).toBe(410)
     const third = await invite('erin@elsewhere.test')
     expect(third.id).not.toBe(first.id)

@@ -8,7 +8,7 @@ export const floors = {
   directory: ['users', 'organizations', 'access', 'clients'],
   // A setup spans people, organizations, clients and connections, so what applies it stands above them all.
   authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys', 'setup'],
-  protocol: ['request', 'library', 'adapters', 'provider'],
+  protocol: ['request', 'library', 'adapters', 'provider', 'direct'],
   surfaces: [
     'api-kit',
     'page-kit',

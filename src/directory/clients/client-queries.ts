@@ -34,3 +34,10 @@ export function listClients(
     .where(sql<boolean>`client_id = any(${clientIds}::text[]) or resource = any(${resources}::text[])`)
     .execute()
 }
+
+/** Names of clients by id, whatever became of them. */
+export async function namesOfClients(db: Queryable, ids: string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('clients').select(['clientId', 'clientName']).where('clientId', 'in', ids).execute()
+  return new Map(rows.map(({ clientId, clientName }) => [clientId, clientName]))
+}

@@ -32,3 +32,10 @@ export async function findUserByEmail(db: Queryable, email: string): Promise<Use
 export function listUsersByEmail(db: Queryable, emails: readonly string[]): Promise<User[]> {
   return db.selectFrom('users').selectAll().where(sql<boolean>`lower(email) = any(${emails}::text[])`).execute()
 }
+
+/** Names of people by id, active or not. */
+export async function namesOfPeople(db: Queryable, ids: string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('users').select(['id', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map(({ id, name }) => [id, name]))
+}

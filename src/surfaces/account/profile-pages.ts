@@ -3,8 +3,7 @@ import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { describeDataScope, describeOrigin, describePermission } from '#directory/access/describe-authorization.ts'
 import { listAdminNames } from '#directory/organizations/membership-queries.ts'
 import { listOrganizationsOfUser } from '#directory/organizations/organization-queries.ts'
-import { updateUser } from '#directory/users/save-user.ts'
-import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { renameOneself } from '#directory/users/rename-user.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
@@ -34,26 +33,14 @@ async function showProfile(request: ProfileRequest): Promise<void> {
 
 /** Changes one's own name. */
 async function postName(request: ProfileRequest): Promise<void> {
-  const { ctx, db, form, signedIn } = request
+  const { ctx, db, form, actor } = request
   const name = displayName.safeParse(form.name ?? '')
   if (!name.success) {
     const error = `Your name ${name.error.issues[0]?.message ?? 'is not valid'}.`
     await renderProfile(request, { name: form.name ?? '', error }, 422)
     return
   }
-  const { user } = signedIn
-  if (name.data !== user.name) {
-    await db.transaction().execute(async (tx) => {
-      await updateUser(tx, user.id, { name: name.data })
-      await recordAuditEvent(tx, {
-        actor: user.id,
-        action: 'user.updated',
-        subject: `user ${user.email}`,
-        before: { name: user.name },
-        after: { name: name.data },
-      })
-    })
-  }
+  await renameOneself(db, actor, name.data)
   seeOther(ctx, `${at}?saved=name`)
 }
 

@@ -1,8 +1,6 @@
-import { endOtherSessions, endSession } from '#credentials/revocation/revocation.ts'
 import { listSessions } from '#credentials/sessions/sessions.ts'
-import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import { isStorable, type Queryable } from '#foundation/database/database.ts'
-import { GatehouseError } from '#foundation/errors.ts'
+import { endOwnOtherSessions, endOwnSession } from '#directory/users/end-own-sessions.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { deviceName } from '#foundation/values/device-name.ts'
@@ -45,25 +43,13 @@ async function showSessions({ ctx, db, sessionSeconds, signedIn, show }: SignedI
   })
 }
 
-/** @throws GatehouseError not_found for a session of somebody else, or one that has ended */
-async function postEndSession({ ctx, db, form, signedIn }: SignedInRequest & Parts): Promise<void> {
-  const { user } = signedIn
-  const uid = form.session ?? ''
-  await db.transaction().execute(async (tx) => {
-    if (!isStorable(uid) || !(await endSession(tx, user.id, uid))) {
-      throw new GatehouseError('not_found', 'That session has ended already.')
-    }
-    await recordAuditEvent(tx, { actor: user.id, action: 'session.ended', subject: `session of ${user.email}` })
-  })
+async function postEndSession({ ctx, db, form, actor }: SignedInRequest & Parts): Promise<void> {
+  await endOwnSession(db, actor, form.session ?? '')
   seeOther(ctx, `${at}?ended=one`)
 }
 
 /** Everywhere but here. */
-async function postEndOtherSessions({ ctx, db, signedIn }: SignedInRequest & Parts): Promise<void> {
-  const { user, sessionUid } = signedIn
-  await db.transaction().execute(async (tx) => {
-    await endOtherSessions(tx, user.id, sessionUid)
-    await recordAuditEvent(tx, { actor: user.id, action: 'session.others_ended', subject: `sessions of ${user.email}` })
-  })
+async function postEndOtherSessions({ ctx, db, actor, signedIn }: SignedInRequest & Parts): Promise<void> {
+  await endOwnOtherSessions(db, actor, signedIn.sessionUid)
   seeOther(ctx, `${at}?ended=others`)
 }

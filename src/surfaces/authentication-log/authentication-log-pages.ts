@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listApiKeyNames, listLiveApiKeyIds } from '#authentication/api-keys/api-key-queries.ts'
 import {
   isLogPosition,
   type LogFilter,
@@ -9,7 +10,9 @@ import {
   type Subject,
 } from '#credentials/log/log-queries.ts'
 import { activityByDay, isSignIn } from '#credentials/log/uses-by-day.ts'
+import { namesOfClients } from '#directory/clients/client-queries.ts'
 import { listMembers } from '#directory/organizations/membership-queries.ts'
+import { namesOfPeople } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { pageOf, pageQuery } from '#foundation/http/list.ts'
@@ -87,7 +90,7 @@ async function showLog(request: LogRequest): Promise<void> {
     readLog(request),
     withPeople ? listMembers(db, organization.id, mostChoices + 1) : [],
   ])
-  const keys = await listKeys(db, organization.id, withPeople ? found.personId : signedIn.user.id)
+  const keys = await keyChoices(request, withPeople ? found.personId : signedIn.user.id)
   const chosen = asked.api_key && !keys.some(({ id }) => id === asked.api_key)
   const filter = new URLSearchParams(Object.entries(asked).filter(([name, value]) => value && name !== 'cursor'))
   const older = new URLSearchParams(filter)
@@ -180,7 +183,7 @@ async function describeEntries({ db, withPeople, signedIn }: LogRequest, rows: L
   const [clients, people, liveKeys] = await Promise.all([
     namesOfClients(db, [...idsOf('clientId'), ...idsOf('resourceServer')]),
     withPeople ? namesOfPeople(db, idsOf('userId')) : new Map<string, string>(),
-    findLiveKeys(db, signedIn.organization.id, idsOf('credentialId')),
+    listLiveApiKeyIds(db, signedIn.organization.id, idsOf('credentialId')),
   ])
   return rows.map((row) => ({
     ...row,
@@ -191,46 +194,10 @@ async function describeEntries({ db, withPeople, signedIn }: LogRequest, rows: L
   }))
 }
 
-async function namesOfClients(db: Queryable, ids: string[]): Promise<Map<string, string>> {
-  if (ids.length === 0) return new Map()
-  const rows = await db.selectFrom('clients').select(['clientId', 'clientName']).where('clientId', 'in', ids).execute()
-  return new Map(rows.map(({ clientId, clientName }) => [clientId, clientName]))
-}
-
-async function namesOfPeople(db: Queryable, ids: string[]): Promise<Map<string, string>> {
-  if (ids.length === 0) return new Map()
-  const rows = await db.selectFrom('users').select(['id', 'name']).where('id', 'in', ids).execute()
-  return new Map(rows.map(({ id, name }) => [id, name]))
-}
-
-async function findLiveKeys(db: Queryable, organizationId: string, ids: string[]): Promise<Set<string>> {
-  if (ids.length === 0) return new Set()
-  const keys = await db
-    .selectFrom('credentials')
-    .select('id')
-    .where('kind', '=', 'api_key')
-    .where('organizationId', '=', organizationId)
-    .where('id', 'in', ids)
-    .where('revokedAt', 'is', null)
-    .where('expiresAt', '>', new Date())
-    .execute()
-  return new Set(keys.map(({ id }) => id))
-}
-
 /** To choose from: keys of one person, or with the names of their owners those of an organization. */
-async function listKeys(db: Queryable, organizationId: string, userId: string | undefined) {
-  let keys = db
-    .selectFrom('credentials as k')
-    .innerJoin('users as u', 'u.id', 'k.userId')
-    .select(['k.id', 'k.name', 'u.name as owner'])
-    .where('k.kind', '=', 'api_key')
-    .where('k.organizationId', '=', organizationId)
-    .orderBy('k.name')
-    .orderBy('k.id')
-    .limit(mostChoices)
-  if (userId !== undefined) keys = keys.where('k.userId', '=', userId)
-  const rows = await keys.execute()
-  return rows.map(({ id, name, owner }) => ({ id, name: userId === undefined ? `${name} (${owner})` : (name ?? '') }))
+async function keyChoices({ db, signedIn }: LogRequest, userId: string | undefined) {
+  const keys = await listApiKeyNames(db, { organizationId: signedIn.organization.id, userId }, mostChoices)
+  return keys.map(({ id, name, owner }) => ({ id, name: userId === undefined ? `${name} (${owner})` : name }))
 }
 
 function textsOf(query: Record<string, unknown>): Record<string, string> {

@@ -1,6 +1,7 @@
 import { findOwnerOfApiKey, listLogEntries, type Subject } from '#credentials/log/log-queries.ts'
+import { findMember } from '#directory/organizations/membership-queries.ts'
 import { type Actor, isActor } from '#directory/users/actor.ts'
-import { findUserByEmail } from '#directory/users/user-queries.ts'
+import { findUserByEmail, namesOfPeople } from '#directory/users/user-queries.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 
@@ -81,19 +82,12 @@ function onlyAdmins(): GatehouseError {
 
 async function findPerson(db: Queryable, idOrEmail: string): Promise<string | undefined> {
   if (idOrEmail.includes('@')) return (await findUserByEmail(db, idOrEmail))?.id
-  const user = await db.selectFrom('users').select('id').where('id', '=', idOrEmail).executeTakeFirst()
-  return user?.id
+  return (await namesOfPeople(db, [idOrEmail])).has(idOrEmail) ? idOrEmail : undefined
 }
 
 /** A member, active or not; or somebody who was one, as long as the organization's log remembers. */
 async function belongs(db: Queryable, person: { userId: string; organizationId: string }): Promise<boolean> {
-  const membership = await db
-    .selectFrom('memberships')
-    .select('id')
-    .where('organizationId', '=', person.organizationId)
-    .where('userId', '=', person.userId)
-    .executeTakeFirst()
-  if (membership) return true
+  if (await findMember(db, person.organizationId, person.userId)) return true
   const entries = await listLogEntries(db, { subjects: [{ of: 'person', ...person }] }, { limit: 1 })
   return entries.length > 0
 }

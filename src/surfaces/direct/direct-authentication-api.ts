@@ -1,18 +1,15 @@
 import { z } from 'zod'
 import { passwordLength } from '#authentication/passwords/password.ts'
-import { revokeToken } from '#credentials/revocation/revocation.ts'
-import type { Queryable } from '#foundation/database/database.ts'
-import { GatehouseError } from '#foundation/errors.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { organizationSummary } from '#foundation/values/names.ts'
-import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
 import {
   authenticateDirectly,
   type DirectAuthentication,
   type DirectAuthenticationParts,
-} from './authenticate-directly.ts'
-import { renewDirectly } from './renew-directly.ts'
+} from '#protocol/direct/authenticate-directly.ts'
+import { renewDirectly } from '#protocol/direct/renew-directly.ts'
+import { signOutDirectly } from '#protocol/direct/sign-out-directly.ts'
+import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 
 const tags: [string] = ['Authentication']
 
@@ -80,8 +77,9 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
       description: 'And every other token of its grant, at once. An API key is revoked instead, by its owner.',
       tags,
       credential: 'required',
+      apiKeys: 'never',
       errors: ['permission_denied'],
-      handle: ({ caller }) => parts.requestTransaction.run((tx) => signOut(tx, caller)),
+      handle: ({ caller }) => signOutDirectly(parts, caller.reference),
     }),
   ]
 }
@@ -139,11 +137,4 @@ function toJson({ accessToken, refreshToken, expiresInSeconds, organization }: D
     refresh_token: refreshToken,
     organization,
   }
-}
-
-async function signOut(tx: Queryable, { credential, reference }: AuthenticatedCaller): Promise<void> {
-  if (credential.kind === 'api_key') {
-    throw new GatehouseError('permission_denied', 'An API key is not signed out but revoked, by its owner.')
-  }
-  await revokeToken(tx, Buffer.from(reference.hash, 'base64'))
 }

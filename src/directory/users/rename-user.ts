@@ -1,0 +1,19 @@
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Actor } from './actor.ts'
+import { updateUser } from './save-user.ts'
+
+/** Changes the actor's own name. */
+export async function renameOneself(db: Queryable, { user }: Actor, name: string): Promise<void> {
+  if (name === user.name) return
+  await db.transaction().execute(async (tx) => {
+    await updateUser(tx, user.id, { name })
+    await recordAuditEvent(tx, {
+      actor: user.id,
+      action: 'user.updated',
+      subject: `user ${user.email}`,
+      before: { name: user.name },
+      after: { name },
+    })
+  })
+}

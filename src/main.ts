@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
+import type { Logger } from 'pino'
 import { SetupError } from '#authentication/setup/setup-error.ts'
 import { type Config, ConfigError, readConfig } from '#foundation/config/config.ts'
-import { DataDirInUseError } from '#foundation/database/pglite-pool.ts'
+import { DataDirInUseError, embeddedDatabaseExists } from '#foundation/database/pglite-pool.ts'
 import { StoreAwayError } from '#foundation/errors.ts'
 import { sendConsoleTo } from '#foundation/log/console-log.ts'
 import { createLog } from '#foundation/log/log.ts'
@@ -22,6 +23,7 @@ try {
 async function serve(config: Config): Promise<void> {
   const log = createLog(config.logLevel)
   sendConsoleTo(log)
+  if (!config.databaseUrl && !embeddedDatabaseExists(config.dataDir)) announceFirstStart(config, log)
   const server = await startServer(config, { log, environment: process.env })
   // Before anybody is told: whoever waits for the word may send the signal at once.
   stopOnSignal(server)
@@ -29,6 +31,13 @@ async function serve(config: Config): Promise<void> {
     process.stdout.write(bannerFor(server.demoAccounts, config))
     process.stdout.write(`gatehouse ready on ${server.url}\n`)
   } else process.send?.('ready')
+}
+
+/** A newcomer at a terminal sees what takes the time; elsewhere stdout is for the log. */
+function announceFirstStart({ demo, dataDir }: Config, log: Logger): void {
+  if (demo)
+    process.stdout.write(`\n  Gatehouse makes a database in ${dataDir}, with people to try it as. Some seconds.\n`)
+  else log.info({ dataDir }, 'making an embedded database')
 }
 
 function stopOnSignal(server: RunningServer): void {

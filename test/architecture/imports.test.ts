@@ -69,7 +69,10 @@ describe('imports', () => {
     ['oidc-provider', ['src/protocol', 'adapters', 'src/surfaces/sign-in']],
     ['koa', ['src/surfaces', 'src/protocol', 'src/foundation/http', 'src/app.ts', 'src/server.ts']],
     ['pg', ['src/foundation/database']],
-    ['@electric-sql/pglite', ['src/foundation/database/pglite-pool.ts']],
+    [
+      '@electric-sql/pglite',
+      ['src/foundation/database/pglite-pool.ts', 'src/foundation/database/write-empty-cluster.ts'],
+    ],
     ['ioredis', ['src/foundation/redis', 'src/foundation/http/rate-limit.ts', 'adapters']],
   ] as const)('of %s stay in their rooms, types too', ([library, allowed]) => {
     const elsewhere = importersOf(library).filter((file) => !allowed.some((place) => isIn(file, place)))

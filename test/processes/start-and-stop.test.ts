@@ -96,6 +96,7 @@ describe('a server without configuration', () => {
     const first = start()
     await first.printed(`gatehouse ready on ${url}`)
     expect(first.stdout()).toContain(`Open ${url}/demo`)
+    expect(first.stdout()).not.toContain('makes a database')
     expect(first.stdout()).not.toMatch(/\b[a-z0-9]{4}(-[a-z0-9]{4}){3}\b/)
 
     const sameDirectory = start({ PORT: String(await freePort()) })

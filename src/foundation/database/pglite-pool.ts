@@ -3,8 +3,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PGlite, types } from '@electric-sql/pglite'
 import pg from 'pg'
+import { isCluster, unpackEmptyCluster } from './empty-cluster.ts'
 import { PreparedStatements } from './prepared-statements.ts'
 import type { SqlPool } from './sql-pool.ts'
+
+/** PGlite's 128 MB would be resident from the start, beside the copies that the operating system keeps of the same pages. */
+const sharedBuffers = '16MB'
 
 /** Another process holds the data directory. Two PGlite processes on one directory would lose rows. */
 export class DataDirInUseError extends Error {
@@ -28,8 +32,11 @@ type QueryResult = { command: string; rowCount: number; rows: unknown[] }
 export async function openPglitePool(dataDir: string, settings: readonly string[] = []): Promise<SqlPool> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDirectory(dataDir)
+  const directory = clusterIn(dataDir)
+  await unpackEmptyCluster(directory)
   const pglite = await PGlite.create({
-    dataDir: join(dataDir, 'pglite'),
+    dataDir: directory,
+    startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${sharedBuffers}`],
     parsers: {
       [types.BYTEA]: (value) => Buffer.from(value.slice(2), 'hex'),
       [types.INT8]: Number,
@@ -88,6 +95,15 @@ export async function openPglitePool(dataDir: string, settings: readonly string[
       release()
     },
   } as unknown as SqlPool
+}
+
+/** Whether `dataDir` holds an embedded database. */
+export function embeddedDatabaseExists(dataDir: string): boolean {
+  return isCluster(clusterIn(dataDir))
+}
+
+function clusterIn(dataDir: string): string {
+  return join(dataDir, 'pglite')
 }
 
 /** PGlite's errors carry the statement with its values, which belong into no log; pg's don't. */

@@ -87,7 +87,7 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
   for (const analyzed of [false, true]) {
     describe(analyzed ? 'with statistics' : 'before there are statistics', () => {
       beforeAll(async () => {
-        if (analyzed) await sql`analyze authentication_log`.execute(database.db)
+        if (analyzed) await sql`analyze authentication_log`.execute(database.background)
       }, 60_000)
 
       // A walk through each month's index for each outcome: a page's rows, and one more of every month to compare with.

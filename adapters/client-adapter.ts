@@ -28,6 +28,7 @@ function toMetadata(client: Client): ClientMetadata {
     ...(client.secretHash && { client_secret: client.secretHash.toString('hex') }),
     first_party: client.firstParty,
     organization_id: client.organizationId ?? undefined,
+    permissions: client.permissions,
   }
 }
 

@@ -1,9 +1,10 @@
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { findLiveGrant, saveGrant } from '#credentials/grants/grant-queries.ts'
 import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { fromJsonb } from '#foundation/database/jsonb.ts'
 import { rememberParties } from '#protocol/request/grant-parties.ts'
+import { grantOfHolder } from '#protocol/request/scope-of-holder.ts'
 
 /** What `src/protocol/provider/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
 type GrantPayload = AdapterPayload & { organizationId?: string; sessionUid?: string }
@@ -33,7 +34,14 @@ export function grantAdapter(db: () => Queryable): Adapter {
         user: { id: userId, name: grant.userName, email, emailVerifiedAt },
         organization: { id: organizationId, slug, name: grant.organizationName },
       })
-      return { ...fromJsonb(JSON.stringify(payload)), jti: id, organizationId, sessionUid: sessionUid ?? undefined }
+      const stored: AdapterPayload = {
+        ...fromJsonb(JSON.stringify(payload)),
+        jti: id,
+        organizationId,
+        sessionUid: sessionUid ?? undefined,
+      }
+      const { route, params } = Provider.ctx?.oidc ?? {}
+      return route === 'token' ? grantOfHolder(stored, grant.permissions, params?.scope as string | undefined) : stored
     },
     destroy: (id) => revokeGrant(db(), id),
     // The library calls none of these on a Grant.

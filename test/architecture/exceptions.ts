@@ -9,17 +9,13 @@ const exceptions: Record<string, readonly string[]> = {
   'files cited that are not there': [
     'src/authentication/connections/complete-connection-login.ts: design.md',
     'src/authentication/connections/vouching.ts: design.md',
-    'src/credentials/resolve/resolve-credentials.ts: design.md',
     'src/directory/organizations/verify-domain.ts: design.md',
-    'src/surfaces/oauth/introspection-answer.ts: design.md',
   ],
   'numbers cited': [
     'src/authentication/connections/complete-connection-login.ts: S0-06',
     'src/authentication/connections/complete-connection-login.ts: design.md \u00a7',
     'src/authentication/connections/vouching.ts: design.md \u00a7',
-    'src/credentials/resolve/resolve-credentials.ts: design.md \u00a7',
     'src/directory/organizations/verify-domain.ts: design.md \u00a7',
-    'src/surfaces/oauth/introspection-answer.ts: design.md \u00a7',
     'src/surfaces/sign-in/connection-page.ts: S2-10',
     'src/surfaces/sign-in/login-page.ts: S2-14',
     'src/surfaces/sign-in/prove-account-page.ts: S2-10',

@@ -1,4 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http'
+import { pino } from 'pino'
+import { credentialResolver } from '#credentials/resolve/resolve-credentials.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
 import { availableDatabases, type DatabaseKind, openTestRedis, redisAvailable, type TestRedis } from './databases.ts'
 import { basic, type Gatehouse, startAnotherNode, startGatehouse } from './gatehouse.ts'
 
@@ -122,8 +125,23 @@ export function allAtOnce<T>(count: number, ports: number[], act: (port: number,
   return Promise.all(Array.from({ length: count }, (_, index) => act(ports[index % ports.length]!, index)))
 }
 
+/** Whether a token is active for a resource server; a refresh token is for its own client alone. */
 export async function isActive(gatehouse: Gatehouse, token: string): Promise<boolean> {
   const { text, json } = await gatehouse.introspect(token)
   if (!json.active && text !== '{"active":false}') throw new Error(`not exactly inactive: ${text}`)
-  return json.active === true
+  return json.active === true || (await isActiveForItsClient(gatehouse, token))
+}
+
+/** What introspection would tell the client that a token was given to: one without a secret cannot ask. */
+export async function isActiveForItsClient({ database }: Pick<Gatehouse, 'database'>, token: string): Promise<boolean> {
+  const client = await database.db
+    .selectFrom('credentials as c')
+    .innerJoin('clients', 'clients.clientId', 'c.clientId')
+    .select(['clients.clientId', 'clients.revision'])
+    .where('c.hash', '=', sha256(token))
+    .executeTakeFirst()
+  if (!client) return false
+  const resolve = credentialResolver({ pool: database.pool, log: pino({ level: 'silent' }) })
+  const reference = { format: 'opaque', hash: sha256(token).toString('base64') } as const
+  return (await resolve({ reference, via: 'introspection', caller: client })).outcome === 'accepted'
 }

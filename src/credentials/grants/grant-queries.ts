@@ -63,6 +63,7 @@ function liveGrants(db: Queryable) {
     .leftJoin('sessions as s', (join) => join.onRef('s.uid', '=', 'g.sessionUid').on('s.endedAt', 'is', null))
     .select(['g.id', 'g.payload', 'g.userId', 'g.organizationId', 'g.sessionUid'])
     .select(['u.name as userName', 'u.email', 'u.emailVerifiedAt', 'o.slug', 'o.name as organizationName'])
+    .select(sql<string>`case when u.superadmin then '["*"]' else m.effective_permissions::text end`.as('permissions'))
     .where('g.revokedAt', 'is', null)
     .where(sql<boolean>`g.session_uid is not distinct from s.uid`)
     .where('u.deactivatedAt', 'is', null)

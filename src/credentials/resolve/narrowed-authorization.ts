@@ -1,5 +1,5 @@
 import { type DataScope, intersectDataScopes } from '#foundation/values/data-scope.ts'
-import { intersectPermissions, isPermission } from '#foundation/values/permission.ts'
+import { intersectPermissions, isPermission, scopeWithin } from '#foundation/values/permission.ts'
 import type { LiveCredential } from './resolve-credentials.ts'
 
 /** What a credential may do and see now, as JSON text: its owner's, narrowed and never widened. */
@@ -33,4 +33,12 @@ export function narrowedAuthorization(credential: LiveCredential): NarrowedAutho
 function narrowedByScope({ kind, firstParty, userId, scope }: LiveCredential): boolean {
   if (kind === 'api_key' || firstParty) return false
   return userId !== null || scope !== ''
+}
+
+/**
+ * The scope that a token has now: of the permissions that it names, those that its holder may use at this moment, so that
+ * a resource server which reads only `scope` is right. @param permissions JSON text
+ */
+export function liveScope(scope: string, permissions: string): string {
+  return scope.includes(':') ? scopeWithin(scope, JSON.parse(permissions)) : scope
 }

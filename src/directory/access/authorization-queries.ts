@@ -16,3 +16,19 @@ export async function listDataScopesInUse(db: Queryable, organizationId: string,
     order by scope limit ${limit}`.execute(db)
   return rows.map(({ scope }) => scope)
 }
+
+/** What a person may do in an organization at this moment: their own grants and those of their teams. */
+export async function listEffectivePermissions(
+  db: Queryable,
+  { userId, organizationId }: { userId: string; organizationId: string },
+): Promise<string[]> {
+  const person = await db
+    .selectFrom('users as u')
+    .leftJoin('memberships as m', (join) =>
+      join.onRef('m.userId', '=', 'u.id').on('m.organizationId', '=', organizationId).on('m.deactivatedAt', 'is', null),
+    )
+    .select(['u.superadmin', 'm.effectivePermissions'])
+    .where('u.id', '=', userId)
+    .executeTakeFirst()
+  return person?.superadmin ? ['*'] : (person?.effectivePermissions ?? [])
+}

@@ -24,3 +24,11 @@ export function intersectPermissions(granted: readonly string[], allowed: readon
     granted.filter((one) => allowed.some((other) => covers(other, one))),
   ])
 }
+
+/** A scope without the permissions that none of `granted` covers. What is no permission stays. */
+export function scopeWithin(scope: string, granted: readonly string[]): string {
+  return scope
+    .split(' ')
+    .filter((one) => !isPermission(one) || granted.some((other) => covers(other, one)))
+    .join(' ')
+}

@@ -1,6 +1,7 @@
 import type { Provider } from 'oidc-provider'
 import { installReplayDetection } from './assertion-replays.ts'
 import { installWaitingLogoutTokens } from './backchannel-logout.ts'
+import { installClientCredentialsScope } from './client-credentials-scope.ts'
 import { installSecretHashes } from './client-secrets.ts'
 import { installInteractionCookies } from './interaction-cookies.ts'
 import { installOutdatedLogins } from './outdated-logins.ts'
@@ -25,6 +26,7 @@ export const patches: readonly Patch[] = [
   },
   { members: ['Session.prototype.loginAccount'], arity: 1, install: installSessionConnections },
   { members: ['Session.prototype.persist'], arity: 0, install: installUnsavedSessions },
+  { members: ['ClientCredentials.prototype.save'], arity: 0, install: installClientCredentialsScope },
   { members: ['Interaction.find'], arity: 1, install: installOutdatedLogins },
   { members: ['RefreshToken.find'], arity: 0, install: installReuseDetection },
   {

@@ -1,6 +1,8 @@
 import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { findGrantOfSession } from '#credentials/grants/grant-queries.ts'
+import { listEffectivePermissions } from '#directory/access/authorization-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { isOfPermissions, scopeOfHolder } from '#protocol/request/scope-of-holder.ts'
 import { organizationChoice } from './organization-choice.ts'
 
 /** A grant is always for one organization, and remembers the session that gave it so that signing out ends it. */
@@ -15,6 +17,7 @@ export async function loadGrant(ctx: KoaContextWithOIDC, db: () => Queryable): P
   const choice = await organizationChoice(ctx, db)
   if (choice.outcome !== 'chosen') return undefined
   const organizationId = choice.organization.id
+  await refuseWithoutRights(ctx, db, organizationId)
   const consented = ctx.oidc.result?.consent?.grantId
   if (consented) {
     const grant: OrganizationGrant | undefined = await ctx.oidc.provider.Grant.find(consented)
@@ -31,6 +34,18 @@ export async function loadGrant(ctx: KoaContextWithOIDC, db: () => Queryable): P
   else if (!(await grantWhatWasGiven(db(), grant))) return undefined
   await grant.save()
   return grant
+}
+
+/** Permissions alone are asked for, and the person has none of them there: there is nothing to give. */
+async function refuseWithoutRights(
+  ctx: KoaContextWithOIDC,
+  db: () => Queryable,
+  organizationId: string,
+): Promise<void> {
+  const asked = [...ctx.oidc.requestParamScopes].join(' ')
+  if (!isOfPermissions(asked)) return
+  const userId = ctx.oidc.account?.accountId ?? ''
+  scopeOfHolder(asked, await listEffectivePermissions(db(), { userId, organizationId }))
 }
 
 /** An unsaved grant. */

@@ -89,7 +89,7 @@ function configuration(parts: ProviderParts): Configuration {
     /** RFC 6749 §4.1.3: a code is redeemed with the redirect_uri that it was asked for with. */
     allowOmittingSingleRegisteredRedirectUri: false,
     extraParams: ['organization', 'connection'],
-    extraClientMetadata: { properties: ['first_party', 'organization_id'] },
+    extraClientMetadata: { properties: ['first_party', 'organization_id', 'permissions'] },
     clientBasedCORS,
     cookies: {
       keys: parts.cookieKeys,

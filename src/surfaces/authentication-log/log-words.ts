@@ -46,6 +46,7 @@ const reasons: Record<string, string> = {
   wrong_kind: 'It is for something else.',
   wrong_audience: 'It is for another API.',
   foreign_client: 'It belongs to another application.',
+  foreign_organization: 'It is of another organization.',
   client_not_authenticated: 'The application did not prove who it is.',
   query_forbidden: 'The organization refuses keys in URLs.',
   access_denied: 'The person said no.',

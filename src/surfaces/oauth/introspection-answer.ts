@@ -1,10 +1,10 @@
-import { narrowedAuthorization } from '#credentials/resolve/narrowed-authorization.ts'
+import { liveScope, narrowedAuthorization } from '#credentials/resolve/narrowed-authorization.ts'
 import type { LiveCredential, Resolution } from '#credentials/resolve/resolve-credentials.ts'
 
 /** Anything unknown, malformed, expired, revoked or foreign: it tells a scanner nothing (RFC 7662 §2.2). */
 export const inactive = '{"active":false}'
 
-/** The body of an introspection answer (RFC 7662 §2.2, design.md §5), as JSON text. */
+/** The body of an introspection answer (RFC 7662 §2.2), as JSON text. */
 export function introspectionAnswer(resolution: Resolution, issuer: string): string {
   return resolution.outcome === 'accepted' ? active(resolution, issuer) : inactive
 }
@@ -13,11 +13,12 @@ export function introspectionAnswer(resolution: Resolution, issuer: string): str
 function active(credential: LiveCredential, issuer: string): string {
   const { permissions, dataScopes, superadmin } = narrowedAuthorization(credential)
   const { email, audience, clientId, organizationId, organizationSlug } = credential
+  const scope = liveScope(credential.scope, permissions)
   return `{"active":true,"iss":${JSON.stringify(issuer)},"sub":${JSON.stringify(credential.userId ?? clientId)}${
     email === null ? '' : `,"username":${JSON.stringify(email)}`
   }${
     clientId === null ? '' : `,"client_id":${JSON.stringify(clientId)}`
-  },"token_type":"Bearer","token_kind":"${credential.kind}","scope":${JSON.stringify(credential.scope)},"iat":${
+  },"token_type":"Bearer","token_kind":"${credential.kind}","scope":${JSON.stringify(scope)},"iat":${
     credential.issuedAt
   },"exp":${credential.expiresAt},"jti":${JSON.stringify(credential.id)}${
     audience === null ? '' : `,"aud":${JSON.stringify(audience)}`

@@ -76,10 +76,10 @@ describe.each(availableDatabases())('the answer of introspection on %s', (databa
       withoutFractions(await expected(tokens.access_token, { ...common, token_kind: 'access_token' })),
     )
     expect(Number(access.json.exp) - Number(access.json.iat)).toBeCloseTo(900, -1)
-    const refresh = await gatehouse.introspect(tokens.refresh_token!)
-    expect(withoutFractions(refresh.json)).toEqual(
-      withoutFractions(await expected(tokens.refresh_token!, { ...common, token_kind: 'refresh_token' })),
-    )
+    const own = await signIn(gatehouse.url, { ...confidentialClient, pick: 'acme' })
+    const refresh = await gatehouse.introspect(own.tokens.refresh_token!, {}, confidentialClient)
+    const members = { ...common, client_id: confidentialClient.clientId, permissions: [], token_kind: 'refresh_token' }
+    expect(withoutFractions(refresh.json)).toEqual(withoutFractions(await expected(own.tokens.refresh_token!, members)))
     expect(access.status).toBe(200)
     expect(access.headers.get('cache-control')).toBe('no-store')
     expect(access.headers.get('content-type')).toMatch(/^application\/json/)
@@ -89,7 +89,7 @@ describe.each(availableDatabases())('the answer of introspection on %s', (databa
   test('a JWT access token: jti, iat, exp and aud are those inside it', async () => {
     const { tokens } = await signIn(gatehouse.url, {
       pick: 'acme',
-      parameters: { resource: 'https://reports.example', scope: 'openid reports:read' },
+      parameters: { resource: 'https://reports.example', scope: 'openid configuration-items:read' },
     })
     const claims = decodeJwt(tokens.access_token)
     expect(decodeProtectedHeader(tokens.access_token)).toMatchObject({ typ: 'at+jwt', alg: 'ES256' })
@@ -102,7 +102,7 @@ describe.each(availableDatabases())('the answer of introspection on %s', (databa
       client_id: 'console',
       token_type: 'Bearer',
       token_kind: 'access_token',
-      scope: 'reports:read',
+      scope: 'configuration-items:read',
       iat: expect.any(Number),
       exp: expect.any(Number),
       jti: claims.jti,

@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import { applySetup } from '#authentication/setup/apply-setup.ts'
+import { describeProblem } from '#authentication/setup/setup-error.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { saveBuiltInClient } from '#directory/clients/built-in-client.ts'
 import { dnsTxtResolver, type ResolveTxt } from '#directory/organizations/verify-domain.ts'
@@ -58,7 +59,9 @@ export async function startServer(
   const { outboundAllowedHosts } = config
   if (config.setupFile) {
     const setup = await readSetupFile(config.setupFile, environment)
-    await applySetup(database.background, setup, { actor: 'setup:boot', encryption, outboundAllowedHosts })
+    const options = { actor: 'setup:boot', encryption, outboundAllowedHosts }
+    const { notices } = await applySetup(database.background, setup, options)
+    for (const notice of notices) log.warn(`setup: ${describeProblem(notice)}`)
   }
 
   const parts = await makeParts({ config, log, database, redis, encryption, resolveTxt })

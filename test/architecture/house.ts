@@ -64,6 +64,7 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   mailLinks: 'authentication/mail-links',
   connections: 'authentication/connections',
   identities: 'authentication/connections',
+  setupObjects: 'authentication/setup',
   // What makes a session, grant, token or key, and the one room that ends any of them.
   sessions: ['credentials/sessions', 'credentials/revocation'],
   oauthGrants: ['credentials/grants', 'credentials/revocation'],

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rowOf } from '#support/credential-requests.ts'
 import { confidentialClient, redirectUri } from '#support/gatehouse.ts'
 import { beginSignIn, enterPassword, signIn } from '#support/relying-party.ts'
+import { addSecondAdmin } from '#support/second-admin.ts'
 import {
   allAtOnce,
   availableStores,
@@ -24,6 +25,7 @@ describe.each(stores)('refresh tokens on $name', (store: Stores) => {
   beforeAll(async () => {
     deployment = await deploy(store)
     gatehouse = deployment.gatehouse
+    await addSecondAdmin(gatehouse)
     browser = (await signIn(gatehouse.url, { email: 'grace@globex.test' })).browser
   })
   afterAll(() => deployment.stop())

@@ -85,3 +85,8 @@ export async function listIdentitiesOfUser(db: Queryable, userId: string): Promi
     connection: { id: connectionId, name, type, displayName, enabled },
   }))
 }
+
+/** Unlinks a person from every subject: none of them signs in here any more. */
+export async function removeIdentitiesOfUser(tx: Queryable, userId: string): Promise<void> {
+  await tx.deleteFrom('identities').where('userId', '=', userId).execute()
+}

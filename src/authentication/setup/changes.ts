@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { SetupProblem } from './setup-error.ts'
 import type { SetupWrites } from './setup-writes.ts'
 
 /** What changes about one object, under the file's own names and without secrets. */
 export type Fields = Record<string, unknown>
 
-/** One object that the file makes, changes or removes. */
+/** One object that the file makes, takes over, changes or removes. */
 export interface Change {
-  action: 'create' | 'update' | 'delete'
+  action: 'create' | 'adopt' | 'update' | 'delete'
   /** `team acme/readers` */
   subject: string
   /** Of an update only the fields that differ; absent for a creation. */
@@ -16,9 +17,16 @@ export interface Change {
   after?: Fields
 }
 
-/** The changes in the order of the file, who else must know of them, and the rows that make them true. */
-export interface SetupPlan {
+/** What a setup changes, and what it leaves as it is although the file says otherwise. */
+export interface SetupOutcome {
+  /** In the order of the file. */
   changes: Change[]
+  /** Each says what to do. */
+  notices: SetupProblem[]
+}
+
+/** The outcome, who else must know of it, and the rows that make it true. */
+export interface SetupPlan extends SetupOutcome {
   /** One for each change, in the same order; without actor. */
   events: Omit<AuditEvent, 'actor'>[]
   writes: SetupWrites
@@ -31,16 +39,24 @@ export interface Subject {
   organizationId?: string | null
 }
 
-const verbs = { create: 'created', update: 'updated', delete: 'deleted' } as const
+const verbs = { create: 'created', adopt: 'adopted', update: 'updated', delete: 'deleted' } as const
 
-/** Notes the difference between what is and what should be, either of which may not exist. @returns the action, if any */
+/**
+ * Notes the difference between what is and what should be, either of which may not exist.
+ * @param adopted it was not the file's until now, which is a change in itself
+ * @returns the action, if any
+ */
 export function noteChange(
   plan: SetupPlan,
   subject: Subject,
   before: Fields | undefined,
   after: Fields | undefined,
+  adopted = false,
 ): Change['action'] | undefined {
-  const change = difference(subject.name, before, after)
+  const found = difference(subject.name, before, after)
+  const change: Change | undefined = adopted
+    ? { before: {}, after: {}, ...found, action: 'adopt', subject: subject.name }
+    : found
   if (!change) return undefined
   plan.changes.push(change)
   plan.events.push({

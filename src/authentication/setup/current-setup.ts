@@ -3,13 +3,18 @@ import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { listTeamPlaces, listTeams } from '#directory/access/team-queries.ts'
 import { listClients } from '#directory/clients/client-queries.ts'
 import { listOwnersOfDomains, listVerifiedDomains } from '#directory/organizations/domain-queries.ts'
-import { listMemberships, type MembershipWithEmail } from '#directory/organizations/membership-queries.ts'
+import {
+  listLastAdmins,
+  listMemberships,
+  type MembershipWithEmail,
+} from '#directory/organizations/membership-queries.ts'
 import { listOrganizationsBySlug } from '#directory/organizations/organization-queries.ts'
-import { listUsersByEmail } from '#directory/users/user-queries.ts'
+import { listSuperadminIds, listUsers } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Client, Connection, Organization, Team, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import type { SetupValues } from './setup.ts'
+import { readSetupObjects, type SetupObjects } from './setup-objects.ts'
 
 export interface CurrentMember extends MembershipWithEmail {
   teamIds: Set<string>
@@ -20,7 +25,7 @@ export interface CurrentOrganization extends Organization {
   domains: string[]
   /** By name in lower case. */
   teams: Map<string, Team>
-  /** By e-mail address in lower case; only where the file lists members. */
+  /** By user id; only where the file lists members. */
   members: Map<string, CurrentMember>
 }
 
@@ -28,8 +33,14 @@ export interface CurrentOrganization extends Organization {
 export interface CurrentSetup {
   /** Descriptions of the whole catalogue, by name. */
   permissions: Map<string, string>
-  /** By e-mail address in lower case. */
+  /** What setups made or took over. */
+  objects: SetupObjects
+  /** By the address that the file has, in lower case: a person of the file's own may have another by now. */
   users: Map<string, User>
+  /** Ids of the active ones. */
+  superadminIds: string[]
+  /** Ids of those whom the file switches off and without whom an organization would have no active admin. */
+  lastAdmins: ReadonlySet<string>
   /** By slug. */
   organizations: Map<string, CurrentOrganization>
   /** Slug of the organization that verified the domain. */
@@ -57,14 +68,35 @@ export async function readCurrentSetup(db: Queryable, values: SetupValues): Prom
   const domains = organizations.flatMap((entry) => entry.domains ?? [])
   const clientIds = clients.map((entry) => entry.client_id)
   const resources = clients.flatMap((entry) => entry.resource ?? [])
+  const objects = await readSetupObjects(db)
+  const users = await readUsers(db, objects, emails)
+  const off = (values.users ?? []).filter((entry) => entry.active === false)
+  const idsOff = off.flatMap((entry) => users.get(emailKey(entry.email))?.id ?? [])
   return {
+    objects,
     permissions: await readCatalogue(db),
-    users: byKey(await listUsersByEmail(db, emails), (user) => emailKey(user.email)),
+    users,
+    superadminIds: await listSuperadminIds(db),
+    lastAdmins: new Set(await listLastAdmins(db, idsOff)),
     organizations: await readOrganizations(db, slugs, withMembers),
     domainOwners: new Map((await listOwnersOfDomains(db, domains)).map(({ domain, slug }) => [domain, slug])),
     clients: byKey(await listClients(db, { clientIds, resources }), (client) => client.clientId),
     connections: await listConnectionsOfOwners(db, slugs),
   }
+}
+
+/** Whom the file made is known by id; everybody else, by address. */
+async function readUsers(db: Queryable, objects: SetupObjects, emails: readonly string[]): Promise<Map<string, User>> {
+  const ids = emails.flatMap((email) => objects.find('user', email)?.objectId ?? [])
+  const users = await listUsers(db, { emails, ids })
+  const byId = byKey(users, ({ id }) => id)
+  const byEmail = byKey(users, (user) => emailKey(user.email))
+  return new Map(
+    emails.flatMap((email) => {
+      const user = byId.get(objects.find('user', email)?.objectId ?? '') ?? byEmail.get(email)
+      return user ? [[email, user] as const] : []
+    }),
+  )
 }
 
 async function readOrganizations(
@@ -87,7 +119,7 @@ async function readOrganizations(
       ...organization,
       domains: domains.filter(isItsOwn).map(({ domain }) => domain),
       teams: byKey(teams.filter(isItsOwn), (team) => team.name.toLowerCase()),
-      members: byKey(members.filter(isItsOwn), (member) => emailKey(member.email)),
+      members: byKey(members.filter(isItsOwn), (member) => member.userId),
     }
   })
   return byKey(rows, ({ slug }) => slug)

@@ -2,6 +2,7 @@ import { isTrustworthyUrl, untrustworthyIssuer } from '#authentication/connectio
 import { isInCatalogue } from '#directory/access/grants.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import type { CurrentSetup } from './current-setup.ts'
+import { isRemovedWhenUnlisted } from './plan-teams.ts'
 import { listConnectionEntries, type OrganizationEntry, type Setup } from './setup.ts'
 import type { Path, SetupProblem } from './setup-error.ts'
 
@@ -11,8 +12,7 @@ const protocolScopes = ['openid', 'profile', 'email', 'offline_access']
 type Report = (path: Path, message: string) => void
 
 /**
- * Everything the file refers to and neither it nor the database has, names that somebody else holds, and issuers that
- * this deployment doesn't trust.
+ * Everything the file refers to and neither it nor the database has, and issuers that this deployment doesn't trust.
  */
 export function danglingReferences(
   { values, problemAt }: Setup,
@@ -42,20 +42,18 @@ export function danglingReferences(
       }
     }
     checkTeams(entry, current, path, report)
-    checkDomains(entry, values.organizations ?? [], current, path, report)
   }
   checkClients(values, current, catalogue, checkGrants, report)
   checkConnections(values, outboundAllowedHosts, report)
   return problems
 }
 
-/** The file's list of teams is the whole list: a team it leaves out is removed, so nobody can be put into it. */
+/** A team of the file's own that its list leaves out is removed, so nobody can be put into it. */
 function checkTeams(entry: OrganizationEntry, current: CurrentSetup, path: Path, report: Report): void {
-  const teams = new Set(
-    entry.teams
-      ? entry.teams.map((team) => team.name.toLowerCase())
-      : current.organizations.get(entry.slug)?.teams.keys(),
-  )
+  const known = [...(current.organizations.get(entry.slug)?.teams.values() ?? [])]
+  const scene = { current, exclusive: entry.exclusive ?? false }
+  const staying = entry.teams ? known.filter((team) => !isRemovedWhenUnlisted(scene, team)) : known
+  const teams = new Set([...staying, ...(entry.teams ?? [])].map((team) => team.name.toLowerCase()))
   const check = (name: string, at: Path) => {
     if (!teams.has(name.toLowerCase())) report(at, `organization ${entry.slug} has no team ${JSON.stringify(name)}`)
   }
@@ -70,21 +68,6 @@ function checkTeams(entry: OrganizationEntry, current: CurrentSetup, path: Path,
       check(name, [...at, 'default_teams', position])
     }
     for (const [group, name] of Object.entries(connection.group_teams ?? {})) check(name, [...at, 'group_teams', group])
-  }
-}
-
-function checkDomains(
-  entry: OrganizationEntry,
-  organizations: readonly OrganizationEntry[],
-  current: CurrentSetup,
-  path: Path,
-  report: Report,
-): void {
-  for (const [index, domain] of (entry.domains ?? []).entries()) {
-    const owner = current.domainOwners.get(domain)
-    if (owner === undefined || owner === entry.slug) continue
-    const givesItUp = organizations.some((other) => other.slug === owner && other.domains)
-    if (!givesItUp) report([...path, 'domains', index], `belongs to organization ${owner}`)
   }
 }
 
@@ -104,8 +87,6 @@ function checkClients(
   report: Report,
 ): void {
   const slugs = new Set([...current.organizations.keys(), ...(values.organizations ?? []).map((entry) => entry.slug)])
-  const named = new Set([...(values.resource_servers ?? []), ...(values.clients ?? [])].map((entry) => entry.client_id))
-  const holders = new Map([...current.clients.values()].map((client) => [client.resource, client.clientId]))
   for (const list of ['resource_servers', 'clients'] as const) {
     for (const [index, entry] of (values[list] ?? []).entries()) {
       const path = [list, index]
@@ -113,8 +94,6 @@ function checkClients(
       if (entry.organization !== undefined && !slugs.has(entry.organization)) {
         report([...path, 'organization'], `there is no organization ${entry.organization}`)
       }
-      const holder = entry.resource !== undefined ? holders.get(entry.resource) : undefined
-      if (holder !== undefined && !named.has(holder)) report([...path, 'resource'], `belongs to client ${holder}`)
       for (const scope of entry.scope?.split(' ') ?? []) {
         if (!protocolScopes.includes(scope) && !catalogue.has(scope)) {
           report([...path, 'scope'], `the catalogue has no permission ${scope}`)

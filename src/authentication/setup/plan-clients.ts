@@ -3,20 +3,20 @@ import { toClientMetadata } from '#directory/clients/client.ts'
 import type { ClientContent } from '#directory/clients/save-client.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Client } from '#foundation/database/schema.ts'
-import { type Fields, noteChange, type SetupPlan } from './changes.ts'
-import type { CurrentSetup } from './current-setup.ts'
-import { type ClientEntry, type SetupValues, toRegistration } from './setup.ts'
+import { type Fields, noteChange } from './changes.ts'
+import { leaveAlone, notice, type Planning, remember, type Standing, standingOf } from './planning.ts'
+import { type ClientEntry, listClientEntries, toRegistration } from './setup.ts'
+import type { Path } from './setup-error.ts'
 
 /** Clients and resource servers are one table; the file lists them apart. */
-export function planClients(
-  plan: SetupPlan,
-  values: SetupValues,
-  current: CurrentSetup,
-  organizationIds: ReadonlyMap<string, string>,
-): void {
+export function planClients(planning: Planning, organizationIds: ReadonlyMap<string, string>): void {
+  const { plan, setup, current } = planning
   const slugs = new Map([...organizationIds].map(([slug, id]) => [id, slug]))
-  for (const entry of [...(values.resource_servers ?? []), ...(values.clients ?? [])]) {
+  for (const { entry, path } of listClientEntries(setup.values)) {
     const client = current.clients.get(entry.client_id)
+    const object = { kind: 'client' as const, objectId: entry.client_id }
+    const standing = client && standingOf(planning, object, entry)
+    if (!isClear(planning, { entry, path, standing, organizationIds })) continue
     const content = toContent(entry, organizationIds)
     const before = client && describe(contentOf(client), slugs)
     const after = describe(content, slugs)
@@ -27,12 +27,45 @@ export function planClients(
       name: `${kind} ${entry.client_id}`,
       organizationId: content.organizationId,
     }
-    const action = noteChange(plan, subject, before, after)
+    const action = noteChange(plan, subject, before, after, standing === 'adopted')
     const { writes } = plan
     if (action === 'create') writes.newClients.push({ clientId: entry.client_id, ...content })
-    if (action === 'update') writes.changedClients.push({ clientId: entry.client_id, ...content })
+    else if (action) writes.changedClients.push({ clientId: entry.client_id, ...content })
     if (client?.resource && client.resource !== content.resource) writes.releasedResources.push(entry.client_id)
+    remember(planning, { ...object, name: entry.client_id, declared: {} })
   }
+}
+
+/** Whether nothing of others' making stands in the way. @returns false after saying what does */
+function isClear(
+  planning: Planning,
+  {
+    entry,
+    path,
+    standing,
+    organizationIds,
+  }: {
+    entry: ClientEntry
+    path: Path
+    standing: Standing | undefined
+    organizationIds: ReadonlyMap<string, string>
+  },
+): boolean {
+  const { setup, current } = planning
+  const { client_id: id, organization, resource } = entry
+  const entries = listClientEntries(setup.values)
+  const holder = [...current.clients.values()].find((client) => client.resource === resource && client.clientId !== id)
+  if (standing === 'foreign') leaveAlone(planning, path, `client ${id}`)
+  else if (organization !== undefined && !organizationIds.has(organization)) {
+    notice(planning, path, `client ${id} is left alone, as organization ${organization} is`)
+  } else if (resource !== undefined && holder && !entries.some((other) => other.entry.client_id === holder.clientId)) {
+    notice(
+      planning,
+      [...path, 'resource'],
+      `client ${id} is left alone: its resource belongs to client ${holder.clientId}`,
+    )
+  } else return true
+  return false
 }
 
 function toContent(entry: ClientEntry, organizationIds: ReadonlyMap<string, string>): ClientContent {

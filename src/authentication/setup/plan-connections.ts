@@ -3,15 +3,20 @@ import { connectionSubject } from '#authentication/connections/save-connection.t
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Connection } from '#foundation/database/schema.ts'
-import { noteChange, type SetupPlan } from './changes.ts'
+import { noteChange } from './changes.ts'
+import { leaveAlone, type Planning, remember, standingOf } from './planning.ts'
 import type { ConnectionEntry } from './setup.ts'
+import type { Path } from './setup-error.ts'
 
 /** Whose connections a list of the file holds, and what they may refer to. */
-interface ConnectionScene {
-  plan: SetupPlan
+interface ConnectionScene extends Planning {
   encryption: Encryption
-  /** Null: the whole deployment's. */
-  organization: { id: string; slug: string } | null
+  /** Null: the whole deployment. */
+  owner: { id: string; slug: string } | null
+  /** Where the owner's entry is written. */
+  path: Path
+  /** What people added is removed. */
+  exclusive: boolean
   /** The owner's, as they are. */
   connections: readonly Connection[]
   /** The organization's teams as they will be, by name in lower case. */
@@ -20,22 +25,37 @@ interface ConnectionScene {
   teamNames: ReadonlyMap<string, string>
 }
 
-/** The list is the whole list: a connection that it leaves out is removed, with its identities. */
+/** A connection of the file's own that the list leaves out is removed, with its identities. */
 export function planConnections(scene: ConnectionScene, entries: readonly ConnectionEntry[]): void {
   const known = new Map(scene.connections.map((connection) => [connection.name, connection]))
-  for (const entry of entries) planConnection(scene, entry, known.get(entry.name))
+  for (const [index, entry] of entries.entries()) {
+    planConnection(scene, entry, { connection: known.get(entry.name), path: [...scene.path, 'connections', index] })
+  }
   const listed = new Set(entries.map((entry) => entry.name))
   for (const connection of scene.connections) {
-    if (listed.has(connection.name)) continue
+    const isOwn = scene.current.objects.has('connection', connection.id)
+    if (listed.has(connection.name) || !(scene.exclusive || isOwn)) continue
     noteChange(scene.plan, subjectOf(scene, connection.name), describe(scene, connection), undefined)
     scene.plan.writes.removedConnections.push(connection.id)
+    scene.plan.writes.removedObjects.push({ kind: 'connection', objectId: connection.id })
   }
 }
 
-function planConnection(scene: ConnectionScene, entry: ConnectionEntry, connection: Connection | undefined): void {
-  const { plan, organization, teams, teamNames } = scene
+function planConnection(
+  scene: ConnectionScene,
+  entry: ConnectionEntry,
+  { connection, path }: { connection: Connection | undefined; path: Path },
+): void {
+  const { plan, owner, teams, teamNames } = scene
+  const subject = subjectOf(scene, entry.name)
+  const objectId = connection?.id ?? newId('connection')
+  const standing = connection && standingOf(scene, { kind: 'connection', objectId }, entry)
+  if (standing === 'foreign') {
+    leaveAlone(scene, path, subject.name)
+    return
+  }
   const content = toConnectionContent(entry, {
-    hasOrganization: organization !== null,
+    hasOrganization: owner !== null,
     teamIdOf: (name) => teams.get(name.toLowerCase())!.id,
   })
   const secret = entry.client_secret ?? null
@@ -44,17 +64,19 @@ function planConnection(scene: ConnectionScene, entry: ConnectionEntry, connecti
   const sameSecret = connection !== undefined && secretOf(scene.encryption, connection) === secret
   // The change must show, and neither secret may.
   if (!sameSecret && before?.client_secret === after.client_secret) after.client_secret = 'replaced'
-  const action = noteChange(plan, subjectOf(scene, entry.name), before, after)
+  const action = noteChange(plan, subject, before, after, standing === 'adopted')
   const write = {
-    id: connection?.id ?? newId('connection'),
+    id: objectId,
     name: entry.name,
-    organizationId: organization?.id ?? null,
+    organizationId: owner?.id ?? null,
     ...content,
     // Encrypting the same secret again would look like another.
     clientSecret: sameSecret ? undefined : secret,
   }
   if (action === 'create') plan.writes.newConnections.push(write)
-  if (action === 'update' && connection) plan.writes.connectionEdits.push({ edit: write, before: connection })
+  if (action && connection) plan.writes.connectionEdits.push({ edit: write, before: connection })
+  const name = owner ? `${owner.slug}/${entry.name}` : entry.name
+  remember(scene, { kind: 'connection', name, objectId, declared: {} })
 }
 
 /** Undefined: encrypted under a key that is gone, so it has to be written again. */
@@ -72,10 +94,10 @@ function describe({ teamNames }: ConnectionScene, connection: Connection) {
   return { ...describeConnection(connection, teamNames), client_secret }
 }
 
-function subjectOf({ organization }: ConnectionScene, name: string) {
+function subjectOf({ owner }: ConnectionScene, name: string) {
   return {
     kind: 'connection' as const,
-    name: connectionSubject(organization?.slug, name),
-    organizationId: organization?.id ?? null,
+    name: connectionSubject(owner?.slug, name),
+    organizationId: owner?.id ?? null,
   }
 }

@@ -1,22 +1,24 @@
 import type { ConnectionParts } from '#authentication/connections/save-connection.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Change, SetupPlan } from './changes.ts'
+import type { SetupOutcome, SetupPlan } from './changes.ts'
 import { connectionsOf, readCurrentSetup } from './current-setup.ts'
 import { danglingReferences } from './dangling-references.ts'
 import { planClients } from './plan-clients.ts'
 import { planConnections } from './plan-connections.ts'
 import { planOrganizations } from './plan-organizations.ts'
 import { planPermissions, planUsers } from './plan-users.ts'
+import type { Planning } from './planning.ts'
 import type { Setup } from './setup.ts'
 import { SetupError } from './setup-error.ts'
 import { noWrites } from './setup-writes.ts'
 
 /**
- * What applying the setup would change; nothing is written. Empty: the database is as the file says.
+ * What applying the setup would change, and what it would leave alone; nothing is written.
  * @throws SetupError when the file refers to something that neither it nor the database has
  */
-export async function planSetup(db: Queryable, setup: Setup, parts: ConnectionParts): Promise<Change[]> {
-  return (await readPlan(db, setup, parts)).changes
+export async function planSetup(db: Queryable, setup: Setup, parts: ConnectionParts): Promise<SetupOutcome> {
+  const { changes, notices } = await readPlan(db, setup, parts)
+  return { changes, notices }
 }
 
 /** The whole plan as of this moment, from one snapshot: by the time it is carried out another may be due. */
@@ -34,15 +36,15 @@ export async function prepareSetup(
   const current = await readCurrentSetup(tx, setup.values)
   const problems = danglingReferences(setup, current, outboundAllowedHosts)
   if (problems.length > 0) throw new SetupError(problems)
-  const plan: SetupPlan = { changes: [], events: [], writes: noWrites() }
-  planPermissions(plan, setup.values, current)
-  const userIds = planUsers(plan, setup.values, current)
-  const organizationIds = planOrganizations(plan, setup.values, current, { userIds, encryption })
-  planClients(plan, setup.values, current, organizationIds)
+  const plan: SetupPlan = { changes: [], notices: [], events: [], writes: noWrites() }
+  const planning: Planning = { plan, setup, current }
+  planPermissions(planning)
+  const people = planUsers(planning)
+  planClients(planning, planOrganizations(planning, { people, encryption }))
   if (setup.values.connections) {
     const connections = connectionsOf(current, null)
-    const scene = { plan, encryption, organization: null, connections, teams: new Map(), teamNames: new Map() }
-    planConnections(scene, setup.values.connections)
+    const scene = { ...planning, encryption, owner: null, path: [], exclusive: false, connections }
+    planConnections({ ...scene, teams: new Map(), teamNames: new Map() }, setup.values.connections)
   }
   return plan
 }

@@ -5,11 +5,22 @@ import type { NewClient } from '#directory/clients/save-client.ts'
 import type { MembershipEdit, NewMembership } from '#directory/organizations/save-membership.ts'
 import type { NewOrganization, OrganizationEdit } from '#directory/organizations/save-organization.ts'
 import type { NewUser, UserEdit } from '#directory/users/save-user.ts'
-import type { Connection } from '#foundation/database/schema.ts'
+import type { Connection, SetupObject, User } from '#foundation/database/schema.ts'
 
 /** A new user whose password, if it is given in plain, has not been hashed yet. */
 export interface PlannedUser extends NewUser {
   password: string | undefined
+}
+
+/** A user of others' making whom the file takes over. */
+export interface AdoptedUser {
+  user: User
+  /** Nobody ever proved the address: all that opens the account is voided first. */
+  voided: boolean
+  email: string
+  /** Of a voided account, as for a new one. */
+  password: string | undefined
+  passwordHash: string | null
 }
 
 interface InOrganization {
@@ -21,6 +32,7 @@ interface InOrganization {
 export interface SetupWrites {
   permissions: { name: string; description: string }[]
   newUsers: PlannedUser[]
+  adoptedUsers: AdoptedUser[]
   userEdits: { id: string; edit: UserEdit }[]
   newOrganizations: NewOrganization[]
   organizationEdits: { id: string; edit: OrganizationEdit }[]
@@ -42,12 +54,16 @@ export interface SetupWrites {
   removedConnections: string[]
   connectionEdits: { edit: ConnectionEdit; before: Connection }[]
   newConnections: NewConnection[]
+  /** What is the file's from now on, or under another name. */
+  objects: SetupObject[]
+  removedObjects: Pick<SetupObject, 'kind' | 'objectId'>[]
 }
 
 export function noWrites(): SetupWrites {
   return {
     permissions: [],
     newUsers: [],
+    adoptedUsers: [],
     userEdits: [],
     newOrganizations: [],
     organizationEdits: [],
@@ -67,5 +83,7 @@ export function noWrites(): SetupWrites {
     removedConnections: [],
     connectionEdits: [],
     newConnections: [],
+    objects: [],
+    removedObjects: [],
   }
 }

@@ -25,7 +25,11 @@ const permission = z.strictObject({ name: permissionName, description: z.string(
 /** A client's secret stands in the file or in the environment. */
 const secretShape = { client_secret: clientSecret.optional(), client_secret_env: environmentName.optional() }
 
+/** Takes an object over that the file did not make. */
+const adoptShape = { adopt: z.boolean().optional() }
+
 const clientEntryShape = {
+  ...adoptShape,
   ...clientShape,
   ...secretShape,
   ...grantsShape,
@@ -42,6 +46,7 @@ const resourceServer = z
 
 const user = z
   .strictObject({
+    ...adoptShape,
     email: emailAddress,
     name: displayName.optional(),
     password: setupPassword.optional(),
@@ -61,9 +66,10 @@ const user = z
     }
   })
 
-const team = z.strictObject({ name: displayName, ...grantsShape })
+const team = z.strictObject({ ...adoptShape, name: displayName, ...grantsShape })
 
 const member = z.strictObject({
+  ...adoptShape,
   email: emailAddress,
   admin: z.boolean().optional(),
   teams: z.array(displayName).optional(),
@@ -73,6 +79,7 @@ const member = z.strictObject({
 
 const connectionEntry = z
   .strictObject({
+    ...adoptShape,
     ...connectionShape,
     client_secret: upstreamSecret.optional(),
     client_secret_env: environmentName.optional(),
@@ -88,6 +95,9 @@ const connectionOf = (owner: { hasOrganization: boolean }) =>
   })
 
 const organization = z.strictObject({
+  ...adoptShape,
+  /** Its lists are the whole lists: what people added is removed. */
+  exclusive: z.boolean().optional(),
   slug: organizationSlug,
   name: displayName.optional(),
   active: z.boolean().optional(),
@@ -123,6 +133,13 @@ export interface Setup {
   problemAt(path: Path, message: string): SetupProblem
 }
 
+/** Every client and resource server of the file with its place. */
+export function listClientEntries(values: SetupValues): { entry: ClientEntry; path: (string | number)[] }[] {
+  return (['resource_servers', 'clients'] as const).flatMap((list) =>
+    (values[list] ?? []).map((entry, index) => ({ entry, path: [list, index] })),
+  )
+}
+
 /** Every connection of the file with its place and, if it has one, its organization. */
 export function listConnectionEntries(values: SetupValues) {
   const ofOrganizations = (values.organizations ?? []).flatMap((organization, index) =>
@@ -150,7 +167,15 @@ function checkClient(entry: z.infer<z.ZodObject<typeof clientEntryShape>>, conte
 
 /** The rules of clients see whether there is a secret, not the secret. */
 export function toRegistration(entry: ClientEntry): ClientRegistration {
-  const { client_secret, client_secret_env, organization: slug, permissions = [], data_scopes = [], ...rest } = entry
+  const {
+    adopt: _,
+    client_secret,
+    client_secret_env,
+    organization: slug,
+    permissions = [],
+    data_scopes = [],
+    ...rest
+  } = entry
   return {
     ...rest,
     hasSecret: client_secret !== undefined || client_secret_env !== undefined,

@@ -1,4 +1,7 @@
+import { removeIdentitiesOfUser } from '#authentication/connections/identity-queries.ts'
 import { deleteConnections, insertConnection, updateConnection } from '#authentication/connections/save-connection.ts'
+import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
+import { endOtherSessions, revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
 import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
 import { setDirectGrants } from '#directory/access/save-grants.ts'
 import { savePermissions } from '#directory/access/save-permission.ts'
@@ -18,11 +21,12 @@ import {
   removeDomains,
   updateOrganization,
 } from '#directory/organizations/save-organization.ts'
-import { insertUsers, updateUser } from '#directory/users/save-user.ts'
+import { insertUsers, markEmailVerified, setPasswordHash, updateUser } from '#directory/users/save-user.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { inBatches } from './in-batches.ts'
-import type { SetupWrites } from './setup-writes.ts'
+import { forgetSetupObjects, saveSetupObjects } from './setup-objects.ts'
+import type { AdoptedUser, SetupWrites } from './setup-writes.ts'
 
 /** Makes a plan true, in the order in which one row needs another. Passwords have been hashed. */
 export async function writeSetup(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
@@ -31,6 +35,8 @@ export async function writeSetup(tx: Queryable, writes: SetupWrites, encryption:
   await writeMembersAndTeams(tx, writes)
   await writeClients(tx, writes)
   await writeConnections(tx, writes, encryption)
+  await inBatches(writes.removedObjects, (batch) => forgetSetupObjects(tx, batch))
+  await inBatches(writes.objects, (batch) => saveSetupObjects(tx, batch))
 }
 
 async function writeUsers(tx: Queryable, writes: SetupWrites): Promise<void> {
@@ -41,7 +47,19 @@ async function writeUsers(tx: Queryable, writes: SetupWrites): Promise<void> {
       batch.map(({ password: _, ...user }) => user),
     ),
   )
+  for (const adopted of writes.adoptedUsers) await writeAdoptedUser(tx, adopted)
   for (const { id, edit } of writes.userEdits) await updateUser(tx, id, edit)
+}
+
+/** Whoever registered the address of another has no way in any more; the operator vouches for the address from now on. */
+async function writeAdoptedUser(tx: Queryable, { user, voided, passwordHash }: AdoptedUser): Promise<void> {
+  if (!voided) return
+  await removeIdentitiesOfUser(tx, user.id)
+  await setPasswordHash(tx, user.id, passwordHash)
+  await endOtherSessions(tx, user.id, undefined)
+  await revokeApiKeysOfUser(tx, user.id)
+  await endLinksOfUser(tx, user.id)
+  await markEmailVerified(tx, user.id)
 }
 
 async function writeOrganizations(tx: Queryable, writes: SetupWrites): Promise<void> {

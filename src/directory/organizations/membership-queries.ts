@@ -70,8 +70,8 @@ export function listMembers(
     .execute()
 }
 
-/** A membership with the address of its member. */
-export type MembershipWithEmail = Membership & { email: string }
+/** A membership with the address of its member, and whether that person is switched off everywhere. */
+export type MembershipWithEmail = Membership & { email: string; userDeactivatedAt: Date | null }
 
 /** All memberships of organizations, active or not. */
 export function listMemberships(db: Queryable, organizationIds: readonly string[]): Promise<MembershipWithEmail[]> {
@@ -79,7 +79,20 @@ export function listMemberships(db: Queryable, organizationIds: readonly string[
     .selectFrom('memberships as m')
     .innerJoin('users as u', 'u.id', 'm.userId')
     .selectAll('m')
-    .select('u.email')
+    .select(['u.email', 'u.deactivatedAt as userDeactivatedAt'])
     .where(sql<boolean>`m.organization_id = any(${organizationIds}::text[])`)
     .execute()
+}
+
+/** Those of these people who are an active admin of an organization that has none but of them. */
+export async function listLastAdmins(db: Queryable, userIds: readonly string[]): Promise<string[]> {
+  if (userIds.length === 0) return []
+  const { rows } = await sql<{ userId: string }>`
+    select distinct m.user_id from memberships m join users u on u.id = m.user_id
+    where m.user_id = any(${userIds}::text[]) and m.admin and m.deactivated_at is null and u.deactivated_at is null
+      and not exists (
+        select from memberships o join users p on p.id = o.user_id
+        where o.organization_id = m.organization_id and o.admin and o.deactivated_at is null and p.deactivated_at is null
+          and not o.user_id = any(${userIds}::text[]))`.execute(db)
+  return rows.map(({ userId }) => userId)
 }

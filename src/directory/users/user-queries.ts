@@ -28,9 +28,28 @@ export async function findUserByEmail(db: Queryable, email: string): Promise<Use
     .executeTakeFirst()
 }
 
-/** The users of these addresses in lower case, active or not. */
-export function listUsersByEmail(db: Queryable, emails: readonly string[]): Promise<User[]> {
-  return db.selectFrom('users').selectAll().where(sql<boolean>`lower(email) = any(${emails}::text[])`).execute()
+/** The users of these ids and of these addresses in lower case, active or not. */
+export function listUsers(
+  db: Queryable,
+  { ids, emails }: { ids: readonly string[]; emails: readonly string[] },
+): Promise<User[]> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where(sql<boolean>`lower(email) = any(${emails}::text[]) or id = any(${ids}::text[])`)
+    .execute()
+}
+
+/** The active superadmins, by id. */
+export async function listSuperadminIds(db: Queryable): Promise<string[]> {
+  const superadmins = await db
+    .selectFrom('users')
+    .select('id')
+    .where('superadmin', '=', true)
+    .where('deactivatedAt', 'is', null)
+    .orderBy('id')
+    .execute()
+  return superadmins.map(({ id }) => id)
 }
 
 /** Names of people by id, active or not. */

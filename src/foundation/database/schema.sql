@@ -299,6 +299,15 @@ create table sessions (
   constraint sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
 );
 
+create table setup_objects (
+  kind text not null,
+  name text not null,
+  object_id text not null,
+  declared jsonb not null default '{}'::jsonb,
+  constraint setup_objects_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'organization'::text, 'team'::text, 'membership'::text, 'client'::text, 'connection'::text]))),
+  constraint setup_objects_pkey PRIMARY KEY (kind, name)
+);
+
 create table signing_keys (
   kid text not null,
   alg text not null,

@@ -279,6 +279,21 @@ export interface ConnectionsTable {
   createdAt: Generated<Date>
 }
 
+/** What a setup file says of an object of its own beside what the object's row holds. */
+export interface Declared {
+  /** A person's name; null: the file gives none. */
+  name?: string | null
+  /** Ids of the teams that the file puts a member into. */
+  teams?: string[]
+}
+
+export interface SetupObjectsTable {
+  kind: 'user' | 'organization' | 'team' | 'membership' | 'client' | 'connection'
+  name: string
+  objectId: string
+  declared: JsonWithDefault<Declared>
+}
+
 export interface IdentitiesTable {
   id: string
   connectionId: string
@@ -324,6 +339,7 @@ export interface Tables {
   connections: ConnectionsTable
   identities: IdentitiesTable
   jobLeases: JobLeasesTable
+  setupObjects: SetupObjectsTable
 }
 
 export type User = Selectable<UsersTable>
@@ -333,5 +349,6 @@ export type Membership = Selectable<MembershipsTable>
 export type Team = Selectable<TeamsTable>
 export type Connection = Selectable<ConnectionsTable>
 export type Identity = Selectable<IdentitiesTable>
+export type SetupObject = Selectable<SetupObjectsTable>
 export type Client = Selectable<ClientsTable>
 export type NewAuthenticationLogEntry = Insertable<AuthenticationLogTable>

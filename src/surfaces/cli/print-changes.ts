@@ -1,16 +1,22 @@
-import type { Change, Fields } from '#authentication/setup/changes.ts'
+import type { Change, Fields, SetupOutcome } from '#authentication/setup/changes.ts'
+import { describeProblem } from '#authentication/setup/setup-error.ts'
 
-const signs = { create: '+', update: '~', delete: '-' } as const
+const signs = { create: '+', adopt: '!', update: '~', delete: '-' } as const
 
-/** One line for each change, as in `~ update team acme/readers  permissions: [] → [reports:read]`. */
-export function printChanges(changes: readonly Change[]): void {
+/**
+ * One line for each change, as in `~ update team acme/readers  permissions: [] → [reports:read]`, and one for each thing
+ * that stays as it is although the file says otherwise.
+ */
+export function printOutcome({ changes, notices }: SetupOutcome): void {
   if (changes.length === 0) console.log('No changes.')
   for (const change of changes) console.log(describeChange(change))
+  for (const notice of notices) console.log(`= ${describeProblem(notice)}`)
 }
 
 export function describeChange({ action, subject, before, after }: Change): string {
   const line = `${signs[action]} ${action} ${subject}`
-  return action === 'update' && before && after ? `${line}  ${describeDifference(before, after)}` : line
+  const hasDifference = (action === 'update' || action === 'adopt') && before && after && Object.keys(after).length > 0
+  return hasDifference ? `${line}  ${describeDifference(before, after)}` : line
 }
 
 function describeDifference(before: Fields, after: Fields): string {

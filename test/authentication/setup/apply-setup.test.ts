@@ -5,6 +5,7 @@ import { hashPassword, verifyPassword } from '#authentication/passwords/password
 import { applySetup } from '#authentication/setup/apply-setup.ts'
 import type { Change } from '#authentication/setup/changes.ts'
 import { planSetup } from '#authentication/setup/plan-setup.ts'
+import { describeProblem } from '#authentication/setup/setup-error.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
@@ -16,7 +17,9 @@ import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml')
 const parts = { encryption: encryptionWith([randomBytes(32)]), outboundAllowedHosts: ['idp.test:8080'] }
-const apply = (db: Queryable, text: string, actor = 'setup:apply') => applySetup(db, setupOf(text), { actor, ...parts })
+const apply = async (db: Queryable, text: string, actor = 'setup:apply') =>
+  (await applySetup(db, setupOf(text), { actor, ...parts })).changes
+const plan = async (db: Queryable, text: string) => (await planSetup(db, setupOf(text), parts)).changes
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 
 /** A company with everything a file may hold, under names of its own: no test depends on another. */
@@ -63,12 +66,14 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
     db = store.db
   })
   afterAll(() => store.close())
+  const notices = async (text: string) =>
+    (await applySetup(db, setupOf(text), { actor: 'setup:apply', ...parts })).notices.map(describeProblem)
 
   test('plans without writing, applies, and finds nothing to do the second time', async () => {
     const own = await openTestDatabase(kind)
     const text = companyNamed('acme')
     const empty = await contents(own.db)
-    const planned = await planSetup(own.db, setupOf(text), parts)
+    const planned = await plan(own.db, text)
     expect(await contents(own.db)).toEqual(empty)
 
     const applied = await apply(own.db, text)
@@ -90,7 +95,7 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
     ])
 
     const before = await contents(own.db)
-    expect(await planSetup(own.db, setupOf(text), parts)).toEqual([])
+    expect(await plan(own.db, text)).toEqual([])
     expect(await apply(own.db, text)).toEqual([])
     expect(await contents(own.db)).toEqual(before)
     await own.close()
@@ -266,7 +271,7 @@ organizations:
     await apply(
       db,
       `
-users: [{ email: one@lists.test }, { email: two@lists.test }]
+users: [{ email: one@lists.test }, { email: two@lists.test }, { email: boss@lists.test }]
 organizations:
   - slug: lists
     domains: [lists.test, old.lists.test]
@@ -276,6 +281,7 @@ organizations:
     members:
       - { email: one@lists.test, admin: true, teams: [Readers, writers], permissions: ["items:*"] }
       - { email: two@lists.test, teams: [writers] }
+      - { email: boss@lists.test, admin: true }
 `,
     )
     const changes = await apply(
@@ -288,6 +294,7 @@ organizations:
       - { name: readers, permissions: [items:read], data_scopes: [{ source: ceph, scope_id: pool }] }
     members:
       - { email: one@lists.test, teams: [readers] }
+      - { email: boss@lists.test, admin: true }
 `,
     )
     expect(lines(changes)).toEqual([
@@ -309,7 +316,7 @@ organizations:
     })
     const { id } = await organizationOf(db, 'lists')
     const left = await db.selectFrom('memberships').select('id').where('organizationId', '=', id).execute()
-    expect(left).toHaveLength(1)
+    expect(left).toHaveLength(2)
     const domains = await db
       .selectFrom('organizationDomains')
       .select('domain')
@@ -374,9 +381,9 @@ organizations: [{ slug: keys, members: [${members}] }]
 
   test('a domain may move between organizations of the file, and not away from another', async () => {
     await apply(db, 'organizations: [{ slug: here, domains: [moving.test] }, { slug: there, domains: [] }]')
-    await expect(apply(db, 'organizations: [{ slug: there, domains: [moving.test] }]')).rejects.toThrow(
-      'gatehouse.yaml:1:42 organizations[0].domains[0]: belongs to organization here',
-    )
+    expect(await notices('organizations: [{ slug: there, domains: [moving.test] }]')).toEqual([
+      'gatehouse.yaml:1:42 organizations[0].domains[0]: is left out: it belongs to organization here; remove it there first',
+    ])
     await apply(db, 'organizations: [{ slug: there, domains: [moving.test] }, { slug: here, domains: [] }]')
     const owner = await db
       .selectFrom('organizationDomains as d')
@@ -416,9 +423,9 @@ resource_servers:
     await apply(db, text('urn:a', 'urn:b'))
     await apply(db, text('urn:b', 'urn:a'))
     expect((await client(db, 'first')).resource).toBe('urn:b')
-    await expect(
-      apply(db, 'resource_servers: [{ client_id: third, client_secret: long-enough, resource: "urn:a" }]'),
-    ).rejects.toThrow('resource_servers[0].resource: belongs to client second')
+    expect(
+      await notices('resource_servers: [{ client_id: third, client_secret: long-enough, resource: "urn:a" }]'),
+    ).toEqual([expect.stringContaining('client third is left alone: its resource belongs to client second')])
   })
 
   describe('references to what does not exist are refused with their line, and nothing is applied', () => {
@@ -473,7 +480,7 @@ resource_servers:
       const before = await contents(db)
       const withMore = `${text}\nusers: [{ email: new@acme.test }]\npermissions: [{ name: new:one }]\n`
       await expect(apply(db, withMore)).rejects.toThrow(`gatehouse.yaml:${message}`)
-      await expect(planSetup(db, setupOf(withMore), parts)).rejects.toThrow(`gatehouse.yaml:${message}`)
+      await expect(plan(db, withMore)).rejects.toThrow(`gatehouse.yaml:${message}`)
       expect(await contents(db)).toEqual(before)
     })
   })
@@ -535,6 +542,7 @@ const tables: (keyof Tables)[] = [
   'clients',
   'credentials',
   'connections',
+  'setupObjects',
   'auditLog',
 ]
 

@@ -20,8 +20,9 @@ const partsWith = (encryptionKeys: readonly Buffer[]) => ({
 })
 const parts = partsWith(keys)
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml', { OKTA_SECRET: 'secret-of-okta' })
-const apply = (db: Queryable, text: string, more = parts) =>
-  applySetup(db, setupOf(text), { actor: 'setup:test', ...more })
+const apply = async (db: Queryable, text: string, more = parts) =>
+  (await applySetup(db, setupOf(text), { actor: 'setup:test', ...more })).changes
+const plan = async (db: Queryable, text: string) => (await planSetup(db, setupOf(text), parts)).changes
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 
 /** Acme with a connection that has everything, and one for everybody. */
@@ -50,7 +51,7 @@ describe.each(availableDatabases())('connections of a setup file on %s', (kind) 
     db.selectFrom('connections').selectAll().where('name', '=', name).executeTakeFirst()
 
   test('are planned, applied, and found in place the second time', async () => {
-    const planned = await planSetup(db, setupOf(full), parts)
+    const planned = await plan(db, full)
     expect(await connections()).toEqual([])
     expect(await apply(db, full)).toEqual(planned)
     expect(lines(planned)).toEqual([
@@ -80,7 +81,7 @@ describe.each(availableDatabases())('connections of a setup file on %s', (kind) 
 
     const before = await connections()
     expect(await apply(db, full)).toEqual([])
-    expect(await planSetup(db, setupOf(full), parts)).toEqual([])
+    expect(await plan(db, full)).toEqual([])
     // The very same rows: the secret was not encrypted anew.
     expect(await connections()).toEqual(before)
   })
@@ -219,7 +220,7 @@ organizations:
     ])('%s', async (_what, text, message) => {
       const before = await connections()
       await expect(apply(db, text)).rejects.toThrow(`gatehouse.yaml:${message}`)
-      await expect(planSetup(db, setupOf(text), parts)).rejects.toThrow(`gatehouse.yaml:${message}`)
+      await expect(plan(db, text)).rejects.toThrow(`gatehouse.yaml:${message}`)
       expect(await connections()).toEqual(before)
     })
 

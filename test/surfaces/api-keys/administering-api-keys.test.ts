@@ -4,6 +4,7 @@ import { freePort } from '#support/free-port.ts'
 import { setup } from '#support/gatehouse.ts'
 import { act, askForKey, createKey, deleteAllKeys, isLive, letExpire, type SignedIn, signInTo } from '#support/keys.ts'
 import { mailsTo } from '#support/mails.ts'
+import { addSecondAdmin } from '#support/second-admin.ts'
 import type { Deployment } from '#support/wire.ts'
 
 describe.each(databases)("an organization's API keys on %s", (database) => {
@@ -20,6 +21,7 @@ describe.each(databases)("an organization's API keys on %s", (database) => {
     // Nothing listens there: mails wait to be read.
     deployment = await deployOn(database, { config: { smtpUrl: `smtp://127.0.0.1:${await freePort()}` } })
     gatehouse = deployment.gatehouse
+    await addSecondAdmin(gatehouse)
     grace = await signInTo(gatehouse, 'globex', 'grace@globex.test')
     ada = await signInTo(gatehouse, 'globex')
     adaInAcme = await signInTo(gatehouse, 'acme')

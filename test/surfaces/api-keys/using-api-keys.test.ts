@@ -6,6 +6,7 @@ import { call, databases, deployOn } from '#support/api-requests.ts'
 import { clientToken, logEntries, send, verify } from '#support/credential-requests.ts'
 import { confidentialClient, jwtResourceServer, setup } from '#support/gatehouse.ts'
 import { act, createKey, deleteAllKeys, isLive, type SignedIn, signInTo, waysToPresent } from '#support/keys.ts'
+import { addSecondAdmin } from '#support/second-admin.ts'
 import type { Deployment } from '#support/wire.ts'
 
 describe.each(databases)('using API keys on %s', (database) => {
@@ -15,6 +16,7 @@ describe.each(databases)('using API keys on %s', (database) => {
   beforeAll(async () => {
     deployment = await deployOn(database)
     gatehouse = deployment.gatehouse
+    await addSecondAdmin(gatehouse)
     ada = await signInTo(gatehouse, 'acme')
   })
   beforeEach(() => deleteAllKeys(gatehouse))

@@ -14,6 +14,7 @@ import {
 import { expire, logEntries, rowOf } from '#support/credential-requests.ts'
 import { password } from '#support/gatehouse.ts'
 import { signIn } from '#support/relying-party.ts'
+import { addSecondAdmin } from '#support/second-admin.ts'
 import { allAtOnce, type Deployment, isActive, requestToken } from '#support/wire.ts'
 
 describe.each(databases)('renewing directly given tokens on %s', (database) => {
@@ -22,6 +23,7 @@ describe.each(databases)('renewing directly given tokens on %s', (database) => {
   beforeAll(async () => {
     deployment = await deployOn(database)
     gatehouse = deployment.gatehouse
+    await addSecondAdmin(gatehouse)
   })
   beforeEach(() => forgetTries(gatehouse))
   afterAll(() => deployment.stop())

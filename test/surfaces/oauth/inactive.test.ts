@@ -18,6 +18,7 @@ import {
   startGatehouse,
 } from '#support/gatehouse.ts'
 import { type SignedIn, signIn } from '#support/relying-party.ts'
+import { addSecondAdmin } from '#support/second-admin.ts'
 
 const reports = 'https://reports.example'
 
@@ -26,6 +27,7 @@ describe.each(availableDatabases())('a token that is not good, on %s,', (databas
   let token: string
   beforeAll(async () => {
     gatehouse = await startGatehouse({ database })
+    await addSecondAdmin(gatehouse)
     token = await clientToken(gatehouse.url)
   })
   afterAll(() => gatehouse.stop())

@@ -6,6 +6,7 @@ import { askIntrospection, inactive } from '#support/credential-requests.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { basic, type Gatehouse, resourceServer, startAnotherNode, startGatehouse } from '#support/gatehouse.ts'
 import { signIn } from '#support/relying-party.ts'
+import { addSecondAdmin } from '#support/second-admin.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 const rounds = 200
@@ -21,6 +22,7 @@ describe.each(availableDatabases())('a change of rights is in the very next answ
   let stop: () => Promise<void>
   beforeAll(async () => {
     gatehouse = await startGatehouse({ database: kind })
+    await addSecondAdmin(gatehouse)
     ports = [gatehouse.config.port]
     if (kind === 'embedded') {
       apply = gatehouse.apply

@@ -1,7 +1,5 @@
-import { z } from 'zod'
 import { consumeMailLink, findMailLink, mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
 import { hashNewPassword } from '#authentication/passwords/set-password.ts'
-import { foundOrganization } from '#directory/organizations/found-organization.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
 import { findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
@@ -9,10 +7,9 @@ import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
-import { parse } from '#foundation/http/parse.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
-import { displayName } from '#foundation/values/names.ts'
+import { foundOwnOrganization } from './found-own-organization.ts'
 import { insertVerifiedUser } from './register-user.ts'
 
 /** Where the link leads. */
@@ -57,7 +54,7 @@ export async function findSignUp(db: Queryable, token: string): Promise<SignUp |
 
 /**
  * Creates the account of whoever holds the link, and in the same transaction either their place in the organization that
- * owns the address's domain, or an organization of their own. Nobody gets a grant by it.
+ * owns the address's domain, where they get no grant, or an organization of their own.
  * @param details.organizationName of the organization to found; not looked at where there is one to join
  * @returns undefined when the link does not work any more
  * @throws GatehouseError validation_failed for `password` or, when one is to be founded without a name, `organization`
@@ -86,14 +83,10 @@ export async function completeSignUp(
 
 async function giveOrganization(tx: Queryable, user: Pick<User, 'id' | 'email'>, name: string): Promise<string> {
   const organization = await findOrganizationOfDomain(tx, domainOf(user.email))
-  if (!organization) return foundOrganization(tx, { name: checkedName(name), founder: user })
+  // Checked here as well as on the page: the domain may have left its organization since that was shown.
+  if (!organization) return (await foundOwnOrganization(tx, { name, founder: user })).slug
   await joinOrganization(tx, { organization, user, admin: false, actor: user.id })
   return organization.slug
-}
-
-/** Checked here as well as on the page: the domain may have been taken from its organization since that was shown. */
-function checkedName(name: string): string {
-  return parse(z.object({ organization: displayName }), { organization: name }).organization
 }
 
 function domainOf(email: string): string {

@@ -11,13 +11,12 @@ const longestBase = 50
 
 /**
  * Creates an organization under a slug made from its name, with its founder as admin. An admin's rights are those over
- * the organization: what its members may do with resources is granted like anybody's.
- * @returns the slug
+ * the organization: what its members may do with resources is granted apart from that.
  */
 export async function foundOrganization(
   tx: Queryable,
   { name, founder }: { name: string; founder: Pick<User, 'id' | 'email'> },
-): Promise<string> {
+): Promise<{ id: string; slug: string; membershipId: string }> {
   const organizationId = newId('organization')
   const slug = await insertUnderFreeSlug(tx, { id: organizationId, name })
   const membership = { id: newId('membership'), organizationId, userId: founder.id, admin: true }
@@ -27,7 +26,7 @@ export async function foundOrganization(
     { ...event, action: 'organization.created', subject: `organization ${slug}`, after: { slug, name } },
     { ...event, action: 'membership.created', subject: `member ${slug}/${founder.email}`, after: { admin: true } },
   ])
-  return slug
+  return { id: organizationId, slug, membershipId: membership.id }
 }
 
 /**

@@ -30,6 +30,20 @@ export function listOrganizationsOfUser(db: Queryable, userId: string): Promise<
     .execute() as Promise<OrganizationOption[]>
 }
 
+/** Names of the suspended organizations in which a user would be an active member. */
+export async function listSuspendedOrganizationsOfUser(db: Queryable, userId: string): Promise<string[]> {
+  const organizations = await db
+    .selectFrom('organizations as o')
+    .innerJoin('memberships as m', 'm.organizationId', 'o.id')
+    .select('o.name')
+    .where('m.userId', '=', userId)
+    .where('m.deactivatedAt', 'is', null)
+    .where('o.suspendedAt', 'is not', null)
+    .orderBy('o.name')
+    .execute()
+  return organizations.map(({ name }) => name)
+}
+
 /** What a superadmin who belongs to no organization may choose from: every active one, by name. */
 export async function listActiveOrganizations(db: Queryable, limit: number): Promise<OrganizationOption[]> {
   const organizations = await db

@@ -9,7 +9,7 @@ import { finishStep, type Interaction, requireInteraction } from './interaction.
 import { postLogin, showLogin } from './login-page.ts'
 import { postProofByMail, postProofFromMail, showProofByMail } from './prove-account-by-mail.ts'
 import { postProof, showProof } from './prove-account-page.ts'
-import { postOrganization, showOrganizations } from './select-organization-page.ts'
+import { postNewOrganization, postOrganization, showOrganizations } from './select-organization-page.ts'
 import type { InteractionParts, Step, StepHandler } from './step.ts'
 
 const pages: Record<Interaction['prompt'], StepHandler> = {
@@ -35,6 +35,7 @@ export function interactionPages(parts: InteractionParts): Route[] {
     ['GET', '/prove-account', (ctx) => showProofByMail(parts, ctx)],
     ['POST', '/prove-account', (ctx) => postProofFromMail(parts, ctx)],
     ['POST', '/interaction/:uid/organization', post(postOrganization, 'select_organization')],
+    ['POST', '/interaction/:uid/new-organization', post(postNewOrganization, 'select_organization')],
     ['POST', '/interaction/:uid/consent', post(postConsent, 'consent')],
     ['POST', '/interaction/:uid/abort', post(abort)],
   ]

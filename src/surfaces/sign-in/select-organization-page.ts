@@ -1,12 +1,18 @@
+import { foundFirstOrganization } from '#authentication/joining/found-own-organization.ts'
 import { invitationPage } from '#authentication/joining/invite-member.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
-import { findOrganizationForUser, type OrganizationOption } from '#directory/organizations/organization-queries.ts'
+import {
+  findOrganizationForUser,
+  listSuspendedOrganizationsOfUser,
+  type OrganizationOption,
+} from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { chooseOrganization } from '#protocol/provider/organization-choice.ts'
+import { fieldErrors, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import { finishStep, formTargets } from './interaction.ts'
 import type { Step } from './step.ts'
 
@@ -19,21 +25,55 @@ export async function showOrganizations(step: Step): Promise<void> {
     return
   }
   const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: undefined })
-  const common = {
+  if (choice.outcome === 'none') return showNoOrganization(step, user)
+  const organizations = choice.outcome === 'ambiguous' ? choice.organizations.map(toRow) : []
+  const action = `/interaction/${interaction.uid}/organization`
+  const locals = { ...localsOf(step, user), organizations, action }
+  await step.render(ctx, 'sign-in/select-organization', locals, { formAction: formTargets(interaction) })
+}
+
+/** The ways on for a person who has nowhere to act: found an organization, be invited, be somebody else. */
+async function showNoOrganization(step: Step, user: User, problems = noErrors): Promise<void> {
+  const { ctx, db, interaction, form } = step
+  const locals = {
+    ...localsOf(step, user),
+    suspended: await listSuspendedOrganizationsOfUser(db, user.id),
+    foundAction: mayFound(step, user) ? `/interaction/${interaction.uid}/new-organization` : undefined,
+    organization: form.organization ?? '',
+    error: problems.errors.organization,
+    abortAction: `/interaction/${interaction.uid}/abort`,
+    signOutUrl: '/oauth/logout',
+  }
+  const options = { status: problems.status, formAction: formTargets(interaction) }
+  await step.render(ctx, 'sign-in/no-organization', locals, options)
+}
+
+/** As when signing up: where that is open, whose mailbox is proven may found an organization. */
+function mayFound({ signUp }: Step, user: User): boolean {
+  return signUp === 'open' && user.emailVerifiedAt !== null
+}
+
+/** Founds the person's organization and goes on in it, or in the one that they have got meanwhile. */
+export async function postNewOrganization(step: Step): Promise<void> {
+  const { ctx, db, form, interaction } = step
+  const user = await requireSignedInUser(step)
+  if (!mayFound(step, user)) throw new GatehouseError('not_found', 'There is nothing at this address.')
+  const problems = await fieldErrors(async () => {
+    const founded = await foundFirstOrganization(db, { name: form.organization ?? '', founder: user })
+    const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: founded?.id })
+    if (choice.outcome !== 'chosen') return seeOther(ctx, `/interaction/${interaction.uid}`)
+    await finishStep(ctx, step.provider, { select_organization: { organizationId: choice.organization.id } })
+  })
+  if (problems) await showNoOrganization(step, user, problems)
+}
+
+function localsOf({ interaction }: Step, user: User) {
+  return {
     userName: user.name,
     email: user.email,
     clientName: interaction.client.name,
     notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
-    abortAction: `/interaction/${interaction.uid}/abort`,
   }
-  const options = { formAction: formTargets(interaction) }
-  if (choice.outcome === 'none') {
-    await step.render(ctx, 'sign-in/no-organization', common, options)
-    return
-  }
-  const organizations = choice.outcome === 'ambiguous' ? choice.organizations.map(toRow) : []
-  const action = `/interaction/${interaction.uid}/organization`
-  await step.render(ctx, 'sign-in/select-organization', { ...common, organizations, action }, options)
 }
 
 /** The membership is checked again: the page may be old, and the form may say anything. */

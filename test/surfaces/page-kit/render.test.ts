@@ -49,7 +49,14 @@ const samples: Record<string, Record<string, unknown>> = {
       { id: 'org_1', slug: 'plain', name: '', detail: 'admin', brand: { name: '' } },
     ],
   },
-  'sign-in/no-organization': { ...person, abortAction: '/abort' },
+  'sign-in/no-organization': {
+    ...person,
+    suspended: [hostile],
+    foundAction: '/new-organization',
+    organization: hostile,
+    abortAction: '/abort',
+    signOutUrl: '/oauth/logout',
+  },
   'sign-in/consent': {
     ...person,
     clientLogoUri: hostile,

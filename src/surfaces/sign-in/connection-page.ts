@@ -146,7 +146,7 @@ async function renderSso(step: Step, locals: { name: string; error?: string }, s
   const { uid } = interaction
   const formAction = [...formTargets(interaction), ...anyUpstreamTarget(step.outboundAllowedHosts)]
   const links = [
-    { label: 'Forgot its name?', href: '/organizations/forgot', test: 'forgot-organization' },
+    { label: 'Forgot your organization name?', href: '/organizations/forgot', test: 'forgot-organization' },
     { label: 'Sign in without it', href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
   ]
   const action = `/interaction/${uid}/sso`

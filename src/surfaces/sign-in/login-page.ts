@@ -174,7 +174,7 @@ async function renderStep(
 
 const linksToOrganizations = [
   { label: 'Sign in to your organization', href: '/organizations', test: 'to-organization' },
-  { label: 'Forgot its name?', href: '/organizations/forgot', test: 'forgot-organization' },
+  { label: 'Forgot your organization name?', href: '/organizations/forgot', test: 'forgot-organization' },
 ]
 
 /** The page of `?way=password` says so in its form. */

@@ -21,6 +21,7 @@ import type { RedisClient } from '#foundation/redis/redis.ts'
 import { keepCurrentProvider } from '#protocol/provider/current-provider.ts'
 import { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
 import { callerAuthentication } from '#surfaces/oauth/authenticate-caller.ts'
+import { wrongSecretLimit } from '#surfaces/oauth/client-limits.ts'
 import { providerPages } from '#surfaces/oauth/provider-pages.ts'
 import { createAssets } from '#surfaces/page-kit/assets.ts'
 import { createCsrf } from '#surfaces/page-kit/csrf.ts'
@@ -75,6 +76,7 @@ export async function makeParts({ config, log, database, redis, encryption, reso
   const provider = () => current.provider()
   const referenceTo = credentialReferences({ verifyJwt: current.verifyJwt, apiKeyPrefix })
   const createRateLimit = rateLimits({ pool: database.pool, redis })
+  const wrongSecrets = wrongSecretLimit(createRateLimit)
   const outbox = createMailOutbox({ encryption, log })
 
   return {
@@ -99,7 +101,8 @@ export async function makeParts({ config, log, database, redis, encryption, reso
     userOfBrowser: usersOfBrowsers({ provider, db }),
     resolve,
     referenceTo,
-    callers: callerAuthentication({ db, resolve, referenceTo }),
+    callers: callerAuthentication({ db, resolve, referenceTo, wrongSecrets }),
+    wrongSecrets,
     authenticateWithPassword: passwordAuthentication({ db, createRateLimit }),
     clientAddress: clientAddressFrom(config.trustedProxies),
     cookieKeys,

@@ -66,7 +66,8 @@ export function productRoutes(
 /** The routes that are answered in front of Koa: introspection, and the decisions for proxies. */
 export function hotRoutes(parts: Parts): (path: string) => DirectRouteOf | undefined {
   const { issuer, db, callers, resolve, referenceTo, clientAddress, verifyProxy } = parts
-  const introspection = { methods: ['POST'], answer: introspectionApi({ issuer, callers, resolve, referenceTo }) }
+  const introspect = introspectionApi({ issuer, callers, resolve, referenceTo, clientAddress })
+  const introspection = { methods: ['POST'], answer: introspect }
   const verify = verifyApi({ issuer, db, resolve, referenceTo, clientAddress, verifyProxy })
   return (path) => (path === '/oauth/introspect' ? introspection : verify(path))
 }
@@ -92,8 +93,10 @@ function apiOf(parts: Parts): Route[] {
 /** What oidc-provider answers, and the pages of an authorization request. */
 function protocolOf(parts: Parts): Route[] {
   const { db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut } = parts
+  const { createRateLimit, wrongSecrets } = parts
+  const limits = { createRateLimit, wrongSecrets }
   return [
-    ...providerRoutes({ db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut }),
+    ...providerRoutes({ db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut, ...limits }),
     ...interactionPages(parts),
     ...connectionCallbackPages(parts),
   ]

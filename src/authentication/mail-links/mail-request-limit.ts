@@ -1,5 +1,5 @@
 import { sha256 } from '#foundation/crypto/sha256.ts'
-import { networkOf } from '#foundation/http/client-address.ts'
+import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import { mostMailsPerHour } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
@@ -18,8 +18,7 @@ export type MailRequestLimit = (request: { kind: MailRequest; email: string; ip:
  */
 export function mailRequestLimit({ createRateLimit }: { createRateLimit: CreateRateLimit }): MailRequestLimit {
   const ofAddress = createRateLimit({ name: 'mail-address', points: mostMailsPerHour, seconds: hour })
-  const ofNetwork = createRateLimit({ name: 'mail-network', points: 100, seconds: hour / 6 })
+  const fromNetwork = networkLimit(createRateLimit, { name: 'mail-network', points: 100, seconds: hour / 6 })
   return async ({ kind, email, ip }) =>
-    (await ofAddress.take(`${kind}:${sha256(emailKey(email)).toString('base64url')}`)) ||
-    (await ofNetwork.take(networkOf(ip)))
+    (await ofAddress.take(`${kind}:${sha256(emailKey(email)).toString('base64url')}`)) || (await fromNetwork(ip))
 }

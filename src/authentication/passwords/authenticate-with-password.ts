@@ -4,7 +4,7 @@ import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
-import { networkOf } from '#foundation/http/client-address.ts'
+import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import { hashPassword, needsRehash, verifyPassword } from './password.ts'
 
@@ -42,11 +42,11 @@ export function passwordAuthentication({
   createRateLimit: CreateRateLimit
 }): AuthenticateWithPassword {
   const ofAccount = createRateLimit({ name: 'password-account', points: 10, seconds: 5 * minutes })
-  const ofAddress = createRateLimit({ name: 'password-address', points: 1_000, seconds: 5 * minutes })
+  const fromNetwork = networkLimit(createRateLimit, { name: 'password-address', points: 1_000, seconds: 5 * minutes })
 
   return async (attempt) => {
     const account = accountKey(attempt)
-    const retryAfterSeconds = (await ofAccount.take(account)) || (await ofAddress.take(networkOf(attempt.ip)))
+    const retryAfterSeconds = (await ofAccount.take(account)) || (await fromNetwork(attempt.ip))
     if (retryAfterSeconds > 0) {
       const user = await findUserByEmail(db, attempt.email)
       await record(db, attempt, { outcome: 'refused', reason: 'limited', user })
@@ -58,7 +58,7 @@ export function passwordAuthentication({
       await record(db, attempt, { outcome: 'refused', reason: reasonOf(user, matches), user })
       return { outcome: 'rejected' }
     }
-    await ofAccount.reset(account)
+    await ofAccount.giveBack(account)
     await record(db, attempt, { outcome: 'accepted', reason: null, user })
     await rehashIfWeak(db, user, attempt.password)
     return { outcome: 'authenticated', user }

@@ -1,7 +1,7 @@
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
-import { networkOf } from '#foundation/http/client-address.ts'
+import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { listOrganizationsOfUser } from './organization-queries.ts'
@@ -28,10 +28,10 @@ export function organizationDiscovery({
   outbox: MailOutbox
   createRateLimit: CreateRateLimit
 }): DiscoverOrganizations {
-  const ofNetwork = createRateLimit({ name: 'discover-network', ...requestsPerNetwork })
+  const fromNetwork = networkLimit(createRateLimit, { name: 'discover-network', ...requestsPerNetwork })
 
   return async ({ email, ip }) => {
-    const retryAfterSeconds = await ofNetwork.take(networkOf(ip))
+    const retryAfterSeconds = await fromNetwork(ip)
     if (retryAfterSeconds > 0) {
       const message = 'Too many requests from your network. Wait a few minutes and try again.'
       throw new GatehouseError('too_many_requests', message, { retryAfterSeconds })

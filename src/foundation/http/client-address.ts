@@ -26,7 +26,19 @@ export function clientAddressFrom(trustedProxies: BlockList | undefined): Client
 
 /** What a limit counts as one address: a household or a server may own a whole IPv6 /64. */
 export function networkOf(ip: string): string {
-  return isIPv6(ip) ? ip.split(':').slice(0, 4).join(':') : ip
+  return isIPv6(ip) ? groupsOf(ip).slice(0, 4).join(':') : ip
+}
+
+/** What is around it, and may be one owner's as well: an IPv4 /24, an IPv6 /48. */
+export function widerNetworkOf(ip: string): string {
+  return isIPv6(ip) ? groupsOf(ip).slice(0, 3).join(':') : ip.split('.').slice(0, 3).join('.')
+}
+
+/** The eight groups of an IPv6 address, however it is spelt. */
+function groupsOf(ip: string): string[] {
+  const canonical = new URL(`http://[${ip}]`).hostname.slice(1, -1)
+  const [head = [], tail = []] = canonical.split('::').map((part) => part.split(':').filter(Boolean))
+  return [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
 }
 
 function trusts(proxies: BlockList, address: string): boolean {
@@ -34,7 +46,11 @@ function trusts(proxies: BlockList, address: string): boolean {
   return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** An IPv4 address as IPv4, also where the socket is a dual-stack one. */
+/** An IPv4 address as IPv4, also where the socket is a dual-stack one; an IPv6 address in the one spelling of RFC 5952. */
 function plain(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address
+  if (!isIPv6(address) || address.includes('%')) return address
+  const [groups, canonical] = [groupsOf(address), new URL(`http://[${address}]`).hostname.slice(1, -1)]
+  if (!canonical.startsWith('::ffff:') || groups.slice(0, 5).some((group) => group !== '0')) return canonical
+  const [high = 0, low = 0] = groups.slice(6).map((group) => Number.parseInt(group, 16))
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }

@@ -7,8 +7,8 @@ import { GatehouseError, StoreAwayError } from '#foundation/errors.ts'
 export interface RateLimit {
   /** Takes one try. @returns 0 when it is allowed, else after how many seconds to come back */
   take(key: string): Promise<number>
-  /** Forgets what was counted. */
-  reset(key: string): Promise<void>
+  /** Takes back one try that turned out not to count. */
+  giveBack(key: string): Promise<void>
 }
 
 export type CreateRateLimit = (limit: { name: string; points: number; seconds: number }) => RateLimit
@@ -37,8 +37,8 @@ export function rateLimits({ pool, redis }: { pool: SqlPool; redis: Redis | Clus
           throw refusal instanceof GatehouseError || !redis ? refusal : new StoreAwayError(refusal as Error)
         }
       },
-      async reset(key) {
-        await limiter.delete(key)
+      async giveBack(key) {
+        await limiter.reward(key)
       },
     }
   }

@@ -4,14 +4,17 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { closeAfterAnswer, isAnnouncedTooLarge, largestBodyBytes } from './refused-body.ts'
 
 /**
- * The body as text: at most 64 KB of UTF-8, as it is. A body that is announced as larger is refused unread. The library
+ * The body as text: at most 64 KB of UTF-8 (or `largest` bytes), as it is. A body that is announced as larger is refused unread. The library
  * looks for it under the same name, so that every endpoint has these rules; asked again, it is the same.
  * @throws GatehouseError invalid_request, or unsupported_media_type for another charset or any content coding
  */
-export async function readBody(request: IncomingMessage & { body?: string }): Promise<string> {
+export async function readBody(
+  request: IncomingMessage & { body?: string },
+  largest = largestBodyBytes,
+): Promise<string> {
   if (request.body !== undefined) return request.body
   requirePlainText(request)
-  const body = await read(request)
+  const body = await read(request, largest)
   if (!isUtf8(body)) throw new GatehouseError('invalid_request', 'the body is not UTF-8')
   request.body = body.toString()
   return request.body
@@ -33,18 +36,18 @@ function requirePlainText({ headers }: IncomingMessage): void {
   }
 }
 
-function read(request: IncomingMessage): Promise<Buffer> {
+function read(request: IncomingMessage, largest: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const refuse = () => {
       closeAfterAnswer(request)
-      reject(new GatehouseError('invalid_request', `the body is larger than ${largestBodyBytes} bytes`))
+      reject(new GatehouseError('invalid_request', `the body is larger than ${largest} bytes`))
     }
-    if (isAnnouncedTooLarge(request)) return refuse()
+    if (isAnnouncedTooLarge(request, largest)) return refuse()
     const chunks: Buffer[] = []
     let size = 0
     const take = (chunk: Buffer) => {
       size += chunk.length
-      if (size <= largestBodyBytes) return void chunks.push(chunk)
+      if (size <= largest) return void chunks.push(chunk)
       request.off('data', take)
       refuse()
     }

@@ -20,8 +20,8 @@ export function underWay(socket: Socket): ServerResponse | undefined {
 }
 
 /** Whether Content-Length alone tells that the body won't be taken. */
-export function isAnnouncedTooLarge({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length'] ?? 0) > largestBodyBytes
+export function isAnnouncedTooLarge({ headers }: IncomingMessage, largest = largestBodyBytes): boolean {
+  return Number(headers['content-length'] ?? 0) > largest
 }
 
 /**

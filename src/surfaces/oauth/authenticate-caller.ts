@@ -5,14 +5,24 @@ import type { Caller, ResolveCredential } from '#credentials/resolve/resolve-cre
 import { findActiveClient } from '#directory/clients/client-queries.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import type { FailureLimit } from '#foundation/http/failure-limit.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import { clientFrom, refuseUntil } from './client-limits.ts'
 
 /** Why a caller may not ask: one answer for every cause, so that nothing can be guessed from it. */
 export type CallerFailure = 'invalid_client' | 'invalid_token'
 
 export interface CallerAuthentication {
-  /** Client authentication of an introspection request (RFC 7662 §2.1): Basic, post or a Bearer access token. */
-  authenticate(headers: IncomingHttpHeaders, form: Form): Caller | CallerFailure | Promise<Caller | CallerFailure>
+  /**
+   * Client authentication of an introspection request (RFC 7662 §2.1): Basic, post or a Bearer access token.
+   * @param ip where it comes from; asked for only where the caller isn't known already
+   * @throws GatehouseError too_many_requests, after many wrong secrets
+   */
+  authenticate(
+    headers: IncomingHttpHeaders,
+    form: Form,
+    ip: () => string,
+  ): Caller | CallerFailure | Promise<Caller | CallerFailure>
   /** Forgets a caller that has changed since. */
   forget(headers: IncomingHttpHeaders, form: Form): void
 }
@@ -28,6 +38,7 @@ export function callerAuthentication(parts: {
   db: Queryable
   resolve: ResolveCredential
   referenceTo: ReferenceTo
+  wrongSecrets: FailureLimit
 }): CallerAuthentication {
   const remembered = new Map<string, Caller>()
 
@@ -35,22 +46,29 @@ export function callerAuthentication(parts: {
     key: string,
     authorization: string,
     form: Form,
+    ip: string,
   ): Promise<Caller | CallerFailure> {
-    const caller = await authenticateBySecret(parts.db, presentedSecret(authorization, form))
-    if (!caller) return 'invalid_client'
+    const presented = presentedSecret(authorization, form)
+    const from = clientFrom(ip, presented?.clientId)
+    refuseUntil(parts.wrongSecrets.blockedSeconds(from))
+    const caller = await authenticateBySecret(parts.db, presented)
+    if (!caller) {
+      refuseUntil(await parts.wrongSecrets.failed(from))
+      return 'invalid_client'
+    }
     if (remembered.size >= mostRemembered) remembered.clear()
     remembered.set(key, caller)
     return caller
   }
 
   /** Not async: a remembered caller, which nearly every one is, costs no turn of the event loop. */
-  function authenticate({ authorization = '' }: IncomingHttpHeaders, form: Form) {
+  function authenticate({ authorization = '' }: IncomingHttpHeaders, form: Form, ip: () => string) {
     if (/^bearer /i.test(authorization)) {
       if (form.client_secret !== undefined) return 'invalid_client'
       return authenticateByToken(authorization.slice(7).trim(), parts)
     }
     const key = memoryKey(authorization, form)
-    return remembered.get(key) ?? authenticateAndRemember(key, authorization, form)
+    return remembered.get(key) ?? authenticateAndRemember(key, authorization, form, ip())
   }
 
   return {

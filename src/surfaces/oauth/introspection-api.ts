@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { ClientAddress } from '#foundation/http/client-address.ts'
 import { headersOfError, statusOfCode } from '#foundation/http/problem-details.ts'
 import { type Form, readForm } from '#foundation/http/read-form.ts'
 import { directHeaders } from '#foundation/http/security-headers.ts'
@@ -14,6 +15,7 @@ export interface IntrospectionParts {
   callers: CallerAuthentication
   resolve: ResolveCredential
   referenceTo: ReferenceTo
+  clientAddress: ClientAddress
 }
 
 /** With a flat list of the headers of every answer. */
@@ -31,7 +33,7 @@ export function introspectionApi(parts: IntrospectionParts) {
     } catch (error) {
       if (!(error instanceof GatehouseError)) throw error
       const status = statusOfCode[error.code]
-      const name = status < 500 ? 'invalid_request' : error.code
+      const name = status < 429 ? 'invalid_request' : 'temporarily_unavailable'
       const headers = [...withHeaders.headers, ...Object.entries(headersOfError(error)).flat()]
       send(response, status, JSON.stringify({ error: name, error_description: error.message }), headers)
     }
@@ -42,7 +44,7 @@ async function answer(parts: AnswerParts, request: IncomingMessage, response: Se
   const { form, problem } = await readFormOrProblem(request)
   const { headers } = request
   for (let attempt = 0; attempt < 2; attempt++) {
-    const known = parts.callers.authenticate(headers, form)
+    const known = parts.callers.authenticate(headers, form, () => parts.clientAddress(request))
     const caller = known instanceof Promise ? await known : known
     if (typeof caller === 'string') return refuse(response, caller, parts)
     if (problem) throw problem

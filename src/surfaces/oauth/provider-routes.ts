@@ -6,7 +6,9 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { FailureLimit } from '#foundation/http/failure-limit.ts'
 import { headersOfError, statusOfCode } from '#foundation/http/problem-details.ts'
+import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import { readBody } from '#foundation/http/read-body.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Route, RouteHandler } from '#foundation/http/router.ts'
@@ -19,6 +21,7 @@ import { acceptJwtForRevocation } from '#protocol/provider/revoke-jwt.ts'
 import { revokeGrantsOnSignOut } from '#protocol/provider/sign-out.ts'
 import { tokenRequest } from '#protocol/provider/token-request.ts'
 import type { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
+import { limitPublicClients, limitUserCodes, limitWrongSecrets } from './client-limits.ts'
 
 interface ProviderRoutes {
   db: Queryable
@@ -28,6 +31,8 @@ interface ProviderRoutes {
   encryption: Encryption
   log: Logger
   upstreamSignOut: UpstreamSignOut
+  createRateLimit: CreateRateLimit
+  wrongSecrets: FailureLimit
 }
 
 /**
@@ -35,7 +40,7 @@ interface ProviderRoutes {
  * `/OAUTH/token` and `/oauth/token/` for `/oauth/token`, and would answer there without what stands around it here.
  */
 export function providerRoutes(parts: ProviderRoutes): Route[] {
-  const { current, requestTransaction, encryption, log, upstreamSignOut } = parts
+  const { current, requestTransaction, encryption, log, upstreamSignOut, createRateLimit, wrongSecrets } = parts
   const library = providerCallback(current, log)
   const around =
     (...layers: Koa.Middleware[]): RouteHandler =>
@@ -50,7 +55,9 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     await next()
   }
   const plain = around()
-  const fromClients = (...layers: Koa.Middleware[]) => around(inWordsOfOAuth, bodyRead, ...layers)
+  const secretsLimited = limitWrongSecrets(wrongSecrets)
+  const publicLimited = limitPublicClients(createRateLimit)
+  const fromClients = (...layers: Koa.Middleware[]) => around(inWordsOfOAuth, bodyRead, secretsLimited, ...layers)
   const revocation = [
     acceptJwtForRevocation(() => current.verifyJwt),
     ((_ctx, next) => requestTransaction.run(() => next())) satisfies Koa.Middleware,
@@ -65,7 +72,11 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     toScripts(routes.jwks),
     ['GET', routes.authorization, around(scopesKnown)],
     ['GET', `${routes.authorization}/:uid`, plain],
-    ['POST', routes.pushed_authorization_request, fromClients(scopesKnown)],
+    [
+      'POST',
+      routes.pushed_authorization_request,
+      around(inWordsOfOAuth, shortBodyRead, secretsLimited, publicLimited, scopesKnown),
+    ],
     toScripts(routes.pushed_authorization_request),
     ['POST', routes.token, fromClients(tokenRequest({ requestTransaction, encryption }))],
     toScripts(routes.token),
@@ -74,10 +85,10 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     toScripts(routes.userinfo),
     ['POST', routes.revocation, fromClients(...revocation)],
     toScripts(routes.revocation),
-    ['POST', routes.device_authorization, fromClients(scopesKnown)],
+    ['POST', routes.device_authorization, fromClients(publicLimited, scopesKnown)],
     toScripts(routes.device_authorization),
     ['GET', routes.code_verification, plain],
-    ['POST', routes.code_verification, around(bodyRead)],
+    ['POST', routes.code_verification, around(bodyRead, limitUserCodes(createRateLimit))],
     ['GET', `${routes.code_verification}/:uid`, plain],
     ['GET', routes.end_session, plain],
     [
@@ -120,6 +131,12 @@ const bodyRead: Koa.Middleware = async (ctx, next) => {
   await next()
 }
 
+/** A pushed request is kept, and nobody has to prove who they are to push one. */
+const shortBodyRead: Koa.Middleware = async (ctx, next) => {
+  await readBody(ctx.req, 16_384)
+  await next()
+}
+
 /** OAuth clients read `error` (RFC 6749 §5.2), whoever it is that cannot read their request. */
 const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
   try {
@@ -127,6 +144,8 @@ const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
   } catch (error) {
     if (!(error instanceof GatehouseError) || statusOfCode[error.code] >= 500) throw error
     ctx.status = statusOfCode[error.code]
-    ctx.body = { error: 'invalid_request', error_description: error.message }
+    ctx.set(headersOfError(error))
+    const code = error.code === 'too_many_requests' ? 'temporarily_unavailable' : 'invalid_request'
+    ctx.body = { error: code, error_description: error.message }
   }
 }

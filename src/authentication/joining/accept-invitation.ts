@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { consumeMailLink, findMailLink, type MailLink } from '#authentication/mail-links/mail-link.ts'
+import type { PasswordOwner } from '#authentication/passwords/password-rules.ts'
 import { hashNewPassword } from '#authentication/passwords/set-password.ts'
 import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
 import { changeTeamMembers } from '#directory/access/save-team.ts'
@@ -64,6 +65,11 @@ export async function acceptInvitation(
   })
 }
 
+/** What the rules for a new password ask of whoever is invited. */
+export function ownerOf({ email, organization }: Pick<OpenInvitation, 'email' | 'organization'>): PasswordOwner {
+  return { email, organizations: [organization.name, organization.slug] }
+}
+
 /**
  * Accepts an invitation for somebody who has no account yet, and creates it: the link has proven the address.
  * @throws GatehouseError validation_failed for `password`; the link stays good
@@ -74,7 +80,7 @@ export async function acceptInvitationAsNewUser(
 ): Promise<Acceptance> {
   const invitation = await findInvitation(db, token)
   if (!invitation || invitation.invitee) return { outcome: 'dead' }
-  const passwordHash = await hashNewPassword(password, invitation.email)
+  const passwordHash = await hashNewPassword(password, ownerOf(invitation))
   return db
     .transaction()
     .execute(async (tx) => {

@@ -1,16 +1,16 @@
 import { z } from 'zod'
-import { passwordProblem } from '#authentication/passwords/password-rules.ts'
+import { type PasswordOwner, passwordProblem } from '#authentication/passwords/password-rules.ts'
 import { insertUsers } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { displayName } from '#foundation/values/names.ts'
 
-/** What a form for a new account asks of whoever has proven the mailbox `email`. */
-export function newAccountFields(email: string) {
+/** What a form for a new account asks of whoever has proven the mailbox. */
+export function newAccountFields(owner: PasswordOwner) {
   return z.object({
     name: displayName,
     password: z.string().check(({ value, issues }) => {
-      const message = passwordProblem(value, email)
+      const message = passwordProblem(value, owner)
       if (message) issues.push({ code: 'custom', message, input: value })
     }),
   })

@@ -6,6 +6,7 @@ import {
   mailLinkPath,
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
+import { passwordOwner } from '#authentication/passwords/password-owner.ts'
 import { hashNewPassword, setPassword } from '#authentication/passwords/set-password.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
@@ -64,7 +65,7 @@ export async function resetPassword(
   // Looked at first: no hash is computed, and none of the few places taken, for a token that somebody made up.
   const owner = await findPasswordReset(db, token)
   if (!owner) return undefined
-  const passwordHash = await hashNewPassword(password, owner.email)
+  const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
   return db.transaction().execute(async (tx) => {
     const user = await lockActiveUser(tx, owner.id)
     const link = await consumeMailLink(tx, 'reset_password', token)

@@ -1,4 +1,5 @@
 import { consumeMailLink, findMailLink, mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
+import type { PasswordOwner } from '#authentication/passwords/password-rules.ts'
 import { hashNewPassword } from '#authentication/passwords/set-password.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
 import { findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
@@ -52,6 +53,11 @@ export async function findSignUp(db: Queryable, token: string): Promise<SignUp |
   return { email: link.email, organization: await findOrganizationOfDomain(db, domainOf(link.email)) }
 }
 
+/** What the rules for a new password ask of whoever signs up. @param founding the name that the organization is to have */
+export function ownerOf({ email, organization }: SignUp, founding: string | undefined): PasswordOwner {
+  return { email, organizations: organization ? [organization.name, organization.slug] : [founding ?? ''] }
+}
+
 /**
  * Creates the account of whoever holds the link, and in the same transaction either their place in the organization that
  * owns the address's domain, where they get no grant, or an organization of their own.
@@ -65,7 +71,7 @@ export async function completeSignUp(
 ): Promise<{ user: Pick<User, 'id' | 'email'>; organizationSlug: string } | undefined> {
   const signUp = await findSignUp(db, details.token)
   if (!signUp) return undefined
-  const passwordHash = await hashNewPassword(details.password, signUp.email)
+  const passwordHash = await hashNewPassword(details.password, ownerOf(signUp, details.organizationName))
   return db
     .transaction()
     .execute(async (tx) => {

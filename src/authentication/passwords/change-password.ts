@@ -2,6 +2,7 @@ import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { passwordOwner } from './password-owner.ts'
 import { hashNewPassword, setPassword } from './set-password.ts'
 
 /**
@@ -14,8 +15,8 @@ export async function changePassword(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
   { userId, sessionUid, password }: { userId: string; sessionUid: string; password: string },
 ): Promise<void> {
-  const { email } = required(await findActiveUser(db, userId))
-  const passwordHash = await hashNewPassword(password, email)
+  const owner = required(await findActiveUser(db, userId))
+  const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
   await db.transaction().execute(async (tx) => {
     const user = required(await lockActiveUser(tx, userId))
     await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_changed', exceptSessionUid: sessionUid })

@@ -13,7 +13,14 @@ const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, par
 const hashing = pLimit(Math.max(1, availableParallelism() - 1))
 const longestQueue = 64
 
+/** In code points: what people count as characters, whatever their script. */
 export const passwordLength = { min: 8, max: 128 } as const
+
+/** Whether it is longer than any password of ours: it is not even hashed. */
+export function isTooLong(password: string): boolean {
+  // No code point has more than two units, so what is much too long is not taken apart.
+  return password.length > 2 * passwordLength.max || [...password].length > passwordLength.max
+}
 
 /** @returns a PHC string. @throws GatehouseError temporarily_unavailable when too many hashes are waiting */
 export function hashPassword(password: string): Promise<string> {

@@ -7,15 +7,15 @@ import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { hashPassword } from './password.ts'
-import { passwordProblem } from './password-rules.ts'
+import { type PasswordOwner, passwordProblem } from './password-rules.ts'
 
 /**
  * The hash of a password that somebody has chosen. Made before the transaction that stores it: hashing waits for its
  * turn, and no row should be locked meanwhile.
  * @throws GatehouseError validation_failed for `password`; temporarily_unavailable when too many hashes are waiting
  */
-export async function hashNewPassword(password: string, email: string): Promise<string> {
-  const message = passwordProblem(password, email)
+export async function hashNewPassword(password: string, owner: PasswordOwner): Promise<string> {
+  const message = passwordProblem(password, owner)
   if (message) throw new GatehouseError('validation_failed', message, { fields: [{ path: 'password', message }] })
   return hashPassword(password)
 }

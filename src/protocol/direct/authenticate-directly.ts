@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
 import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
-import { passwordLength, verifyPassword } from '#authentication/passwords/password.ts'
+import { isTooLong, passwordLength, verifyPassword } from '#authentication/passwords/password.ts'
 import { findKeptAnswer, keepAnswer, lockRequest } from '#credentials/grants/kept-answers.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import type { OrganizationOption } from '#directory/organizations/organization-queries.ts'
@@ -67,7 +67,7 @@ export async function authenticateDirectly(
 
 async function requireUser(parts: DirectAuthenticationParts, attempt: DirectAttempt): Promise<User> {
   const { email, password, organization, ip, userAgent } = attempt
-  if (password.length > passwordLength.max) {
+  if (isTooLong(password)) {
     const message = `A password has at most ${passwordLength.max} characters.`
     throw new GatehouseError('invalid_request', message, { fields: [{ path: 'password', message }] })
   }

@@ -3,8 +3,9 @@ import { upstreamTargets } from '#authentication/connections/connection-addresse
 import { listConnectionsForUser, listIdentitiesOfUser } from '#authentication/connections/identity-queries.ts'
 import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
 import { changePassword } from '#authentication/passwords/change-password.ts'
-import { passwordLength } from '#authentication/passwords/password.ts'
-import { passwordProblem } from '#authentication/passwords/password-rules.ts'
+import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
+import { passwordOwner } from '#authentication/passwords/password-owner.ts'
+import { type PasswordOwner, passwordProblem } from '#authentication/passwords/password-rules.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
@@ -61,12 +62,12 @@ async function postPassword(request: SecurityRequest): Promise<void> {
   const { ctx, form, signedIn } = request
   const current = form.current_password ?? ''
   const password = form.new_password ?? ''
-  if (current.length > passwordLength.max || password.length > passwordLength.max) {
+  if (isTooLong(current) || isTooLong(password)) {
     const tooLong = `A password has at most ${passwordLength.max} characters.`
-    const mistakes = current.length > passwordLength.max ? { currentError: tooLong } : { newError: tooLong }
+    const mistakes = isTooLong(current) ? { currentError: tooLong } : { newError: tooLong }
     return renderSecurity(request, mistakes, 400)
   }
-  const newError = problemWith(password, { current, email: signedIn.user.email })
+  const newError = problemWith(password, current, await passwordOwner(request.db, signedIn.user))
   if (newError) return renderSecurity(request, { newError }, 422)
   const refusal = await checkCurrentPassword(request, current)
   if (refusal) return renderSecurity(request, { currentError: refusal.message }, refusal.status)
@@ -75,9 +76,9 @@ async function postPassword(request: SecurityRequest): Promise<void> {
 }
 
 /** Looked at before the current password, so that a mistake in the new one costs none of the ten tries. */
-function problemWith(password: string, { current, email }: { current: string; email: string }): string | undefined {
+function problemWith(password: string, current: string, owner: PasswordOwner): string | undefined {
   if (password === current && password !== '') return 'This is your current password. Choose another one.'
-  return passwordProblem(password, email)
+  return passwordProblem(password, owner)
 }
 
 /** Counted with every other try at this account's password: a borrowed browser is no place for guessing it. */

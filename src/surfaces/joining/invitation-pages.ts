@@ -5,6 +5,7 @@ import {
   acceptInvitationAsNewUser,
   findInvitation,
   type OpenInvitation,
+  ownerOf,
 } from '#authentication/joining/accept-invitation.ts'
 import { invitationPage } from '#authentication/joining/invite-member.ts'
 import { newAccountFields } from '#authentication/joining/register-user.ts'
@@ -68,7 +69,7 @@ export function invitationPages({ issuer, db, userOfBrowser, render, csrf }: Inv
       if (!user || user.id !== invitation.invitee?.id) return showInvitation(ctx, { invitation, form, user })
       return finish(ctx, await acceptInvitation(db, { token, user }))
     }
-    const problems = await formProblems(newAccountFields(invitation.email), form, async ({ name, password }) =>
+    const problems = await formProblems(newAccountFields(ownerOf(invitation)), form, async ({ name, password }) =>
       finish(ctx, await acceptInvitationAsNewUser(db, { token, name, password })),
     )
     if (problems) await showInvitation(ctx, { invitation, form, user, problems })

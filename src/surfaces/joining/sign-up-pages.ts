@@ -4,6 +4,7 @@ import { newAccountFields } from '#authentication/joining/register-user.ts'
 import {
   completeSignUp,
   findSignUp,
+  ownerOf,
   requestSignUp,
   type SignUp,
   signUpDetailsPage,
@@ -72,7 +73,7 @@ async function postDetails({ db, issuer, csrf, render }: SignUpPagesParts, ctx: 
   const signUp = await findSignUp(db, token)
   if (!signUp) return showDeadLink(render, ctx, askAgain)
   const organization = signUp.organization ? z.string().optional() : displayName
-  const fields = newAccountFields(signUp.email).extend({ organization })
+  const fields = newAccountFields(ownerOf(signUp, form.organization)).extend({ organization })
   const problems = await formProblems(fields, form, async ({ name, password, organization = '' }) => {
     const done = await completeSignUp(db, { token, name, password, organizationName: organization })
     if (!done) return showDeadLink(render, ctx, askAgain)

@@ -1,7 +1,7 @@
 import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import { type SignInWays, waysFor, waysInto } from '#authentication/connections/home-realm.ts'
 import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
-import { passwordLength } from '#authentication/passwords/password.ts'
+import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
@@ -54,7 +54,7 @@ export async function postLogin(step: Step): Promise<void> {
     await showWaysOf(step, email)
     return
   }
-  if (password.length > passwordLength.max) {
+  if (isTooLong(password)) {
     await renderPassword(step, { email, error: `A password has at most ${passwordLength.max} characters.` }, 400)
     return
   }

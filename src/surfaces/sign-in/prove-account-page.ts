@@ -6,7 +6,7 @@ import {
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
 import type { UpstreamIdentity } from '#authentication/connections/upstream-identity.ts'
-import { passwordLength } from '#authentication/passwords/password.ts'
+import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
@@ -100,7 +100,7 @@ export async function postProof(step: Step): Promise<void> {
   if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
   const { email = '' } = pending.identity
   const { password = '' } = form
-  if (password.length > passwordLength.max) {
+  if (isTooLong(password)) {
     return renderProof(step, pending, `A password has at most ${passwordLength.max} characters.`, 400)
   }
   const attempt = await step.authenticateWithPassword({

@@ -7,7 +7,10 @@ export type Fetch = typeof globalThis.fetch
 const timeoutMs = 5_000
 const largestAnswerBytes = 1_048_576
 
-/** Addresses that a name given by somebody else must not lead us to (SSRF): private, loopback, link-local, … */
+/**
+ * Addresses that a name given by somebody else must not lead us to (SSRF): private, loopback, link-local, …, and IPv6
+ * addresses that a gateway or tunnel turns into such IPv4 ones.
+ */
 const internal = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
@@ -17,18 +20,27 @@ for (const [network, bits] of [
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
   ['192.168.0.0', 16],
   ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const) {
   internal.addSubnet(network, bits, 'ipv4')
 }
 for (const [network, bits] of [
-  ['::', 128],
-  ['::1', 128],
+  ['::', 96],
   ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['100::', 64],
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
   ['fc00::', 7],
   ['fe80::', 10],
+  ['fec0::', 10],
   ['ff00::', 8],
 ] as const) {
   internal.addSubnet(network, bits, 'ipv6')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { dataScope, grantedPermission } from '#directory/access/grants.ts'
-import { displayName } from '#foundation/values/names.ts'
+import { displayName, plainText } from '#foundation/values/names.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 const longestDays = 366
@@ -10,14 +10,10 @@ export const offeredDays = [7, 30, 60, 90] as const
 
 export const apiKeyName = displayName.transform((name) => name.normalize('NFC'))
 
-const description = z
-  .string()
-  .trim()
-  .max(500, 'must be at most 500 characters')
-  .regex(/^[^\p{Cc}]*$/u, 'must not contain control characters')
+const description = plainText(500)
 
 const day = z.iso.date().meta({ description: 'The end of that day, UTC' })
-const moment = z.iso.datetime({ offset: true })
+const moment = z.iso.datetime({ offset: true }).max(40)
 const expiresAt = z.union([moment, day], { error: 'must be a time such as 2027-01-31T12:00:00Z, or a date' })
 const expiresInDays = z
   .number({ error: 'must be a whole number of days' })

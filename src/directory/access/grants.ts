@@ -22,7 +22,11 @@ export const grantedPermission = z
   .max(200, 'must be at most 200 characters')
   .refine(isPermission, { error: 'must look like configuration-items:read, configuration-items:* or *' })
 
-const scopePart = z.string().min(1, 'must not be empty; null means all').max(500, 'must be at most 500 characters')
+const scopePart = z
+  .string()
+  .min(1, 'must not be empty; null means all')
+  .max(500, 'must be at most 500 characters')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
 
 export const dataScope = z
   .strictObject({ source: scopePart.nullable(), scope_id: scopePart.nullable() })

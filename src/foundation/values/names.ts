@@ -5,24 +5,29 @@ export const organizationSlug = z
   .string()
   .regex(/^[a-z0-9-]{2,63}$/, 'must be 2 to 63 lower-case letters, digits or hyphens')
 
+/** The rule of every text field: nothing that the database could not hold, no control characters, no half characters. */
+export function plainText(longest: number) {
+  return z
+    .string()
+    .trim()
+    .max(longest, `must be at most ${longest} characters`)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
+}
+
 /** Shown to people: organizations, teams, users, clients. */
-export const displayName = z
-  .string()
-  .trim()
-  .min(1, 'must not be empty')
-  .max(200, 'must be at most 200 characters')
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters')
+export const displayName = plainText(200).min(1, 'must not be empty')
 
 /** An e-mail domain, stored in lower case. */
 export const emailDomain = z
   .string()
   .trim()
-  .toLowerCase()
   .max(253, 'must be at most 253 characters')
+  // Looked at before case is folded, which makes ASCII letters of others (U+212A of KELVIN SIGN).
   .regex(
-    /^(?=.*[a-z])[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+$/,
+    /^(?=.*[a-z])[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/i,
     'must be a domain such as example.com',
   )
+  .toLowerCase()
 
 export const accentColor = z
   .string()

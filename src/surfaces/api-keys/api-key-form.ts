@@ -48,10 +48,18 @@ export function readNewKey(form: Form): NewApiKeyInput {
     description: form.description ?? '',
     format: form.format ?? 'opaque',
     administration: form.administration === 'yes',
-    permissions: form.may === 'only' ? ticked(form, mayPrefix) : undefined,
-    data_scopes: form.sees === 'only' ? ticked(form, seesPrefix).map(dataScopeOf) : undefined,
+    permissions: restricts(form, 'may') ? ticked(form, mayPrefix) : undefined,
+    data_scopes: restricts(form, 'sees') ? ticked(form, seesPrefix).map(dataScopeOf) : undefined,
     ...expiryIn(form),
   })
+}
+
+/** Whatever else a form says must not make a key that may do everything. */
+function restricts(form: Form, name: 'may' | 'sees'): boolean {
+  const chosen = form[name] ?? 'all'
+  if (chosen === 'only' || chosen === 'all') return chosen === 'only'
+  const message = 'must be all or only'
+  throw new GatehouseError('validation_failed', `${name}: ${message}`, { fields: [{ path: name, message }] })
 }
 
 /** @throws GatehouseError validation_failed */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const dayMs = 86_400_000
 const day = z.iso.date()
-const moment = z.iso.datetime({ offset: true })
+const moment = z.iso.datetime({ offset: true }).max(40)
 
 /** PostgreSQL's timestamps end before ISO's do, and know no year 0. */
 function isInCalendar(text: string): boolean {

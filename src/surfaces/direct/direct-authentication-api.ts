@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { passwordLength } from '#authentication/passwords/password.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
-import { organizationSummary } from '#foundation/values/names.ts'
+import { displayName, organizationSummary } from '#foundation/values/names.ts'
 import {
   authenticateDirectly,
   type DirectAuthentication,
@@ -89,12 +89,7 @@ const renewal =
   'token is spent; the access token lives to its own end. The same token again within 10 seconds gets the same answer; ' +
   'any later use of a spent refresh token ends the whole grant.'
 
-const organizationName = z
-  .string()
-  .min(1, 'must not be empty')
-  .max(200, 'must be at most 200 characters')
-  .regex(/^\P{Cc}*$/u, 'must not contain control characters')
-  .describe('Slug or id')
+const organizationName = displayName.describe('Slug or id')
 
 /** Two spellings of two fields: either will do, and both if they say the same. */
 const credentials = z

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import type { Logger } from 'pino'
 import { SetupError } from '#authentication/setup/setup-error.ts'
 import { type Config, ConfigError, readConfig } from '#foundation/config/config.ts'
+import { UnknownKeyError } from '#foundation/crypto/encryption.ts'
 import { DataDirInUseError, embeddedDatabaseExists } from '#foundation/database/pglite-pool.ts'
 import { StoreAwayError } from '#foundation/errors.ts'
 import { sendConsoleTo } from '#foundation/log/console-log.ts'
@@ -56,7 +57,7 @@ function stopOnSignal(server: RunningServer): void {
 
 /** What the operator can mend is told in lines, not as a stack. @returns the exit code */
 function fail(error: Error): number {
-  const refused = error instanceof ConfigError || error instanceof SetupError
+  const refused = [ConfigError, SetupError, UnknownKeyError].some((kind) => error instanceof kind)
   const reason = error instanceof StoreAwayError ? (error.cause as Error) : error
   if (refused || error instanceof DataDirInUseError || 'code' in error) {
     const message = reason.message || String((reason as NodeJS.ErrnoException).code)

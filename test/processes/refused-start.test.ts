@@ -1,7 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { loadSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
+import { encryptionWith } from '#foundation/crypto/encryption.ts'
+import { openDatabase } from '#foundation/database/database.ts'
+import { createTestDatabase } from '#support/databases.ts'
 import { startProcess } from '#support/server-process.ts'
 
 // A process takes seconds to start where other tests keep the processors busy.
@@ -44,6 +49,18 @@ test('every variable that cannot be used is one line that names it, without its 
     ...['SIGN_UP', 'SESSION_HOURS', 'API_KEY_PREFIX', 'LOG_LEVEL'],
   ])
   expect(existsSync(join(directory, 'data'))).toBe(false)
+})
+
+test('keys other than those of the database are one line', async () => {
+  const { dataDir, drop } = await createTestDatabase('embedded')
+  const database = await openDatabase({ databaseUrl: undefined, dataDir, onError: console.error })
+  await loadSigningKeys(database.db, encryptionWith([randomBytes(32)]))
+  await database.close()
+  expect(await outcomeOf({ DATA_DIR: dataDir, ENCRYPTION_KEYS: randomBytes(32).toString('base64') })).toMatchObject({
+    code: 2,
+    stderr: 'gatehouse: ENCRYPTION_KEYS: lacks the key under which this database was encrypted\n',
+  })
+  await drop()
 })
 
 test('several workers need PostgreSQL', async () => {

@@ -128,8 +128,12 @@ export interface Config {
 /** The environment cannot be used; `message` names every variable at fault and never its value. */
 export class ConfigError extends Error {}
 
-/** Reads and checks the whole environment at once. @throws ConfigError */
-export function readConfig(environment: NodeJS.ProcessEnv): Config {
+/**
+ * Reads and checks the whole environment at once.
+ * @param options.newKey the key where there is none yet; without it, one is made and kept in the data directory
+ * @throws ConfigError
+ */
+export function readConfig(environment: NodeJS.ProcessEnv, { newKey }: { newKey?: () => Buffer } = {}): Config {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const parsed = environmentSchema.safeParse(set)
   if (!parsed.success) {
@@ -150,7 +154,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     databaseUrl: values.DATABASE_URL,
     redisUrl: values.REDIS_URL,
     setupFile: values.GATEHOUSE_CONFIG,
-    encryptionKeys: values.ENCRYPTION_KEYS ?? generatedEncryptionKeys(values.DATA_DIR, production),
+    encryptionKeys: values.ENCRYPTION_KEYS ?? generatedEncryptionKeys(values.DATA_DIR, production, newKey),
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM,
     workers: values.WORKERS,
@@ -167,10 +171,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
 }
 
 /** Outside production a key is made once and kept beside the data that it protects. */
-function generatedEncryptionKeys(dataDir: string, production: boolean): Buffer[] {
+function generatedEncryptionKeys(dataDir: string, production: boolean, newKey?: () => Buffer): Buffer[] {
   if (production) throw new ConfigError('ENCRYPTION_KEYS: required in production (make one: openssl rand -base64 32)')
   const file = join(dataDir, 'encryption-keys')
   if (!existsSync(file)) {
+    if (newKey) return [newKey()]
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 })
   }

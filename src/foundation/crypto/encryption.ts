@@ -4,10 +4,17 @@ import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'n
 export interface Encryption {
   /** @returns key id (4 bytes), nonce (12), tag (16), ciphertext */
   encrypt(plaintext: string): Buffer
-  /** @throws when no configured key made it, or it was tampered with */
+  /** @throws UnknownKeyError when no configured key made it; another error when it was tampered with */
   decrypt(sealed: Buffer): string
   /** A secret of every node for one purpose, first key first: cookies signed under an older key stay readable. */
   derivedKeys(purpose: string): string[]
+}
+
+/** What is stored was encrypted under a key that the operator has not given. */
+export class UnknownKeyError extends Error {
+  constructor() {
+    super('ENCRYPTION_KEYS: lacks the key under which this database was encrypted')
+  }
 }
 
 const keyIdLength = 4
@@ -28,7 +35,7 @@ export function encryptionWith(keys: readonly Buffer[]): Encryption {
     },
     decrypt(sealed) {
       const key = byId.get(sealed.subarray(0, keyIdLength).toString('hex'))
-      if (!key) throw new Error('encrypted under a key that is not in ENCRYPTION_KEYS')
+      if (!key) throw new UnknownKeyError()
       const nonceEnd = keyIdLength + nonceLength
       const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(keyIdLength, nonceEnd))
       decipher.setAuthTag(sealed.subarray(nonceEnd, nonceEnd + tagLength))

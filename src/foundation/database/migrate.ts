@@ -31,6 +31,18 @@ export async function migrate(db: Queryable, directory = migrations): Promise<vo
   })
 }
 
+/** The migrations that `migrate` would apply. Looking changes nothing. */
+export async function listPendingMigrations(db: Queryable): Promise<string[]> {
+  const { rows: tables } = await sql<{ known: boolean }>`select to_regclass('migrations') is not null as known`.execute(
+    db,
+  )
+  const { rows } = tables[0]?.known
+    ? await sql<{ name: string }>`select name from migrations`.execute(db)
+    : { rows: [] }
+  const applied = new Set(rows.map((row) => row.name))
+  return migrationNames(migrations).filter((name) => !applied.has(name))
+}
+
 function migrationNames(directory: URL): string[] {
   return readdirSync(directory)
     .filter((name) => /^\d{4}-.*\.sql$/.test(name))

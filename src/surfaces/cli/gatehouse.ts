@@ -2,12 +2,14 @@
 import { Command } from 'commander'
 import { SetupError } from '#authentication/setup/setup-error.ts'
 import { ConfigError } from '#foundation/config/config.ts'
+import { UnknownKeyError } from '#foundation/crypto/encryption.ts'
 import { DataDirInUseError } from '#foundation/database/pglite-pool.ts'
 import { StoreAwayError } from '#foundation/errors.ts'
 import { applyFile } from './apply.ts'
 import { rotateKeys } from './keys-rotate.ts'
 import { planFile } from './plan.ts'
 import { scanKeys } from './scan-keys.ts'
+import { NotMigratedError } from './with-database.ts'
 
 const program = new Command('gatehouse').description('Administers a Gatehouse authorization server.').addHelpText(
   'after',
@@ -52,7 +54,10 @@ try {
 /** Says on stderr why it was refused; a bug keeps its stack. @returns the exit status */
 function explain(failure: unknown): number {
   const error = failure instanceof StoreAwayError ? failure.cause : failure
-  if (error instanceof SetupError || error instanceof DataDirInUseError || error instanceof ConfigError) {
+  const environment = error instanceof ConfigError || error instanceof UnknownKeyError
+  if (environment || error instanceof SetupError || error instanceof DataDirInUseError) {
+    console.error(error.message)
+  } else if (error instanceof NotMigratedError) {
     console.error(error.message)
   } else if (isFromFile(error)) {
     console.error(error.message)
@@ -61,7 +66,7 @@ function explain(failure: unknown): number {
   } else {
     console.error(error)
   }
-  return error instanceof ConfigError ? 2 : 1
+  return environment ? 2 : 1
 }
 
 /** A file that is not there or may not be read. */

@@ -1,10 +1,10 @@
 import { planSetup } from '#authentication/setup/plan-setup.ts'
 import { readSetupFile } from '#surfaces/setup/setup-file.ts'
 import { printOutcome } from './print-changes.ts'
-import { withDatabase } from './with-database.ts'
+import { lookAtDatabase } from './with-database.ts'
 
 /** `gatehouse plan -f FILE` */
 export async function planFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const setup = await readSetupFile(file, environment)
-  printOutcome(await withDatabase(environment, (db, parts) => planSetup(db, setup, parts)))
+  printOutcome(await lookAtDatabase(environment, (db, parts) => planSetup(db, setup, parts)))
 }

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '#foundation/database/database.ts'
 import { createTestDatabase, type TestDatabase } from '#support/databases.ts'
@@ -30,6 +31,29 @@ test('plan, apply and apply again say what would be, what is and that nothing is
   expect(await run(['apply', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
   // The second run is a process of its own, which finds the keys of the first one beside the data.
   expect(await run(['apply', '--file', file])).toEqual({ status: 0, stdout: 'No changes.\n', stderr: '' })
+})
+
+test('plan makes neither a directory nor a table nor a key, and says what is missing', async () => {
+  writeFileSync(file, 'permissions: [{ name: items:read }]\n')
+  const DATA_DIR = join(directory, 'data')
+  expect(await run(['plan', '-f', file], { DATA_DIR })).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `there is no database in ${DATA_DIR} yet: apply, or a first start, makes it\n`,
+  })
+  expect(existsSync(DATA_DIR)).toBe(false)
+
+  await (await openDatabase({ databaseUrl: undefined, dataDir: DATA_DIR, onError: console.error })).close()
+  expect(await run(['plan', '-f', file], { DATA_DIR })).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^the database lacks 0001-[^\n]*: apply, or a start, migrates it\n$/),
+  })
+  const unchanged = await openDatabase({ databaseUrl: undefined, dataDir: DATA_DIR, onError: console.error })
+  const { rows } = await sql`select count(*) as tables from pg_tables where schemaname = 'public'`.execute(unchanged.db)
+  await unchanged.close()
+  expect(rows).toEqual([{ tables: 0 }])
+  expect(existsSync(join(DATA_DIR, 'encryption-keys'))).toBe(false)
 })
 
 test('secrets come from the environment', async () => {

@@ -27,7 +27,7 @@ export async function findAskedConnection(
   step: Pick<Step, 'db' | 'interaction'>,
   asked: string,
 ): Promise<Connection | undefined> {
-  const named = namedOrganization(step.interaction)
+  const named = step.interaction.request.organization
   const usable = await findUsableConnection(step, asked)
   if (usable && (named !== undefined || usable.organizationId === null)) return usable
   const organization = named === undefined ? undefined : await findOrganization(step.db, named)
@@ -45,7 +45,7 @@ async function findUsableConnection(
 ): Promise<Connection | undefined> {
   const connection = await findEnabledConnection(db, handle)
   if (!connection?.organizationId) return connection
-  const named = namedOrganization(interaction)
+  const named = interaction.request.organization
   if (named === undefined) return connection
   const organization = await findOrganization(db, named)
   return organization?.id === connection.organizationId ? connection : undefined
@@ -54,11 +54,10 @@ async function findUsableConnection(
 /** @param email the address that the person has entered; else the one that the application knows */
 export async function goToConnection(step: Step, connection: Connection, email?: string): Promise<void> {
   const { ctx, interaction, upstreamTransactions } = step
-  const { login_hint: hint } = interaction.params
+  const { loginHint, wantsFreshSignIn } = interaction.request
   const purpose = { kind: 'sign_in', interactionUid: interaction.uid } as const
-  const loginHint = email || (typeof hint === 'string' ? hint : undefined)
   try {
-    const wishes = { loginHint: loginHint?.slice(0, longestHint), fresh: asksForFreshSignIn(interaction) }
+    const wishes = { loginHint: (email || loginHint)?.slice(0, longestHint), fresh: wantsFreshSignIn }
     seeOther(step.ctx, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
   } catch (error) {
     await showUpstreamError(step, ctx, { error, connection, back: backToSignIn(interaction) })
@@ -70,15 +69,6 @@ const longestHint = 254
 /** A way out that doesn't lead straight to the same identity provider again. */
 export function backToSignIn({ uid }: Pick<Interaction, 'uid'>): { label: string; href: string } {
   return { label: 'Sign in another way', href: `/interaction/${uid}?way=password` }
-}
-
-/** The application wants to be sure of who sits there now (OpenID Connect Core §3.1.2.1), so the provider is to ask. */
-function asksForFreshSignIn({ params }: Interaction): boolean {
-  return (
-    String(params.prompt ?? '')
-      .split(' ')
-      .includes('login') || params.max_age !== undefined
-  )
 }
 
 /** "Sign in with SSO": asks which organization it is for, so that its identity provider can be used (S2-10). */
@@ -151,9 +141,4 @@ async function renderSso(step: Step, locals: { name: string; error?: string }, s
   ]
   const action = `/interaction/${uid}/sso`
   await step.render(ctx, 'joining/organization-name', { ...locals, action, links }, { status, formAction })
-}
-
-/** The `organization` parameter: slug or id. */
-export function namedOrganization({ params }: Pick<Interaction, 'params'>): string | undefined {
-  return typeof params.organization === 'string' ? params.organization : undefined
 }

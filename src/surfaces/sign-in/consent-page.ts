@@ -19,7 +19,7 @@ export async function showConsent(step: Step): Promise<void> {
   const { ctx, interaction } = step
   const user = await requireSignedInUser(step)
   const organization = await requireOrganization(step, user.id)
-  const { redirect_uri: redirectUri } = interaction.params
+  const { redirectUri } = interaction.request
   await step.render(
     ctx,
     'sign-in/consent',
@@ -30,7 +30,7 @@ export async function showConsent(step: Step): Promise<void> {
       clientLogoUri: interaction.client.logoUri,
       organizationName: organization.name,
       abilities: await abilitiesOf(step),
-      redirectOrigin: typeof redirectUri === 'string' ? formTargetOf(redirectUri) : undefined,
+      redirectOrigin: redirectUri && formTargetOf(redirectUri),
       action: `/interaction/${interaction.uid}/consent`,
       abortAction: `/interaction/${interaction.uid}/abort`,
       notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
@@ -70,10 +70,9 @@ function addWhatWasMissing(grant: OrganizationGrant, details: Missing): void {
 }
 
 async function requireOrganization({ db, interaction }: Step, userId: string): Promise<Organization> {
-  const { organization } = interaction.params
   const choice = await chooseOrganization(db, {
     userId,
-    requested: typeof organization === 'string' ? organization : undefined,
+    requested: interaction.request.organization,
     picked: interaction.pickedOrganizationId,
   })
   if (choice.outcome !== 'chosen')
@@ -92,10 +91,9 @@ const abilityOfScope: Record<string, string> = {
 async function abilitiesOf({ db, interaction }: Step): Promise<{ title: string; detail: string }[]> {
   const details: Missing = interaction.promptDetails
   const asked = new Set([
-    ...(details.missingOIDCScope ?? String(interaction.params.scope ?? '').split(' ')),
+    ...(details.missingOIDCScope ?? interaction.request.scopes),
     ...Object.values(details.missingResourceScopes ?? {}).flat(),
   ])
-  asked.delete('')
   if (asked.size === 0) return []
   const catalogue = await db
     .selectFrom('permissions')

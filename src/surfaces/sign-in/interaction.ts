@@ -4,12 +4,13 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import type { SessionConnection } from '#protocol/library/session-connections.ts'
+import { type AuthorizationRequest, readAuthorizationRequest } from './authorization-request.ts'
 
 /** What every page of an authorization request knows. */
 export interface Interaction {
   uid: string
   prompt: 'login' | 'select_organization' | 'consent'
-  params: Record<string, unknown>
+  request: AuthorizationRequest
   client: { clientId: string; name: string; logoUri: string | undefined; firstParty: boolean }
   /** The person who is signed in so far. */
   userId: string | undefined
@@ -52,13 +53,14 @@ export async function requireInteraction(
   const details = await interactionDetails(ctx, provider)
   if (details.uid !== uid) throw interactionEnded()
   const { params, prompt, session, grantId, lastSubmission } = details
-  const client = await provider.Client.find(String(params.client_id))
+  const request = readAuthorizationRequest(params)
+  const client = await provider.Client.find(request.clientId)
   if (!client) throw interactionEnded()
   const picked = lastSubmission?.select_organization as { organizationId: string } | undefined
   return {
     uid: details.uid,
     prompt: prompt.name as Interaction['prompt'],
-    params,
+    request,
     client: {
       clientId: client.clientId,
       name: client.clientName ?? client.clientId,
@@ -95,8 +97,8 @@ export async function finishStep(ctx: Koa.Context, provider: Provider, result: I
 }
 
 /** Where the browser may be sent from a form of this interaction. */
-export function formTargets({ params }: Pick<Interaction, 'params'>): string[] {
-  return typeof params.redirect_uri === 'string' ? [formTargetOf(params.redirect_uri)] : []
+export function formTargets({ request: { redirectUri } }: Pick<Interaction, 'request'>): string[] {
+  return redirectUri === undefined ? [] : [formTargetOf(redirectUri)]
 }
 
 async function interactionDetails(ctx: Koa.Context, provider: Provider) {

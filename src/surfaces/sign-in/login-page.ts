@@ -8,13 +8,7 @@ import { findOrganization } from '#directory/organizations/organization-queries.
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
-import {
-  connectionButtons,
-  findAskedConnection,
-  goToConnection,
-  namedOrganization,
-  renderConnections,
-} from './connection-page.ts'
+import { connectionButtons, findAskedConnection, goToConnection, renderConnections } from './connection-page.ts'
 import { finishStep, formTargets } from './interaction.ts'
 import type { Step } from './step.ts'
 
@@ -34,8 +28,8 @@ export async function showLogin(step: Step): Promise<void> {
   const wantsAnother = prompt === 'login' || way === 'password'
   if (!wantsAnother) {
     if (typeof interaction.promptDetails.connection_required === 'string') return showRequiredConnections(step)
-    const { connection: asked } = interaction.params
-    const connection = typeof asked === 'string' ? await findAskedConnection(step, asked) : undefined
+    const { connection: asked } = interaction.request
+    const connection = asked === undefined ? undefined : await findAskedConnection(step, asked)
     if (connection) return goToConnection(step, connection)
     if (email !== '' && interaction.client.clientId === builtInClientId) return showWaysOf(step, email)
   }
@@ -63,7 +57,7 @@ export async function postLogin(step: Step): Promise<void> {
 
 /** Straight to the one identity provider that an address has to go to, to a choice of several, or to the password. */
 async function showWaysOf(step: Step, email: string): Promise<void> {
-  const ways = await waysFor(step.db, { email, named: namedOrganization(step.interaction) })
+  const ways = await waysFor(step.db, { email, named: step.interaction.request.organization })
   const [first, ...others] = ways.connections
   if (!ways.required || !first || wantsPassword(step)) return renderPassword(step, { email }, 200, ways)
   if (others.length === 0) return goToConnection(step, first, email)
@@ -91,7 +85,7 @@ async function signIn(step: Step, email: string, password: string): Promise<void
     ip: step.clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
     clientId: interaction.client.clientId,
-    organization: namedOrganization(interaction),
+    organization: interaction.request.organization,
     knownBrowser: knownBrowser.nameFor(ctx, email),
   })
   switch (attempt.outcome) {
@@ -119,7 +113,7 @@ export function limitedMessage(seconds: number): string {
 /** An address that is entered here may lead to the identity provider of any organization. */
 async function renderLogin(step: Step, locals: { email: string; error?: string }, status = 200): Promise<void> {
   const { db, interaction } = step
-  const named = namedOrganization(interaction)
+  const named = interaction.request.organization
   const ways = await waysInto(db, named === undefined ? undefined : await findOrganization(db, named))
   const elsewhere = anyUpstreamTarget(step.outboundAllowedHosts)
   const passwordOnly = wantsPassword(step)
@@ -138,7 +132,7 @@ async function renderPassword(
   status = 200,
   known?: SignInWays,
 ): Promise<void> {
-  const ways = known ?? (await waysFor(step.db, { email: locals.email, named: namedOrganization(step.interaction) }))
+  const ways = known ?? (await waysFor(step.db, { email: locals.email, named: step.interaction.request.organization }))
   await renderStep(step, 'sign-in/password', locals, { status, ways, targets: [] })
 }
 
@@ -149,7 +143,7 @@ async function renderStep(
   { status, ways, targets }: { status: number; ways: { connections: Connection[] }; targets: string[] },
 ): Promise<void> {
   const { ctx, interaction, db } = step
-  const asked = namedOrganization(interaction)
+  const asked = interaction.request.organization
   const brand = asked === undefined ? undefined : brandOfAsked(asked, await findOrganization(db, asked))
   // At an organization's own address that is where one goes, not to a client that nobody has heard of.
   const isOurs = interaction.client.clientId === builtInClientId
@@ -183,8 +177,8 @@ function wantsPassword({ ctx, form }: Step): boolean {
 }
 
 function loginHint({ interaction }: Step): string {
-  const hint = interaction.params.login_hint
-  return typeof hint === 'string' && looksLikeEmail(hint) ? hint : ''
+  const { loginHint: hint = '' } = interaction.request
+  return looksLikeEmail(hint) ? hint : ''
 }
 
 function looksLikeEmail(value: string): boolean {

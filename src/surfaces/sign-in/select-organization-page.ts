@@ -86,7 +86,7 @@ export async function postOrganization(step: Step): Promise<void> {
 
 /** Who signed in to accept an invitation may have no organization yet; which one they act in, the invitation says. */
 function answersInvitation({ interaction }: Step): boolean {
-  return interaction.client.clientId === builtInClientId && interaction.params.state === invitationPage
+  return interaction.client.clientId === builtInClientId && interaction.request.state === invitationPage
 }
 
 export async function requireSignedInUser({ db, interaction }: Pick<Step, 'db' | 'interaction'>): Promise<User> {

@@ -105,10 +105,11 @@ function protocolOf(parts: Parts): Route[] {
 /** Pages of people who have no account yet, or cannot open it. */
 function joiningOf(parts: Parts): Route[] {
   const { issuer, db, render, csrf, userOfBrowser, clientAddress, outbox } = parts
-  const { discoverOrganizations, mailRequestLimit, requireSignedInUser } = parts
+  const { discoverOrganizations, mailRequestLimit, requireSignedInUser, upstreamTransactions } = parts
+  const finding = { issuer, db, userOfBrowser, render, csrf, clientAddress, discoverOrganizations }
   const asking = { db, render, csrf, outbox, clientAddress, mailRequestLimit }
   return [
-    ...organizationPages({ issuer, db, userOfBrowser, render, csrf, clientAddress, discoverOrganizations }),
+    ...organizationPages({ ...finding, upstreamTransactions }),
     ...invitationPages({ issuer, db, userOfBrowser, render, csrf }),
     ...(parts.signUp === 'open' ? signUpPages({ ...asking, issuer }) : []),
     ...recoveryPages(asking),

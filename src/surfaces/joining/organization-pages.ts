@@ -18,6 +18,7 @@ import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import { authorizationRequest, type UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+import type { UpstreamTransactions } from '#surfaces/sign-in/upstream-transactions.ts'
 
 export interface OrganizationPageParts {
   issuer: string
@@ -27,6 +28,7 @@ export interface OrganizationPageParts {
   csrf: Csrf
   clientAddress: ClientAddress
   discoverOrganizations: DiscoverOrganizations
+  upstreamTransactions: UpstreamTransactions
 }
 
 /** Pages for whoever is not signed in yet: naming one's organization, asking for its name, its own login page. */
@@ -138,7 +140,9 @@ async function signIn(
   const user = await parts.userOfBrowser(ctx)
   if (connection !== undefined) {
     // Whoever is signed in and presses another button wants to go that way.
-    const more = { organization: slug, connection: connection.slice(0, 100), ...(user && { prompt: 'login' }) }
+    const way = { organization: slug, connection: connection.slice(0, 100) }
+    parts.upstreamTransactions.choose(ctx, way)
+    const more = { ...way, ...(user && { prompt: 'login' }) }
     return seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
   }
   const address = emailAddress.safeParse(email)
@@ -148,6 +152,7 @@ async function signIn(
   }
   // Whoever is signed in and names somebody else wants to sign in as that person.
   const somebodyElse = user !== undefined && emailKey(user.email) !== emailKey(address.data)
+  parts.upstreamTransactions.choose(ctx, { organization: slug, email: address.data })
   const more = { organization: slug, login_hint: address.data, ...(somebodyElse && { prompt: 'login' }) }
   seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
 }

@@ -9,6 +9,7 @@ import { finishStep, type Interaction, requireInteraction } from './interaction.
 import { postLogin, showLogin } from './login-page.ts'
 import { postProofByMail, postProofFromMail, showProofByMail } from './prove-account-by-mail.ts'
 import { postProof, showProof } from './prove-account-page.ts'
+import { postReplacement, showReplacement } from './replace-person-page.ts'
 import { postNewOrganization, postOrganization, showOrganizations } from './select-organization-page.ts'
 import type { InteractionParts, Step, StepHandler } from './step.ts'
 
@@ -34,6 +35,8 @@ export function interactionPages(parts: InteractionParts): Route[] {
     ['POST', '/interaction/:uid/prove/mail', post(postProofByMail)],
     ['GET', '/prove-account', (ctx) => showProofByMail(parts, ctx)],
     ['POST', '/prove-account', (ctx) => postProofFromMail(parts, ctx)],
+    ['GET', '/interaction/:uid/replace', show(showReplacement)],
+    ['POST', '/interaction/:uid/replace', post(postReplacement)],
     ['POST', '/interaction/:uid/organization', post(postOrganization, 'select_organization')],
     ['POST', '/interaction/:uid/new-organization', post(postNewOrganization, 'select_organization')],
     ['POST', '/interaction/:uid/consent', post(postConsent, 'consent')],

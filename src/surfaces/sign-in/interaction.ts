@@ -20,6 +20,8 @@ export interface Interaction {
   pickedOrganizationId: string | undefined
   /** Sealed: who came back from an identity provider, and must prove an account first. */
   pendingIdentity: string | undefined
+  /** A finished sign-in that waits until the person has agreed to replace the one who is signed in. */
+  heldLogin: InteractionResult | undefined
 }
 
 /** What a finished step tells oidc-provider. */
@@ -57,6 +59,7 @@ export async function requireInteraction(
   const client = await provider.Client.find(request.clientId)
   if (!client) throw interactionEnded()
   const picked = lastSubmission?.select_organization as { organizationId: string } | undefined
+  const kept = details.result as KeptWithInteraction | undefined
   return {
     uid: details.uid,
     prompt: prompt.name as Interaction['prompt'],
@@ -71,19 +74,25 @@ export async function requireInteraction(
     grantId,
     promptDetails: prompt.details,
     pickedOrganizationId: picked?.organizationId,
-    pendingIdentity: (details.result as PendingResult | undefined)?.pending_identity,
+    pendingIdentity: kept?.pending_identity,
+    heldLogin: kept?.held_login,
   }
 }
 
-interface PendingResult {
+/** Who came back from an identity provider, and has to do something yet. */
+interface KeptWithInteraction {
   pending_identity?: string
+  held_login?: InteractionResult
 }
 
-/** Keeps who came back from an identity provider with the interaction, until they have proven the account. */
-export async function keepPendingIdentity(ctx: Koa.Context, provider: Provider, sealed: string): Promise<void> {
-  const result: PendingResult = { pending_identity: sealed }
+/** Keeps it for a later request of this interaction. */
+export async function keepWithInteraction(
+  ctx: Koa.Context,
+  provider: Provider,
+  kept: KeptWithInteraction,
+): Promise<void> {
   // Without what was submitted before, in which somebody may have been signed in already.
-  await provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission: false })
+  await provider.interactionResult(ctx.req, ctx.res, { ...kept }, { mergeWithLastSubmission: false })
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Connection } from '#foundation/database/schema.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
 import { connectionButtons, findAskedConnection, goToConnection, renderConnections } from './connection-page.ts'
 import { finishStep, formTargets } from './interaction.ts'
+import { leaveFor } from './leave-page.ts'
 import type { Step } from './step.ts'
 
 const longestEmail = 254
@@ -30,8 +31,8 @@ export async function showLogin(step: Step): Promise<void> {
     if (typeof interaction.promptDetails.connection_required === 'string') return showRequiredConnections(step)
     const { connection: asked } = interaction.request
     const connection = asked === undefined ? undefined : await findAskedConnection(step, asked)
-    if (connection) return goToConnection(step, connection)
-    if (email !== '' && interaction.client.clientId === builtInClientId) return showWaysOf(step, email)
+    if (connection) return leaveFor(step, connection)
+    if (email !== '' && interaction.client.clientId === builtInClientId) return showWaysOf(step, email, leaveFor)
   }
   await renderLogin(step, { email: prompt === 'login' ? '' : email })
 }
@@ -45,7 +46,7 @@ export async function postLogin(step: Step): Promise<void> {
     return
   }
   if (password === undefined) {
-    await showWaysOf(step, email)
+    await showWaysOf(step, email, goToConnection)
     return
   }
   if (isTooLong(password)) {
@@ -56,11 +57,11 @@ export async function postLogin(step: Step): Promise<void> {
 }
 
 /** Straight to the one identity provider that an address has to go to, to a choice of several, or to the password. */
-async function showWaysOf(step: Step, email: string): Promise<void> {
+async function showWaysOf(step: Step, email: string, goTo: typeof goToConnection): Promise<void> {
   const ways = await waysFor(step.db, { email, named: step.interaction.request.organization })
   const [first, ...others] = ways.connections
   if (!ways.required || !first || wantsPassword(step)) return renderPassword(step, { email }, 200, ways)
-  if (others.length === 0) return goToConnection(step, first, email)
+  if (others.length === 0) return goTo(step, first, email)
   const organization = await findOrganization(step.db, first.organizationId ?? '')
   await renderConnections(step, { organization, connections: ways.connections }, email)
 }

@@ -11,8 +11,9 @@ import type { Connection } from '#foundation/database/schema.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
 import { backToSignIn } from './connection-page.ts'
-import { finishStep, formTargets, keepPendingIdentity } from './interaction.ts'
+import { formTargets, keepWithInteraction } from './interaction.ts'
 import { limitedMessage } from './login-page.ts'
+import { finishOrAsk } from './replace-person-page.ts'
 import type { Step } from './step.ts'
 
 /** Who came back from an identity provider, kept sealed with the interaction until the account is proven. */
@@ -54,11 +55,11 @@ async function finishLogin(
   step: Step,
   of: { connection: Connection; identity: UpstreamIdentity; login: ConnectionLogin & { outcome: 'signed_in' } },
 ): Promise<void> {
-  const { ctx, provider, upstreamSignOut } = step
+  const { upstreamSignOut } = step
   const { connection, identity, login } = of
   const remembered = await upstreamSignOut.remember(connection, identity.idToken)
   const { organizationId } = login
-  await finishStep(ctx, provider, {
+  await finishOrAsk(step, {
     login: {
       accountId: login.user.id,
       remember: true,
@@ -83,7 +84,8 @@ async function askForProof(step: Step, of: { connection: Connection; identity: U
     identity: of.identity,
     until: Date.now() + proofMs,
   }
-  await keepPendingIdentity(ctx, provider, encryption.encrypt(JSON.stringify(pending)).toString('base64url'))
+  const sealed = encryption.encrypt(JSON.stringify(pending)).toString('base64url')
+  await keepWithInteraction(ctx, provider, { pending_identity: sealed })
   seeOther(step.ctx, `/interaction/${interaction.uid}/prove`)
 }
 

@@ -16,6 +16,14 @@ export type UpstreamPurpose =
   /** Linking what they are there to the account that they are signed in to. */
   | { kind: 'link'; userId: string; sessionUid: string }
 
+/** How a person chose to sign in on a page of ours, before there was an interaction: at `/o/{slug}`. */
+export interface ChosenWay {
+  /** As the authorization request says it. */
+  organization: string
+  connection?: string | undefined
+  email?: string | undefined
+}
+
 /** A round trip to an identity provider that one browser has begun. */
 export interface UpstreamTransaction extends UpstreamRequest {
   connectionId: string
@@ -26,6 +34,8 @@ export interface UpstreamTransaction extends UpstreamRequest {
 }
 
 const lifetimeMs = 600_000
+/** The redirect that follows a choice takes no longer. */
+const choiceMs = 60_000
 /** A state is remembered as used for longer than any cookie holds it, whatever the clocks. */
 const usedForMs = 2 * lifetimeMs
 
@@ -37,11 +47,23 @@ const usedForMs = 2 * lifetimeMs
 export class UpstreamTransactions {
   readonly #parts: { issuer: string; db: Queryable; upstreams: Upstreams }
   readonly #cookie: SealedCookie<UpstreamTransaction>
+  readonly #chosen: SealedCookie<ChosenWay>
 
   constructor(parts: { issuer: string; db: Queryable; encryption: Encryption; upstreams: Upstreams }) {
     this.#parts = parts
     const { issuer, encryption } = parts
     this.#cookie = new SealedCookie({ name: 'gatehouse-connection', issuer, encryption, lifetimeMs })
+    this.#chosen = new SealedCookie({ name: 'gatehouse-chosen', issuer, encryption, lifetimeMs: choiceMs })
+  }
+
+  /** Remembers in the browser what a form of ours, guarded against forgery, has said. */
+  choose(ctx: Koa.Context, way: ChosenWay): void {
+    this.#chosen.set(ctx, '', way)
+  }
+
+  /** What was chosen a moment ago; a choice is good for one request. */
+  takeChosen(ctx: Koa.Context): ChosenWay | undefined {
+    return this.#chosen.take(ctx, '')
   }
 
   /** @returns where to send the browser. @throws UpstreamError */

@@ -213,9 +213,12 @@ describe.each(availableDatabases())('an organization that requires its own ident
       expect(browser.page.html).not.toContain('data-test="sso"')
     })
 
-    test('goes straight to the connection that the application names', async () => {
-      const { redeem } = await begin({ connection: 'acme-okta' })
-      expect((await redeem()).claims()).toMatchObject({ org_slug: 'acme' })
+    test('offers the connection that the application names, and nothing else', async () => {
+      const named = await begin({ connection: 'acme-okta' })
+      expect(named.browser.page.html).toContain('data-test="leave"')
+      expect(named.browser.page.html).not.toContain('data-test="connection-shared"')
+      await pressConnection(named.browser, 'acme-okta')
+      expect((await named.redeem()).claims()).toMatchObject({ org_slug: 'acme' })
       const { browser } = await begin({ connection: 'nobody' })
       expect(browser.page.html).toContain('data-test="login"')
       const other = await begin({ connection: 'acme-okta', organization: 'globex' })

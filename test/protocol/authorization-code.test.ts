@@ -121,6 +121,24 @@ describe.each(availableDatabases())('the authorization code flow on %s', (databa
     expect(answer.get('iss')).toBe(gatehouse.url)
   })
 
+  test('HEAD issues no code, though the same request by GET would', async () => {
+    const { browser } = await signIn(gatehouse.url, { email: 'grace@globex.test' })
+    const url = new URL('/oauth/authorize', gatehouse.url)
+    url.search = new URLSearchParams({
+      client_id: 'console',
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      scope: 'openid',
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    }).toString()
+    const headers = { cookie: browser.cookiesFor(url.pathname) }
+    const answer = await fetch(url, { method: 'HEAD', headers, redirect: 'manual' })
+    expect([answer.status, answer.headers.get('location'), answer.headers.get('allow')]).toEqual([405, null, 'GET'])
+    const asked = await fetch(url, { headers, redirect: 'manual' })
+    expect(asked.headers.get('location')).toContain('code=')
+  })
+
   test('prompt=login and max_age ask again although there is a session', async () => {
     const { browser } = await signIn(gatehouse.url, { email: 'grace@globex.test' })
     const silent = await beginSignIn(gatehouse.url, { browser })

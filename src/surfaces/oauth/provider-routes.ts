@@ -55,6 +55,7 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     await next()
   }
   const plain = around()
+  const withEffects = (...layers: Koa.Middleware[]) => around(noHead, ...layers)
   const secretsLimited = limitWrongSecrets(wrongSecrets)
   const publicLimited = limitPublicClients(createRateLimit)
   const fromClients = (...layers: Koa.Middleware[]) => around(inWordsOfOAuth, bodyRead, secretsLimited, ...layers)
@@ -70,8 +71,8 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     toScripts('/.well-known/oauth-authorization-server'),
     ['GET', routes.jwks, plain],
     toScripts(routes.jwks),
-    ['GET', routes.authorization, around(scopesKnown)],
-    ['GET', `${routes.authorization}/:uid`, plain],
+    ['GET', routes.authorization, withEffects(scopesKnown)],
+    ['GET', `${routes.authorization}/:uid`, withEffects()],
     [
       'POST',
       routes.pushed_authorization_request,
@@ -89,7 +90,7 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     toScripts(routes.device_authorization),
     ['GET', routes.code_verification, plain],
     ['POST', routes.code_verification, around(bodyRead, limitUserCodes(createRateLimit))],
-    ['GET', `${routes.code_verification}/:uid`, plain],
+    ['GET', `${routes.code_verification}/:uid`, withEffects()],
     ['GET', routes.end_session, plain],
     [
       'POST',
@@ -123,6 +124,15 @@ function providerCallback(current: CurrentProvider, log: Logger): (ctx: Koa.Cont
     await library()(ctx, async () => {})
     allowFormTargets(ctx, formTargetsOf(ctx))
   }
+}
+
+/** HEAD is safe (RFC 9110 §9.2.1): it issues no code, and ends nothing that a GET would use up. */
+const noHead: Koa.Middleware = async (ctx, next) => {
+  if (ctx.method === 'HEAD') {
+    ctx.set('Allow', 'GET')
+    throw new GatehouseError('method_not_allowed', 'This address is for browsers.')
+  }
+  await next()
 }
 
 /** The body is read by our rules, which the library's own reading lacks. */

@@ -64,6 +64,19 @@ ${listening('not-there', `http://127.0.0.1:${await freePort()}/backchannel`)}`)
     return new URL(browser.page.url).searchParams.has('code')
   }
 
+  test('sign-outs at the same moment tell a client once', async () => {
+    const tokens: string[] = []
+    received = (token) => void tokens.push(token)
+    const { browser } = await signInGrace({ clientId: 'told' })
+    await browser.get(`${gatehouse.url}/oauth/logout`)
+    const body = new URLSearchParams({ xsrf: browser.hidden('xsrf')!, logout: 'yes' })
+    const headers = { cookie: browser.cookiesFor('/oauth/logout/confirm') }
+    const confirm = () =>
+      fetch(`${gatehouse.url}/oauth/logout/confirm`, { method: 'POST', body, headers, redirect: 'manual' })
+    await Promise.all(Array.from({ length: 8 }, confirm))
+    expect(tokens).toHaveLength(1)
+  })
+
   test('without an id_token_hint a page asks, and only its own form signs out', async () => {
     // S0-10
     const { browser, tokens } = await signInGrace()
@@ -79,7 +92,7 @@ ${listening('not-there', `http://127.0.0.1:${await freePort()}/backchannel`)}`)
       expect(browser.page.status).toBe(400)
     }
     await browser.get(`${confirm}?logout=yes`)
-    expect(browser.page.status).toBe(404)
+    expect(browser.page.status).toBe(405)
     expect(await isSignedIn(browser)).toBe(true)
     expect(await isActive(gatehouse, tokens.refresh_token!)).toBe(true)
 

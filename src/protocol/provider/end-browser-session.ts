@@ -20,15 +20,16 @@ export async function endBrowserSession(
 ): Promise<string> {
   const session = await provider.Session.get(ctx as never)
   const { uid, accountId } = session
-  if (accountId) {
-    await requestTransaction.run(async (tx) => {
-      await endSession(tx, accountId, uid)
+  const isFirst =
+    accountId !== undefined &&
+    (await requestTransaction.run(async (tx) => {
+      const ended = await endSession(tx, accountId, uid)
       await session.destroy()
-    })
-  }
+      return ended
+    }))
   ctx.cookies.set(provider.cookieName('session'), null, cookieOptions)
   if (!accountId) return location
-  await tellClients(provider, { accountId, authorizations: session.authorizations ?? {} }, log)
+  if (isFirst) await tellClients(provider, { accountId, authorizations: session.authorizations ?? {} }, log)
   return (await upstreamSignOut.begin(ctx, session, location)) ?? location
 }
 

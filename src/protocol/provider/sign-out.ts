@@ -24,7 +24,9 @@ export function revokeGrantsOnSignOut(
       await next()
       const session = (ctx as KoaContextWithOIDC).oidc.session as (Session & { destroyed?: boolean }) | undefined
       if (!session?.uid || !session.destroyed) return undefined
-      if (session.accountId) await endSession(tx, session.accountId, session.uid)
+      // Of sign-outs at the same moment one ends the session, and that one tells the clients.
+      const isFirst = session.accountId !== undefined && (await endSession(tx, session.accountId, session.uid))
+      if (!isFirst) logoutTokens.length = 0
       return session
     })
     const failed = (error: unknown) => log.warn({ err: error }, 'back-channel logout failed')

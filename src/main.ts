@@ -5,10 +5,10 @@ import { type Config, ConfigError, readConfig } from '#foundation/config/config.
 import { UnknownKeyError } from '#foundation/crypto/encryption.ts'
 import { DataDirInUseError, embeddedDatabaseExists } from '#foundation/database/pglite-pool.ts'
 import { StoreAwayError } from '#foundation/errors.ts'
-import { sendConsoleTo } from '#foundation/log/console-log.ts'
+import { takeOverConsole } from '#foundation/log/console-log.ts'
 import { createLog } from '#foundation/log/log.ts'
 import { bannerFor } from './banner.ts'
-import { type RunningServer, startServer } from './server.ts'
+import type { RunningServer } from './server.ts'
 import { superviseWorkers } from './workers.ts'
 
 /** Reads the environment, starts the server, stops it on SIGTERM. Nothing else. */
@@ -22,6 +22,8 @@ try {
 }
 
 async function serve(config: Config): Promise<void> {
+  const sendConsoleTo = takeOverConsole()
+  const { startServer } = await import('./server.ts')
   const log = createLog(config.logLevel)
   sendConsoleTo(log)
   if (!config.databaseUrl && !embeddedDatabaseExists(config.dataDir)) announceFirstStart(config, log)

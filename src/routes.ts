@@ -112,9 +112,9 @@ function joiningOf(parts: Parts): Route[] {
     ...organizationPages({ ...finding, upstreamTransactions }),
     ...invitationPages({ issuer, db, userOfBrowser, render, csrf }),
     ...(parts.signUp === 'open' ? signUpPages({ ...asking, issuer }) : []),
-    ...recoveryPages(asking),
-    ...emailVerificationPages({ ...asking, requireSignedInUser }),
-    ...emailChangePages({ ...asking, requireSignedInUser }),
+    ...recoveryPages({ ...asking, userOfBrowser }),
+    ...emailVerificationPages({ ...asking, issuer, requireSignedInUser, userOfBrowser }),
+    ...emailChangePages({ ...asking, issuer, requireSignedInUser, userOfBrowser }),
   ]
 }
 

@@ -104,7 +104,8 @@ async function complete(tx: Queryable, { connection: { id }, identity, provenUse
   if (!linked) return refused('proof_needed')
   const findings = await gather(tx, { connection, identity, known, user })
   const refusal = await refusalOf(tx, findings)
-  return refusal ? refused(refusal) : signIn(tx, findings)
+  const accountProven = known !== undefined || provenUserId !== undefined
+  return refusal ? refused(refusal) : signIn(tx, findings, accountProven)
 }
 
 function refused(reason: ConnectionRefusal): ConnectionLogin {
@@ -160,7 +161,8 @@ async function isAdmitted(tx: Queryable, { connection, organization, identity }:
   return identity.emailVerified && ownsDomainOf(tx, organization.id, identity.email)
 }
 
-async function signIn(tx: Queryable, findings: Findings): Promise<ConnectionLogin> {
+/** @param accountProven by its password, or because the subject opened it before */
+async function signIn(tx: Queryable, findings: Findings, accountProven: boolean): Promise<ConnectionLogin> {
   const { connection, organization, identity, known } = findings
   const account = findings.user ?? (await createUser(tx, findings))
   const identityId = known?.id ?? (await linkSubject(tx, findings, account))
@@ -174,7 +176,10 @@ async function signIn(tx: Queryable, findings: Findings): Promise<ConnectionLogi
     await applyTeamMapping(tx, { connection, organization, user: account, membershipId, groups, first })
   }
   // People last, as whoever accepts an invitation does: teams, memberships, then they.
-  const user = await refreshUser(tx, { ...findings, user: account }, identityId)
+  if (findings.vouched && account.emailVerifiedAt === null && !accountProven) {
+    await voidUnprovenCredentials(tx, account, { keepIdentityId: identityId })
+  }
+  const user = await refreshUser(tx, { ...findings, user: account })
   if (known) await noteIdentityUse(tx, identityId, identity)
   return { outcome: 'signed_in', user, organizationId: organization?.id ?? null }
 }
@@ -207,15 +212,11 @@ async function linkSubject(tx: Queryable, { connection, identity }: Findings, us
 async function refreshUser(
   tx: Queryable,
   { user, identity, known, vouched }: Findings & { user: User },
-  identityId: string,
 ): Promise<User> {
   const email = (await nextEmail(tx, { user, identity, known, vouched })) ?? user.email
   const proven = vouched && identity.email !== undefined && emailKey(identity.email) === emailKey(email)
   const name = identity.name ?? user.name
   const wasVerified = user.emailVerifiedAt !== null && email === user.email
-  if (proven && user.emailVerifiedAt === null) {
-    await voidUnprovenCredentials(tx, user, { keepIdentityId: identityId })
-  }
   if (email === user.email && name === user.name && !(proven && !wasVerified)) return findUser(tx, user.id)
   await updateUser(tx, user.id, { name, email, ...(!wasVerified && { emailVerified: proven }) })
   if (email !== user.email) await endLinksOfMailboxes(tx, [user.email, email])

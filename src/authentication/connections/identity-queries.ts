@@ -42,6 +42,14 @@ export async function insertIdentity(
   return id
 }
 
+/** Unlinks a person from every subject. @param exceptId an identity that stays @returns how many went */
+export async function removeIdentitiesOfUser(tx: Queryable, userId: string, exceptId?: string): Promise<number> {
+  let identities = tx.deleteFrom('identities').where('userId', '=', userId)
+  if (exceptId !== undefined) identities = identities.where('id', '!=', exceptId)
+  const { numDeletedRows } = await identities.executeTakeFirstOrThrow()
+  return Number(numDeletedRows)
+}
+
 /** The connections by which a person may sign in: the deployment's, and those of their organizations. */
 export function listConnectionsForUser(db: Queryable, userId: string): Promise<Connection[]> {
   return db
@@ -84,9 +92,4 @@ export async function listIdentitiesOfUser(db: Queryable, userId: string): Promi
     ...identity,
     connection: { id: connectionId, name, type, displayName, enabled },
   }))
-}
-
-/** Unlinks a person from every subject: none of them signs in here any more. */
-export async function removeIdentitiesOfUser(tx: Queryable, userId: string): Promise<void> {
-  await tx.deleteFrom('identities').where('userId', '=', userId).execute()
 }

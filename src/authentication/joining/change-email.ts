@@ -1,12 +1,12 @@
 import {
-  consumeMailLink,
+  consumeMailLinkOfUser,
   endLinksOfMailboxes,
   findMailLink,
   mailLinkPath,
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
 import { updateUser } from '#directory/users/save-user.ts'
-import { findActiveUser, findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
+import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -53,16 +53,23 @@ export type EmailChangeOutcome =
   | { outcome: 'changed'; email: string }
   /** Somebody has the new address. Nothing has changed, and the link is used up. */
   | { outcome: 'taken' }
+  /** The reader of the mail has not proven that the account is theirs. Nothing has changed. */
+  | { outcome: 'sign_in_needed' }
   | { outcome: 'dead' }
 
 /**
  * Gives a person the address whose mailbox they have proven, tells the old mailbox, and ends every link that was sent
- * to either: what one of them was asked before must not reach the account of the other.
+ * to either: what one of them was asked before must not reach the account of the other. The link alone does it not: who
+ * reads the mailbox would lend it to an account that others open.
+ * @param proof.sessionUserId who is signed in where the link was opened
  */
 export async function changeEmail(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  token: string,
+  { token, sessionUserId }: { token: string; sessionUserId: string | undefined },
 ): Promise<EmailChangeOutcome> {
+  const change = await findEmailChange(db, token)
+  if (!change) return { outcome: 'dead' }
+  if (change.user.id !== sessionUserId) return { outcome: 'sign_in_needed' }
   try {
     return await db.transaction().execute((tx) => changeEmailIn(tx, outbox, token))
   } catch (error) {
@@ -73,9 +80,9 @@ export async function changeEmail(
 }
 
 async function changeEmailIn(tx: Queryable, outbox: MailOutbox, token: string): Promise<EmailChangeOutcome> {
-  const link = await consumeMailLink(tx, 'change_email', token)
-  const user = link?.userId ? await lockActiveUser(tx, link.userId) : undefined
-  if (!link || !user) return { outcome: 'dead' }
+  const used = await consumeMailLinkOfUser(tx, 'change_email', token)
+  if (!used) return { outcome: 'dead' }
+  const { link, user } = used
   const [before, after] = [user.email, link.email]
   const owner = await findUserByEmail(tx, after)
   if (owner && owner.id !== user.id) return { outcome: 'taken' }

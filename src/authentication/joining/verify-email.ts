@@ -1,11 +1,17 @@
-import { consumeMailLink, findMailLink, mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
+import { voidUnprovenCredentials } from '#authentication/connections/unproven-credentials.ts'
+import {
+  consumeMailLinkOfUser,
+  findMailLink,
+  isOwnMailbox,
+  mailLinkPath,
+  makeMailLink,
+} from '#authentication/mail-links/mail-link.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
-import { lockActiveUser } from '#directory/users/user-queries.ts'
+import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
-import { emailKey } from '#foundation/values/email-address.ts'
 
 /** Where the link leads. */
 export const verifyEmailPage = '/verify-email'
@@ -25,19 +31,31 @@ export async function requestEmailVerification(
   })
 }
 
-/** The address that a link verifies; undefined when it does not work any more. */
-export async function findEmailVerification(db: Queryable, token: string): Promise<string | undefined> {
-  return (await findMailLink(db, 'verify_email', token))?.email
+/** The person whose address a link verifies; undefined when it does not work any more. */
+export async function findEmailVerification(db: Queryable, token: string): Promise<User | undefined> {
+  const link = await findMailLink(db, 'verify_email', token)
+  const user = link?.userId ? await findActiveUser(db, link.userId) : undefined
+  return link && user && isOwnMailbox(link, user) ? user : undefined
 }
 
-/** @returns the person, whose address is verified now; undefined when the link does not work any more */
-export function verifyEmail(db: Queryable, token: string): Promise<User | undefined> {
+/**
+ * Verifies the address of a person. The link proves the mailbox, and not that its reader made the account: without a
+ * session of the account in the same browser, all that opened it is void.
+ * @param proof.sessionUserId who is signed in where the link was opened
+ * @returns undefined when the link does not work any more; `voided`: the account has no password now
+ */
+export function verifyEmail(
+  db: Queryable,
+  { token, sessionUserId }: { token: string; sessionUserId: string | undefined },
+): Promise<{ user: User; voided: boolean } | undefined> {
   return db.transaction().execute(async (tx) => {
-    const link = await consumeMailLink(tx, 'verify_email', token)
-    const user = link?.userId ? await lockActiveUser(tx, link.userId) : undefined
-    if (!link || !user || emailKey(link.email) !== emailKey(user.email)) return undefined
+    const used = await consumeMailLinkOfUser(tx, 'verify_email', token)
+    if (!used || !isOwnMailbox(used.link, used.user)) return undefined
+    const { user } = used
+    const voided = user.emailVerifiedAt === null && user.id !== sessionUserId
+    if (voided) await voidUnprovenCredentials(tx, user)
     await markEmailVerified(tx, user.id)
     await recordAuditEvent(tx, { actor: user.id, action: 'user.email_verified', subject: `user ${user.email}` })
-    return user
+    return { user, voided }
   })
 }

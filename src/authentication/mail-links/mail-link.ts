@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
+import { lockActiveUser } from '#directory/users/user-queries.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
-import type { MailLinkPurpose } from '#foundation/database/schema.ts'
+import type { MailLinkPurpose, User } from '#foundation/database/schema.ts'
 import { mostMailsPerHour } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
@@ -95,6 +96,27 @@ export function consumeMailLink(tx: Queryable, purpose: MailLinkPurpose, token: 
     .where(stillWorks)
     .returning(linkColumns)
     .executeTakeFirst()
+}
+
+/**
+ * The same for a link that is about a person, whose row is held first: what ends links holds it too, and in another order
+ * two could wait for each other.
+ * @returns undefined as well once the person is deactivated
+ */
+export async function consumeMailLinkOfUser(
+  tx: Queryable,
+  purpose: MailLinkPurpose,
+  token: string,
+): Promise<{ link: MailLink; user: User } | undefined> {
+  const found = await findMailLink(tx, purpose, token)
+  const user = found?.userId ? await lockActiveUser(tx, found.userId) : undefined
+  const link = user && (await consumeMailLink(tx, purpose, token))
+  return link && { link, user }
+}
+
+/** Whether a link still speaks of a person's own mailbox, which they may have given up since. */
+export function isOwnMailbox(link: MailLink, user: Pick<User, 'email'>): boolean {
+  return emailKey(link.email) === emailKey(user.email)
 }
 
 /** Ends every link that was sent to any of these mailboxes: an address has changed hands. */

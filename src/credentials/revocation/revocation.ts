@@ -133,9 +133,14 @@ export async function revokeAllOfMembers(
   await liveCredentials(tx).where('organizationId', '=', organizationId).where('userId', 'in', userIds).execute()
 }
 
-/** The owner of the address did not make them, and shall not bring one back by mistake. */
-export async function revokeApiKeysOfUser(tx: Queryable, userId: string): Promise<void> {
-  await liveCredentials(tx).where('userId', '=', userId).where('kind', '=', 'api_key').execute()
+/**
+ * The owner of the address did not make them, and shall not bring one back by mistake.
+ * @returns how many were revoked
+ */
+export async function revokeApiKeysOfUser(tx: Queryable, userId: string): Promise<number> {
+  const keys = liveCredentials(tx).where('userId', '=', userId).where('kind', '=', 'api_key')
+  const { numUpdatedRows } = await keys.executeTakeFirstOrThrow()
+  return Number(numUpdatedRows)
 }
 
 /** A key that was revoked before keeps the time of that. @param by.revokedBy a user id; null: who reported a leak */

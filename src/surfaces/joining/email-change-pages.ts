@@ -11,17 +11,21 @@ import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
-import { freshSignIn, type RequireSignedInUser } from '#surfaces/page-kit/signed-in-user.ts'
-import { type AskingParts, askForMail, notArrived, tokenOf } from './asking-for-mail.ts'
+import { freshSignIn, type RequireSignedInUser, type UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+import { type AskingParts, askForMail, notArrived } from './asking-for-mail.ts'
+import { keptLink } from './kept-link.ts'
 
 export interface EmailChangePagesParts extends AskingParts {
+  issuer: string
   db: Queryable
   outbox: MailOutbox
   csrf: Csrf
   requireSignedInUser: RequireSignedInUser
+  userOfBrowser: UserOfBrowser
 }
 
 const at = '/account/email'
+const signInAction = `${changeEmailPage}/sign-in`
 const demand = { ...freshSignIn, returnTo: at }
 const askAgain = { label: 'Ask for a new link', href: at }
 const backToAccount = [{ label: 'Back to your account', href: '/account', test: 'to-account' }]
@@ -37,13 +41,14 @@ const addressTaken = {
   back: { label: 'Choose another address', href: '/account/email' },
 }
 
-/** A new address: asked for with a fresh sign-in, and used once a link in a mail to it was opened. */
+/** A new address: asked for with a fresh sign-in, and used once a link in a mail to it was opened, signed in as well. */
 export function emailChangePages(parts: EmailChangePagesParts): Route[] {
   return [
     ['GET', at, (ctx) => showQuestion(parts, ctx)],
     ['POST', at, (ctx) => postQuestion(parts, ctx)],
     ['GET', changeEmailPage, (ctx) => openConfirmation(parts, ctx)],
     ['POST', changeEmailPage, (ctx) => postConfirmation(parts, ctx)],
+    ['POST', signInAction, (ctx) => postSignIn(parts, ctx)],
   ]
 }
 
@@ -61,33 +66,48 @@ async function postQuestion(parts: EmailChangePagesParts, ctx: Koa.Context): Pro
   await askForMail(parts, ctx, form, { kind: 'change-email', ask: askOf(user.email), request, sent })
 }
 
-async function openConfirmation({ db, render }: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
-  const token = tokenOf(ctx)
+async function openConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
+  await showConfirmation(parts, ctx, keptLink(parts).tokenOf(ctx))
+}
+
+async function showConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context, token: string): Promise<void> {
+  const { db, render, userOfBrowser } = parts
   const change = await findEmailChange(db, token)
   if (!change) return showDeadLink(render, ctx, askAgain)
   const { user, newEmail } = change
+  const isSignedIn = (await userOfBrowser(ctx))?.id === user.id
   await render(ctx, 'joining/confirm', {
     test: 'confirm-email',
     heading: 'Use this address?',
     // The account is named: a mailbox is not to be lent to one that its owner doesn't know.
     lead: `${user.email} asks to sign in with ${newEmail} from now on.`,
-    action: changeEmailPage,
+    action: isSignedIn ? changeEmailPage : signInAction,
     token,
-    button: 'Use this address',
+    button: isSignedIn ? 'Use this address' : `Sign in as ${user.email}`,
     aside: 'If that is not you, close this page: nothing changes.',
   })
 }
 
+async function postSignIn(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
+  const { token = '' } = await postedForm(ctx, parts.csrf)
+  const change = await findEmailChange(parts.db, token)
+  if (!change) return showDeadLink(parts.render, ctx, askAgain)
+  await keptLink(parts).signIn(ctx, { page: changeEmailPage, token, email: change.user.email })
+}
+
 async function postConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {
-  const { csrf, render } = parts
+  const { csrf, render, userOfBrowser } = parts
   const { token = '' } = await postedForm(ctx, csrf)
-  const change = await changeEmail(parts, token)
+  const change = await changeEmail(parts, { token, sessionUserId: (await userOfBrowser(ctx))?.id })
   switch (change.outcome) {
+    case 'sign_in_needed':
+      return showConfirmation(parts, ctx, token)
     case 'dead':
       return showDeadLink(render, ctx, askAgain)
     case 'taken':
       return render(ctx, 'page-kit/error', addressTaken, { status: 409 })
     case 'changed':
+      keptLink(parts).forget(ctx)
       return render(ctx, 'joining/done', {
         heading: 'Your address is changed',
         lead: `From now on you sign in with ${change.email}.`,

@@ -11,27 +11,32 @@ import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
-import type { RequireSignedInUser } from '#surfaces/page-kit/signed-in-user.ts'
-import { type AskingParts, notArrived, takeMailRequest, tokenOf } from './asking-for-mail.ts'
+import type { RequireSignedInUser, UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+import { type AskingParts, notArrived, takeMailRequest } from './asking-for-mail.ts'
+import { keptLink } from './kept-link.ts'
 
 export interface EmailVerificationPagesParts extends AskingParts {
+  issuer: string
   db: Queryable
   outbox: MailOutbox
   csrf: Csrf
   requireSignedInUser: RequireSignedInUser
+  userOfBrowser: UserOfBrowser
 }
 
 const at = '/account/verify-email'
+const signInAction = `${verifyEmailPage}/sign-in`
 const askAgain = { label: 'Ask for a new link', href: at }
 const sent = { lead: 'We’ve sent you a mail. Open its link to confirm your address.', hint: notArrived }
 
-/** Proving one's address: the mail is asked for signed in, and its link works in any browser. */
+/** Proving one's address: the mail is asked for signed in. Its link works in any browser, but proves the account in one that is signed in. */
 export function emailVerificationPages(parts: EmailVerificationPagesParts): Route[] {
   return [
     ['GET', at, (ctx) => showQuestion(parts, ctx)],
     ['POST', at, (ctx) => postQuestion(parts, ctx)],
     ['GET', verifyEmailPage, (ctx) => openConfirmation(parts, ctx)],
     ['POST', verifyEmailPage, (ctx) => postConfirmation(parts, ctx)],
+    ['POST', signInAction, (ctx) => postSignIn(parts, ctx)],
   ]
 }
 
@@ -61,26 +66,47 @@ async function postQuestion(parts: EmailVerificationPagesParts, ctx: Koa.Context
   await render(ctx, 'joining/mail-sent', sent, { status: 202 })
 }
 
-async function openConfirmation({ db, render }: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
-  const token = tokenOf(ctx)
-  const email = await findEmailVerification(db, token)
-  if (!email) return showDeadLink(render, ctx, askAgain)
+async function openConfirmation(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
+  const { db, render, userOfBrowser } = parts
+  const token = keptLink(parts).tokenOf(ctx)
+  const user = await findEmailVerification(db, token)
+  if (!user) return showDeadLink(render, ctx, askAgain)
+  const isSignedIn = (await userOfBrowser(ctx))?.id === user.id
   await render(ctx, 'joining/confirm', {
     test: 'verify-email',
     heading: 'Confirm your address',
-    lead: `Is ${email} yours?`,
+    lead: `Is ${user.email} yours?`,
     action: verifyEmailPage,
     token,
     button: 'Confirm address',
+    ...(!isSignedIn && { aside: takesOver, other: { action: signInAction, button: 'Sign in first', test: 'sign-in' } }),
   })
 }
 
+const takesOver =
+  'You are not signed in to this account here. If you made it, sign in first. Otherwise confirming makes it yours alone: ' +
+  'password, sessions, API keys and linked ways to sign in that it has now end.'
+
+async function postSignIn(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
+  const { token = '' } = await postedForm(ctx, parts.csrf)
+  const user = await findEmailVerification(parts.db, token)
+  if (!user) return showDeadLink(parts.render, ctx, askAgain)
+  await keptLink(parts).signIn(ctx, { page: verifyEmailPage, token, email: user.email })
+}
+
 async function postConfirmation(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
-  const { db, csrf, render } = parts
+  const { db, csrf, render, userOfBrowser } = parts
   const { token = '' } = await postedForm(ctx, csrf)
-  const user = await verifyEmail(db, token)
-  if (!user) return showDeadLink(render, ctx, askAgain)
-  await showVerified(parts, ctx, user.email)
+  const verified = await verifyEmail(db, { token, sessionUserId: (await userOfBrowser(ctx))?.id })
+  if (!verified) return showDeadLink(render, ctx, askAgain)
+  keptLink(parts).forget(ctx)
+  const { user, voided } = verified
+  if (!voided) return showVerified(parts, ctx, user.email)
+  await render(ctx, 'joining/done', {
+    heading: 'Your address is confirmed',
+    lead: `The account of ${user.email} is yours alone now. Choose a password to sign in to it.`,
+    next: { label: 'Choose a password', href: '/reset-password' },
+  })
 }
 
 function showVerified({ render }: EmailVerificationPagesParts, ctx: Koa.Context, email: string): Promise<void> {

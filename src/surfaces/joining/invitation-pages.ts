@@ -12,7 +12,6 @@ import { newAccountFields } from '#authentication/joining/register-user.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
-import { hostCookie } from '#foundation/http/host-cookie.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
@@ -22,6 +21,7 @@ import { formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import { authorizationRequest, type UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
+import { keptLink } from './kept-link.ts'
 
 export interface InvitationPagesParts {
   issuer: string
@@ -32,31 +32,26 @@ export interface InvitationPagesParts {
 }
 
 const signInAction = `${invitationPage}/sign-in`
-const hourMs = 3_600_000
 
 /**
  * What the link of an invitation leads to: somebody without an account creates it here, somebody with one signs in
  * first. The link shows by GET and is used by POST only.
  */
 export function invitationPages({ issuer, db, userOfBrowser, render, csrf }: InvitationPagesParts): Route[] {
-  const kept = keptToken(issuer)
+  const kept = keptLink({ issuer, userOfBrowser })
 
   async function openInvitation(ctx: Koa.Context): Promise<void> {
-    const token = typeof ctx.query.token === 'string' ? ctx.query.token : kept.read(ctx)
+    const token = kept.tokenOf(ctx)
     const invitation = await findInvitation(db, token)
     if (!invitation) return showEnded(ctx)
     await showInvitation(ctx, { invitation, form: { token }, user: await userOfBrowser(ctx) })
   }
 
-  /** The token waits in a cookie: as part of a return address it would be stored readable with the interaction. */
   async function postSignIn(ctx: Koa.Context): Promise<void> {
     const { token = '' } = await postedForm(ctx, csrf)
     const invitation = await findInvitation(db, token)
     if (!invitation?.invitee) return showEnded(ctx)
-    kept.write(ctx, token)
-    const other = (await userOfBrowser(ctx)) !== undefined
-    const more = { login_hint: invitation.email, ...(other && { prompt: 'login' }) }
-    seeOther(ctx, authorizationRequest(issuer, invitationPage, more))
+    await kept.signIn(ctx, { page: invitationPage, token, email: invitation.email })
   }
 
   async function postAcceptance(ctx: Koa.Context): Promise<void> {
@@ -124,15 +119,4 @@ export function invitationPages({ issuer, db, userOfBrowser, render, csrf }: Inv
     ['POST', signInAction, postSignIn],
     ['POST', invitationPage, postAcceptance],
   ]
-}
-
-/** The link of somebody who has gone to sign in, kept by their browser alone. */
-function keptToken(issuer: string) {
-  const name = hostCookie(issuer, 'gatehouse-invitation')
-  const options = { signed: false, httpOnly: true, sameSite: 'lax', path: '/' } as const
-  return {
-    read: (ctx: Koa.Context) => ctx.cookies.get(name, options) ?? '',
-    write: (ctx: Koa.Context, token: string) => void ctx.cookies.set(name, token, { ...options, maxAge: hourMs }),
-    forget: (ctx: Koa.Context) => void ctx.cookies.set(name, null, options),
-  }
 }

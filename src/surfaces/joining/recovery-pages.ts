@@ -12,12 +12,14 @@ import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { fieldErrors, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
+import type { UserOfBrowser } from '#surfaces/page-kit/signed-in-user.ts'
 import { type AskingParts, askForMail, backToSignIn, notArrived, tokenOf } from './asking-for-mail.ts'
 
 export interface RecoveryPagesParts extends AskingParts {
   db: Queryable
   outbox: MailOutbox
   csrf: Csrf
+  userOfBrowser: UserOfBrowser
 }
 
 const at = '/reset-password'
@@ -60,12 +62,13 @@ async function openNewPassword({ db, render }: RecoveryPagesParts, ctx: Koa.Cont
 }
 
 async function postNewPassword(parts: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {
-  const { db, csrf, render } = parts
+  const { db, csrf, render, userOfBrowser } = parts
   const { token = '', password = '' } = await postedForm(ctx, csrf)
   const user = await findPasswordReset(db, token)
   if (!user) return showDeadLink(render, ctx, askAgain)
+  const sessionUserId = (await userOfBrowser(ctx))?.id
   const problems = await fieldErrors(async () => {
-    if (!(await resetPassword(parts, { token, password }))) return showDeadLink(render, ctx, askAgain)
+    if (!(await resetPassword(parts, { token, password, sessionUserId }))) return showDeadLink(render, ctx, askAgain)
     await render(ctx, 'joining/done', {
       heading: 'Your password is changed',
       lead: 'You are signed out everywhere. Sign in with the new password.',

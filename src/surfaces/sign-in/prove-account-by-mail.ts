@@ -2,8 +2,9 @@ import type Koa from 'koa'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { voidUnprovenCredentials } from '#authentication/connections/unproven-credentials.ts'
 import {
-  consumeMailLink,
+  consumeMailLinkOfUser,
   findMailLink,
+  isOwnMailbox,
   type MailLink,
   mailLinkPath,
   makeMailLink,
@@ -14,7 +15,6 @@ import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
-import { emailKey } from '#foundation/values/email-address.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
@@ -134,10 +134,10 @@ function personAt({ identity: { name, subject } }: Pending): string {
  */
 function consumeProof({ db }: InteractionParts, token: string): Promise<User | undefined> {
   return db.transaction().execute(async (tx) => {
-    const link = await consumeMailLink(tx, 'prove_account', token)
-    const user = link?.userId ? await lockActiveUser(tx, link.userId) : undefined
-    if (!link || !user || emailKey(link.email) !== emailKey(user.email)) return undefined
-    if (user.emailVerifiedAt === null) await voidUnprovenCredentials(tx, user, { keepIdentityId: undefined })
+    const used = await consumeMailLinkOfUser(tx, 'prove_account', token)
+    if (!used || !isOwnMailbox(used.link, used.user)) return undefined
+    const { user } = used
+    if (user.emailVerifiedAt === null) await voidUnprovenCredentials(tx, user)
     await markEmailVerified(tx, user.id)
     return user
   })

@@ -27,7 +27,7 @@ export const logEntry = z
     user_agent: z.string().nullable(),
     method: z.string().nullable(),
     path: z.string().nullable(),
-    count: z.int().describe('How many uses this stands for: those of unknown credentials are summed up'),
+    count: z.int().describe('How many uses this stands for'),
   })
   .meta({ id: 'AuthenticationLogEntry' })
 

@@ -30,6 +30,8 @@ export interface ApiKey {
   revokedAt: Date | null
   revokedBy: Person | null
   revocation: Revocation | null
+  /** Id of the key that it was rotated to. */
+  supersededBy: string | null
 }
 
 export interface Person {
@@ -89,6 +91,7 @@ export async function hasKeyNamed(
     .where('kind', '=', 'api_key')
     .where('organizationId', '=', organizationId)
     .where('userId', '=', userId)
+    .where('supersededBy', 'is', null)
     .where(sql`lower(name)`, '=', sql`lower(${name})`)
     .executeTakeFirst()
   return key !== undefined
@@ -175,6 +178,7 @@ function selectApiKeys(db: Queryable) {
       'k.expiresAt',
       'k.revokedAt',
       'k.revocation',
+      'k.supersededBy',
       'u.id as userId',
       'u.email as userEmail',
       'u.name as userName',
@@ -197,7 +201,7 @@ type Row = Awaited<ReturnType<ReturnType<typeof selectApiKeys>['execute']>>[numb
 
 function toApiKey(row: Row): ApiKey {
   const { id, description, format, status, permissions, dataScopes, createdAt, expiresAt, revokedAt, revocation } = row
-  const { administration } = row
+  const { administration, supersededBy } = row
   return {
     id,
     name: row.name ?? '',
@@ -217,6 +221,7 @@ function toApiKey(row: Row): ApiKey {
     revokedAt,
     revokedBy: personOf(row.revokerId, row.revokerEmail, row.revokerName),
     revocation,
+    supersededBy,
   }
 }
 

@@ -61,7 +61,7 @@ export async function createApiKey(
       organizationId,
       now,
       expiresAt: expiry.expiresAt,
-      input,
+      format: input.format,
     })
     await insertNamed(tx, {
       ...stored,
@@ -94,7 +94,7 @@ async function findOwner(db: Queryable, actor: Actor, wanted: string | undefined
 }
 
 /** A key of a plain member could change nothing, and would begin to once its owner is made an administrator. */
-async function requireAdministrator(tx: Queryable, owner: User, organizationId: string): Promise<void> {
+export async function requireAdministrator(tx: Queryable, owner: User, organizationId: string): Promise<void> {
   if ((await findActor(tx, { user: owner, organizationId })).isAdmin) return
   const message = 'is for keys of administrators'
   throw invalid([{ path: 'administration', message }])
@@ -122,13 +122,13 @@ async function requireKnownGrants(
 
 type Secret = Pick<NewApiKeyRow, 'id' | 'hash' | 'hint' | 'kid'> & { key: string }
 
-async function makeSecret(
+export async function makeSecret(
   { issuer, apiKeyPrefix, signAccessToken }: CreateApiKeyParts,
   tx: Queryable,
-  made: { owner: User; organizationId: string; now: Date; expiresAt: Date; input: NewApiKeyInput },
+  made: { owner: User; organizationId: string; now: Date; expiresAt: Date; format: 'opaque' | 'jwt' },
 ): Promise<Secret> {
   const id = newId('apiKey')
-  const { format } = made.input
+  const { format } = made
   if (format === 'opaque') {
     const key = newApiKey(apiKeyPrefix)
     return { id, key, hash: sha256(key), hint: hintOf(key, format), kid: undefined }
@@ -174,7 +174,8 @@ async function insertNamed(tx: Queryable, row: NewApiKeyRow): Promise<void> {
   }
 }
 
-async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, actor: Actor, key: ApiKey): Promise<void> {
+/** Tells the audit log of a new key, and its owner when another person has made it. */
+export async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, actor: Actor, key: ApiKey): Promise<void> {
   const { format, permissions, dataScopes, administration, expiresAt, hint } = key
   await recordAuditEvent(tx, {
     actor: actor.user.id,

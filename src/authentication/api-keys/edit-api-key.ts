@@ -58,6 +58,7 @@ function expiryAfter({ key, now }: ApiKeyChange, edit: ApiKeyEdit): Date {
   if (key.expiresAt <= now) {
     throw new GatehouseError('conflict', 'An expired key stays expired. Make a new one.')
   }
+  if (key.supersededBy) throw new GatehouseError('conflict', 'This key has been replaced: it ends as was said then.')
   const expiry = expiryOf(edit, { now, createdAt: key.createdAt })
   if (expiry.outcome === 'set') return expiry.expiresAt
   const { path, message } = expiry

@@ -23,6 +23,7 @@ export function reactivateApiKey({ db }: ApiKeyParts, actor: Actor, id: string):
     requireMayEmpower(actor, key.user)
     if (key.expiresAt <= now) throw new GatehouseError('conflict', 'This key has expired. Make a new one.')
     if (key.status !== 'revoked') return key
+    if (key.supersededBy) throw new GatehouseError('conflict', 'This key has been replaced. Use the new one.')
     if (key.revocation === 'leaked') {
       throw new GatehouseError('conflict', 'Somebody has found this key: it stays revoked. Make a new one.')
     }

@@ -55,6 +55,16 @@ export async function updateApiKey(
     .execute()
 }
 
+/** Leaves the name of a key to its successor; the key itself works until `expiresAt`. */
+export async function supersedeApiKey(
+  tx: Queryable,
+  place: ApiKeyPlace,
+  successor: { id: string; expiresAt: Date },
+): Promise<void> {
+  const { id: supersededBy, expiresAt } = successor
+  await apiKeyAt(tx, place).set({ supersededBy, expiresAt }).execute()
+}
+
 /** Makes a revoked key work again, the same secret with the same expiry. */
 export async function restoreApiKey(tx: Queryable, place: ApiKeyPlace): Promise<void> {
   await apiKeyAt(tx, place).set({ revokedAt: null, revokedBy: null, revocation: null }).execute()

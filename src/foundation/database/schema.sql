@@ -119,6 +119,7 @@ create table credentials (
   revocation text,
   expiry_reminded_at timestamp with time zone,
   administration boolean not null default false,
+  superseded_by text,
   constraint credentials_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
   constraint credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id) ON DELETE SET NULL,
   constraint credentials_format_check CHECK ((format = ANY (ARRAY['opaque'::text, 'jwt'::text]))),
@@ -370,7 +371,7 @@ CREATE INDEX api_keys_expiry ON public.credentials USING btree (expires_at) WHER
 
 CREATE UNIQUE INDEX api_keys_id ON public.credentials USING btree (id) WHERE (kind = 'api_key'::text);
 
-CREATE UNIQUE INDEX api_keys_name_unique ON public.credentials USING btree (organization_id, user_id, lower(name)) WHERE (kind = 'api_key'::text);
+CREATE UNIQUE INDEX api_keys_name_unique ON public.credentials USING btree (organization_id, user_id, lower(name)) WHERE ((kind = 'api_key'::text) AND (superseded_by IS NULL));
 
 CREATE INDEX api_keys_organization ON public.credentials USING btree (organization_id, issued_at DESC, id DESC) WHERE (kind = 'api_key'::text);
 

@@ -122,6 +122,7 @@ export interface CredentialsTable {
   revocation: Revocation | null
   expiryRemindedAt: Date | null
   administration: Generated<boolean>
+  supersededBy: string | null
 }
 
 /** Who ended an API key: its owner, an administrator of the organization, or whoever found it somewhere. */

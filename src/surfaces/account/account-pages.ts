@@ -19,6 +19,7 @@ export function accountPages(parts: AccountPagesParts): Route[] {
   const { csrf, render, signOut } = parts
   return [
     ['GET', '/account', (ctx) => seeOther(ctx, '/account/profile')],
+    ['GET', '/account/api-tokens', (ctx) => seeOther(ctx, '/account/api-keys')],
     ['GET', '/account/signed-in', (ctx) => showSignedIn(ctx, parts)],
     ['POST', '/account/sign-out', (ctx) => postSignOut(ctx, { csrf, signOut })],
     ['GET', '/account/signed-out', (ctx) => render(ctx, 'account/signed-out', {})],

@@ -7,6 +7,7 @@ import { editApiKey } from '#authentication/api-keys/edit-api-key.ts'
 import { reactivateApiKey } from '#authentication/api-keys/reactivate-api-key.ts'
 import { reportLeakedApiKey } from '#authentication/api-keys/report-leaked-api-key.ts'
 import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
+import { longestOverlapSeconds, rotateApiKey } from '#authentication/api-keys/rotate-api-key.ts'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import { dataScope } from '#directory/access/grants.ts'
 import { requireMember } from '#directory/organizations/membership-queries.ts'
@@ -134,6 +135,35 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
       handle: async ({ caller, params }) =>
         toJson(await reactivateApiKey(parts, await requireOwnHands(db, caller), params.id)),
+    }),
+    apiRoute({
+      name: 'rotateApiKey',
+      method: 'POST',
+      path: `${path}/rotate`,
+      summary: 'Replace an API key by a successor',
+      description:
+        'Same name, owner, format and restrictions. The old key works on for `overlap_seconds`, never beyond its own ' +
+        'end; both count as live meanwhile. The answer holds the new key, this once.',
+      tags,
+      credential: 'required',
+      apiKeys: 'never',
+      params: id,
+      body: z.strictObject({
+        overlap_seconds: z
+          .int('must be a whole number of seconds')
+          .min(0, 'must be at least 0')
+          .max(longestOverlapSeconds, `must be at most ${longestOverlapSeconds}`)
+          .default(0),
+      }),
+      status: 201,
+      answer: newApiKey,
+      errors: ['not_found', 'conflict', 'limit_reached'],
+      async handle({ caller, params, body }) {
+        const actor = await requireOwnHands(db, caller)
+        const overlapSeconds = body.overlap_seconds
+        const { key, apiKey } = await rotateApiKey(parts, actor, params.id, { overlapSeconds })
+        return { ...toJson(apiKey), key }
+      },
     }),
     apiRoute({
       name: 'deleteApiKey',

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   type ApiKeyEdit,
   apiKeyEdit,
@@ -34,6 +35,10 @@ export function seesField({ source, scope_id }: DataScope): string {
   return seesPrefix + JSON.stringify([source, scope_id])
 }
 
+/** Another value is a slip or an attack, and never means that the key is not narrowed. */
+const narrowing = z.enum(['all', 'only'], { error: 'Choose one of the two.' })
+const narrowingChoice = z.object({ may: narrowing, sees: narrowing })
+
 /** A key that could do nothing is a slip here; who wants one uses the API. */
 const newKeyForm = newApiKeyInput.superRefine(({ permissions, data_scopes }, context) => {
   for (const [path, chosen] of Object.entries({ permissions, data_scopes })) {
@@ -43,6 +48,7 @@ const newKeyForm = newApiKeyInput.superRefine(({ permissions, data_scopes }, con
 
 /** @throws GatehouseError validation_failed */
 export function readNewKey(form: Form): NewApiKeyInput {
+  parse(narrowingChoice, { may: form.may ?? 'all', sees: form.sees ?? 'all' })
   return parse(newKeyForm, {
     name: form.name ?? '',
     description: form.description ?? '',
@@ -123,7 +129,9 @@ function byFormField(form: Form, errors: Record<string, string>): Record<string,
 function expiryError(form: Form, message: string): string {
   const { expires_at, expires_in_days } = expiryIn(form)
   if (expires_at === undefined && expires_in_days === undefined) return 'Choose when the key expires.'
-  return expires_at === '' ? 'Choose a date.' : message
+  if (expires_at === '') return 'Choose a date.'
+  const isDay = expires_at === undefined || z.iso.date().safeParse(expires_at).success
+  return isDay ? message : 'Choose a date, such as 2027-01-31.'
 }
 
 /** A date that was filled in without its radio button counts as chosen. */

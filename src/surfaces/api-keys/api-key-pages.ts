@@ -12,6 +12,7 @@ import { editApiKey } from '#authentication/api-keys/edit-api-key.ts'
 import { mostLiveKeys, requireMayEmpower } from '#authentication/api-keys/manage-api-key.ts'
 import { reactivateApiKey } from '#authentication/api-keys/reactivate-api-key.ts'
 import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
+import { longestOverlapSeconds, rotateApiKey } from '#authentication/api-keys/rotate-api-key.ts'
 import { usesByDay } from '#credentials/log/uses-by-day.ts'
 import { allowKeysInQuery } from '#directory/organizations/allow-keys-in-query.ts'
 import { findMember, listMembers } from '#directory/organizations/membership-queries.ts'
@@ -29,7 +30,7 @@ import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
 import { expiryChoices, keyFormProblems, readKeyEdit } from './api-key-form.ts'
 import type { ApiKeyRequest } from './api-key-request.ts'
 import { rowOf } from './api-key-row.ts'
-import { postApiKey, postNewApiKey, showNewApiKey } from './new-api-key.ts'
+import { postApiKey, postNewApiKey, showCreated, showNewApiKey } from './new-api-key.ts'
 import { usesPictures } from './uses-picture.ts'
 
 /** @param refusal of what was asked for from the list, to be said there */
@@ -56,16 +57,20 @@ function pagesAt(at: string, showList: ShowList, { pages, ...parts }: ApiKeyPage
   const { page, form } = pages.with({ ...parts, at })
   const creating = { ...freshSignIn, returnTo: `${at}/new` }
   const back = { returnTo: at }
+  /** What gives a key more life is as much as making one. */
+  const prolonging = { ...freshSignIn, ...back }
   return [
     ['GET', at, page((request) => showList(request))],
     ['GET', `${at}/new`, page(showNewApiKey, freshSignIn)],
     ['POST', `${at}/new`, form(postNewApiKey, creating)],
     ['POST', at, form(postApiKey, creating)],
-    ['GET', `${at}/:id/edit`, page(showEdit)],
-    ['POST', `${at}/:id/edit`, form(postEdit, back)],
+    ['GET', `${at}/:id/edit`, page(showEdit, freshSignIn)],
+    ['POST', `${at}/:id/edit`, form(postEdit, prolonging)],
     ['GET', `${at}/:id/revoke`, page(showRevoke)],
     ['POST', `${at}/:id/revoke`, form(postRevoke, back)],
-    ['POST', `${at}/:id/reactivate`, form((request) => postReactivate(request, showList), back)],
+    ['POST', `${at}/:id/reactivate`, form((request) => postReactivate(request, showList), prolonging)],
+    ['GET', `${at}/:id/rotate`, page(showRotate, freshSignIn)],
+    ['POST', `${at}/:id/rotate`, form((request) => postRotate(request, showList), prolonging)],
     ['GET', `${at}/:id/delete`, page(showDelete)],
     ['POST', `${at}/:id/delete`, form(postDelete, back)],
   ]
@@ -104,7 +109,7 @@ async function showApiKeysOfOrganization(request: ApiKeyRequest, refusal?: Gateh
   ])
   const isUnknown = query.user !== '' && !member
   const list = isUnknown
-    ? { at: request.at, keys: [] }
+    ? { at: request.at, kept: keptFilter(ctx), keys: [] }
     : await readList(request, { organizationId, userId: member?.id, status: query.status }, query, refusal)
   const locals = {
     ...list,
@@ -122,7 +127,7 @@ function choiceOf<Person>(members: Person[]): Person[] | undefined {
 }
 
 async function readList(
-  { db, actor, at }: ApiKeyRequest,
+  { ctx, db, actor, at }: ApiKeyRequest,
   filter: ApiKeyFilter,
   { cursor, user, status, done }: ListQuery,
   refusal: GatehouseError | undefined,
@@ -138,12 +143,30 @@ async function readList(
   const older = new URLSearchParams({ user, status: status ?? '', cursor: page.next_cursor ?? '' })
   return {
     at,
+    kept: keptFilter(ctx),
     keys: page.items.map((key) => ({ ...rowOf(actor, key), uses: pictures.get(key.id) })),
     olderUrl: page.next_cursor ? `${at}?${older}` : undefined,
     isFirstPage: cursor === undefined,
     done,
     refusal: refusal?.message,
   }
+}
+
+/** The filter of the list that a person came from, which the pages below it carry: `?user=…&status=…`, or nothing. */
+function keptFilter(ctx: ApiKeyRequest['ctx']): string {
+  const kept = filterOf(ctx)
+  return kept.size > 0 ? `?${kept}` : ''
+}
+
+function filterOf(ctx: ApiKeyRequest['ctx']): URLSearchParams {
+  const { user, status = '' } = parse(listQuery, { ...ctx.query })
+  return new URLSearchParams(Object.entries({ user, status }).filter(([, value]) => value !== ''))
+}
+
+function listAfter({ ctx, at }: ApiKeyRequest, done: NonNullable<ListQuery['done']>): string {
+  const query = filterOf(ctx)
+  query.set('done', done)
+  return `${at}?${query}`
 }
 
 async function showEdit(request: ApiKeyRequest): Promise<void> {
@@ -154,21 +177,22 @@ async function showEdit(request: ApiKeyRequest): Promise<void> {
 }
 
 async function postEdit(request: ApiKeyRequest): Promise<void> {
-  const { ctx, form, actor, at } = request
+  const { ctx, form, actor } = request
   const key = await requireKey(request)
   const problems = await keyFormProblems(form, async () => {
     await editApiKey(request, actor, key.id, readKeyEdit(form))
-    seeOther(ctx, `${at}?done=saved`)
+    seeOther(ctx, listAfter(request, 'saved'))
   })
   if (problems) await renderEdit(request, key, form, problems)
 }
 
 async function renderEdit(request: ApiKeyRequest, key: ApiKey, values: Form, { status, errors }: FormProblems) {
-  const { actor, at, show } = request
+  const { ctx, actor, at, show } = request
   await show(
     'api-keys/edit',
     {
       at,
+      kept: keptFilter(ctx),
       key: rowOf(actor, key),
       values,
       errors,
@@ -182,21 +206,21 @@ async function renderEdit(request: ApiKeyRequest, key: ApiKey, values: Form, { s
 async function showRevoke(request: ApiKeyRequest): Promise<void> {
   const { ctx, at } = request
   const key = await requireKey(request)
-  if (key.status !== 'active') return seeOther(ctx, at)
+  if (key.status !== 'active') return seeOther(ctx, `${at}${keptFilter(ctx)}`)
   await renderQuestion(request, 'revoke', key)
 }
 
 async function postRevoke(request: ApiKeyRequest): Promise<void> {
-  const { ctx, actor, at } = request
+  const { ctx, actor } = request
   await revokeApiKey(request, actor, ctx.params.id ?? '')
-  seeOther(ctx, `${at}?done=revoked`)
+  seeOther(ctx, listAfter(request, 'revoked'))
 }
 
 async function postReactivate(request: ApiKeyRequest, showList: ShowList): Promise<void> {
-  const { ctx, actor, at } = request
+  const { ctx, actor } = request
   try {
     await reactivateApiKey(request, actor, ctx.params.id ?? '')
-    seeOther(ctx, `${at}?done=reactivated`)
+    seeOther(ctx, listAfter(request, 'reactivated'))
   } catch (error) {
     if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached'))
       throw error
@@ -209,15 +233,51 @@ async function showDelete(request: ApiKeyRequest): Promise<void> {
 }
 
 async function postDelete(request: ApiKeyRequest): Promise<void> {
-  const { ctx, actor, at } = request
+  const { ctx, actor } = request
   await deleteApiKey(request, actor, ctx.params.id ?? '')
-  seeOther(ctx, `${at}?done=deleted`)
+  seeOther(ctx, listAfter(request, 'deleted'))
 }
 
-async function renderQuestion({ db, actor, at, show }: ApiKeyRequest, what: 'revoke' | 'delete', key: ApiKey) {
+/** What is offered for both keys to work side by side. */
+const overlaps = [
+  { seconds: 0, label: 'End it at once' },
+  { seconds: 3_600, label: 'An hour more' },
+  { seconds: 86_400, label: 'A day more' },
+  { seconds: longestOverlapSeconds, label: 'Seven days more' },
+]
+
+async function showRotate(request: ApiKeyRequest): Promise<void> {
+  await renderQuestion(request, 'rotate', await requireKey(request), { overlaps })
+}
+
+/** As for a new key, no redirect follows: the answer is the one place where the key is shown. */
+async function postRotate(request: ApiKeyRequest, showList: ShowList): Promise<void> {
+  const { ctx, actor, form } = request
+  const { seconds: overlapSeconds } = overlaps.find(({ seconds }) => String(seconds) === form.overlap) ?? overlaps[0]!
+  try {
+    await showCreated(request, await rotateApiKey(request, actor, ctx.params.id ?? '', { overlapSeconds }))
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached'))
+      throw error
+    await showList(request, error)
+  }
+}
+
+async function renderQuestion(
+  { ctx, db, actor, at, show }: ApiKeyRequest,
+  what: 'revoke' | 'rotate' | 'delete',
+  key: ApiKey,
+  more = {},
+) {
   const uses = usesPictures(await usesByDay(db, { credentialIds: [key.id] })).get(key.id)
   const isOwn = key.user.id === actor.user.id
-  await show(`api-keys/${what}`, { at, key: { ...rowOf(actor, key), format: key.format, uses }, isOwn })
+  await show(`api-keys/${what}`, {
+    at,
+    kept: keptFilter(ctx),
+    key: { ...rowOf(actor, key), format: key.format, uses },
+    isOwn,
+    ...more,
+  })
 }
 
 async function postKeysInUrls({ ctx, db, form, actor }: SignedInRequest & { db: Queryable }): Promise<void> {

@@ -1,5 +1,5 @@
 import { expiryOf, type NewApiKeyInput } from '#authentication/api-keys/api-key-input.ts'
-import { countLiveApiKeys, hasKeyNamed } from '#authentication/api-keys/api-key-queries.ts'
+import { type ApiKey, countLiveApiKeys, hasKeyNamed } from '#authentication/api-keys/api-key-queries.ts'
 import { createApiKey } from '#authentication/api-keys/create-api-key.ts'
 import { mayEmpower, mostLiveKeys, nameTaken, requireRoom } from '#authentication/api-keys/manage-api-key.ts'
 import { heldFrom, listGrantSources } from '#directory/access/authorization-origins.ts'
@@ -42,24 +42,23 @@ export async function postNewApiKey(request: ApiKeyRequest): Promise<void> {
  * asked whether to send the form again, and then told that the name is taken.
  */
 export async function postApiKey(request: ApiKeyRequest): Promise<void> {
-  const { form, actor, at, issuer, show } = request
+  const { form, actor } = request
   const problems = await keyFormProblems(form, async () => {
     const { owner, ...input } = await readRequestedKey(request)
-    const { key, apiKey } = await createApiKey(request, actor, { ...input, user: owner.id })
-    const { name, format, expiresAt, user } = apiKey
-    const isOwn = user.id === actor.user.id
-    await show('api-keys/created', {
-      at,
-      key,
-      name,
-      format,
-      user,
-      isOwn,
-      expires: dayOf(expiresAt),
-      url: `${issuer}/v1/me`,
-    })
+    await showCreated(request, await createApiKey(request, actor, { ...input, user: owner.id }))
   })
   if (problems) await renderForm(request, form, problems)
+}
+
+/** The one page that ever shows a key. */
+export async function showCreated(
+  { actor, at, issuer, show }: ApiKeyRequest,
+  { key, apiKey }: { key: string; apiKey: ApiKey },
+): Promise<void> {
+  const { name, format, expiresAt, user } = apiKey
+  const isOwn = user.id === actor.user.id
+  const expires = dayOf(expiresAt)
+  await show('api-keys/created', { at, key, name, format, user, isOwn, expires, url: `${issuer}/v1/me` })
 }
 
 interface RequestedKey extends NewApiKeyInput {

@@ -1,3 +1,4 @@
+import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -95,11 +96,6 @@ async function abilitiesOf({ db, interaction }: Step): Promise<{ title: string; 
     ...Object.values(details.missingResourceScopes ?? {}).flat(),
   ])
   if (asked.size === 0) return []
-  const catalogue = await db
-    .selectFrom('permissions')
-    .selectAll()
-    .where('name', 'in', [...asked])
-    .execute()
-  const described = new Map(catalogue.map(({ name, description }) => [name, description]))
+  const described = await readCatalogue(db)
   return [...asked].map((scope) => ({ title: abilityOfScope[scope] ?? (described.get(scope) || scope), detail: scope }))
 }

@@ -6,9 +6,9 @@ import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import { postConnection, postSso, showSso } from './connection-page.ts'
 import { postConsent, showConsent } from './consent-page.ts'
 import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
+import { postLinkByMail, postMailedLink, showMailedLink } from './link-account-by-mail-page.ts'
+import { postLinkAccount, showLinkAccount } from './link-account-page.ts'
 import { postLogin, showLogin } from './login-page.ts'
-import { postProofByMail, postProofFromMail, showProofByMail } from './prove-account-by-mail.ts'
-import { postProof, showProof } from './prove-account-page.ts'
 import { postReplacement, showReplacement } from './replace-person-page.ts'
 import { postNewOrganization, postOrganization, showOrganizations } from './select-organization-page.ts'
 import type { InteractionParts, Step, StepHandler } from './step.ts'
@@ -30,11 +30,11 @@ export function interactionPages(parts: InteractionParts): Route[] {
     ['POST', '/interaction/:uid/connection', post(postConnection)],
     ['GET', '/interaction/:uid/sso', show(showSso)],
     ['POST', '/interaction/:uid/sso', post(postSso)],
-    ['GET', '/interaction/:uid/prove', show(showProof)],
-    ['POST', '/interaction/:uid/prove', post(postProof)],
-    ['POST', '/interaction/:uid/prove/mail', post(postProofByMail)],
-    ['GET', '/prove-account', (ctx) => showProofByMail(parts, ctx)],
-    ['POST', '/prove-account', (ctx) => postProofFromMail(parts, ctx)],
+    ['GET', '/interaction/:uid/prove', show(showLinkAccount)],
+    ['POST', '/interaction/:uid/prove', post(postLinkAccount)],
+    ['POST', '/interaction/:uid/prove/mail', post(postLinkByMail)],
+    ['GET', '/prove-account', (ctx) => showMailedLink(parts, ctx)],
+    ['POST', '/prove-account', (ctx) => postMailedLink(parts, ctx)],
     ['GET', '/interaction/:uid/replace', show(showReplacement)],
     ['POST', '/interaction/:uid/replace', post(postReplacement)],
     ['POST', '/interaction/:uid/organization', post(postOrganization, 'select_organization')],

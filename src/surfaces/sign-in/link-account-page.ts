@@ -5,6 +5,7 @@ import {
 } from '#authentication/connections/complete-connection-login.ts'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
+import type { ArrivedIdentity } from '#authentication/connections/link-account-by-mail.ts'
 import type { UpstreamIdentity } from '#authentication/connections/upstream-identity.ts'
 import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import type { Connection } from '#foundation/database/schema.ts'
@@ -21,12 +22,6 @@ interface PendingIdentity {
   connectionId: string
   identity: UpstreamIdentity
   until: number
-}
-
-/** Who came back, and through what. */
-export interface Pending {
-  connection: Connection
-  identity: UpstreamIdentity
 }
 
 const proofMs = 600_000
@@ -90,13 +85,13 @@ async function askForProof(step: Step, of: { connection: Connection; identity: U
 }
 
 /** There is an account with the address that the provider told: whose it is, its password says. */
-export async function showProof(step: Step): Promise<void> {
+export async function showLinkAccount(step: Step): Promise<void> {
   const pending = await findPending(step)
   if (!pending) return seeOther(step.ctx, `/interaction/${step.interaction.uid}`)
   await renderProof(step, pending)
 }
 
-export async function postProof(step: Step): Promise<void> {
+export async function postLinkAccount(step: Step): Promise<void> {
   const { ctx, form, interaction, knownBrowser } = step
   const pending = await findPending(step)
   if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
@@ -125,7 +120,7 @@ export async function postProof(step: Step): Promise<void> {
 }
 
 /** Undefined when nobody has come back in this interaction, or longer ago than ten minutes. */
-export async function findPending(step: Step): Promise<Pending | undefined> {
+export async function findPending(step: Step): Promise<ArrivedIdentity | undefined> {
   const { db, encryption, interaction } = step
   if (interaction.pendingIdentity === undefined) return undefined
   const sealed = Buffer.from(interaction.pendingIdentity, 'base64url')
@@ -134,7 +129,12 @@ export async function findPending(step: Step): Promise<Pending | undefined> {
   return connection && { connection, identity }
 }
 
-async function renderProof(step: Step, { connection, identity }: Pending, error?: string, status = 200): Promise<void> {
+async function renderProof(
+  step: Step,
+  { connection, identity }: ArrivedIdentity,
+  error?: string,
+  status = 200,
+): Promise<void> {
   const { ctx, interaction } = step
   const { uid } = interaction
   await step.render(

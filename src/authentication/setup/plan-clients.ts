@@ -17,7 +17,7 @@ export function planClients(planning: Planning, organizationIds: ReadonlyMap<str
     const object = { kind: 'client' as const, objectId: entry.client_id }
     const standing = client && standingOf(planning, object, entry)
     if (!isClear(planning, { entry, path, standing, organizationIds })) continue
-    const content = toContent(entry, organizationIds)
+    const content = toContent(entry, client, organizationIds)
     const before = client && describe(contentOf(client), slugs)
     const after = describe(content, slugs)
     if (before && !sameSecret(client.secretHash, content.secretHash)) noteNewSecret(before, after)
@@ -68,7 +68,11 @@ function isClear(
   return false
 }
 
-function toContent(entry: ClientEntry, organizationIds: ReadonlyMap<string, string>): ClientContent {
+function toContent(
+  entry: ClientEntry,
+  client: Client | undefined,
+  organizationIds: ReadonlyMap<string, string>,
+): ClientContent {
   return {
     clientName: entry.client_name ?? entry.client_id,
     secretHash: entry.client_secret === undefined ? null : sha256(entry.client_secret),
@@ -79,7 +83,7 @@ function toContent(entry: ClientEntry, organizationIds: ReadonlyMap<string, stri
     accessTokenFormat: entry.access_token_format ?? 'opaque',
     organizationId: (entry.organization && organizationIds.get(entry.organization)) ?? null,
     ...canonicalGrants({ permissions: entry.permissions ?? [], dataScopes: entry.data_scopes ?? [] }),
-    active: entry.active ?? true,
+    active: entry.active ?? (client?.deactivatedAt ?? null) === null,
   }
 }
 

@@ -67,7 +67,7 @@ function adminsToKeep(
   meant: readonly Listed[],
   leaving: readonly CurrentMember[],
 ): Set<string> {
-  if (meant.some(({ entry }) => entry.admin && entry.active !== false)) return new Set()
+  if (meant.some((one) => one.entry.admin && one.person.active && staysActive(one))) return new Set()
   const admins = members.filter(isActiveAdmin).map(({ id }) => id)
   const losing = new Set([...meant.flatMap(({ member }) => member?.id ?? []), ...leaving.map(({ id }) => id)])
   return admins.every((id) => losing.has(id)) ? new Set(admins) : new Set()
@@ -126,9 +126,15 @@ function planMember(scene: MemberScene, listed: Listed): void {
 
 /** As the entry says, but for the last admin. */
 function stateOf(scene: MemberScene, { entry, path, member }: Listed): { admin: boolean; active: boolean } {
-  if (!member || !scene.keptAdmins.has(member.id)) return { admin: entry.admin ?? false, active: entry.active ?? true }
+  if (!member || !scene.keptAdmins.has(member.id))
+    return { admin: entry.admin ?? false, active: staysActive({ entry, member }) }
   notice(scene, path, "stays an active admin: it is the organization's last one")
   return { admin: true, active: true }
+}
+
+/** Switching on again takes a word, as for a user. */
+function staysActive({ entry, member }: Pick<Listed, 'entry' | 'member'>): boolean {
+  return entry.active ?? (member?.deactivatedAt ?? null) === null
 }
 
 function teamsNamed({ teams }: MemberScene, { teams: names = [] }: MemberEntry): Set<string> {

@@ -72,7 +72,7 @@ function planOrganization(scene: Scene, entry: OrganizationEntry, adopted: boole
     name: entry.name ?? organization?.name ?? slug,
     logoUrl: entry.branding ? (entry.branding.logo_url ?? null) : (organization?.logoUrl ?? null),
     accentColor: entry.branding ? (entry.branding.accent_color ?? null) : (organization?.accentColor ?? null),
-    active: entry.active ?? true,
+    active: entry.active ?? before?.active ?? true,
   }
   const domainsBefore = organization?.domains.toSorted() ?? []
   const domainsAfter = entry.domains ? freeDomains(scene, entry.domains).toSorted() : domainsBefore

@@ -12,6 +12,8 @@ export interface PlannedPerson {
   isOwn: boolean
   /** Left alone although the file lists them. */
   isForeign: boolean
+  /** As it will be. */
+  active: boolean
   /** As they are; undefined: new. */
   user: User | undefined
 }
@@ -32,7 +34,8 @@ export function planUsers(planning: Planning): Map<string, PlannedPerson> {
   const { setup, current } = planning
   const people = new Map<string, PlannedPerson>()
   for (const [email, user] of current.users) {
-    people.set(email, { id: user.id, isOwn: current.objects.has('user', user.id), isForeign: false, user })
+    const isOwn = current.objects.has('user', user.id)
+    people.set(email, { id: user.id, isOwn, isForeign: false, active: user.deactivatedAt === null, user })
   }
   const kept = superadminsToKeep(planning)
   for (const [index, entry] of (setup.values.users ?? []).entries()) {
@@ -59,7 +62,7 @@ function planNewUser(planning: Planning, entry: UserEntry): PlannedPerson {
   // The operator vouches for the address. The password is the person's own from then on: later ones are ignored.
   plan.writes.newUsers.push({ id, ...after, emailVerified: true, ...firstPassword(entry) })
   rememberUser(planning, entry, id)
-  return { id, isOwn: true, isForeign: false, user: undefined }
+  return { id, isOwn: true, isForeign: false, active, user: undefined }
 }
 
 interface KnownUser {
@@ -76,7 +79,7 @@ function planKnownUser(planning: Planning, known: KnownUser): PlannedPerson {
   const standing = standingOf(planning, { kind: 'user', objectId: user.id }, entry)
   if (standing === 'foreign') {
     leaveAlone(planning, path, `user ${user.email}`)
-    return { id: user.id, isOwn: false, isForeign: true, user }
+    return { id: user.id, isOwn: false, isForeign: true, active: user.deactivatedAt === null, user }
   }
   const { email, name, superadmin, emailVerifiedAt, deactivatedAt } = user
   const voided = standing === 'adopted' && emailVerifiedAt === null
@@ -89,7 +92,7 @@ function planKnownUser(planning: Planning, known: KnownUser): PlannedPerson {
     plan.writes.adoptedUsers.push({ user, voided, email: user.email, ...(voided ? firstPassword(entry) : noPassword) })
   }
   rememberUser(planning, entry, user.id)
-  return { id: user.id, isOwn: true, isForeign: false, user }
+  return { id: user.id, isOwn: true, isForeign: false, active: after.active, user }
 }
 
 const noPassword = { passwordHash: null, password: undefined }
@@ -101,7 +104,8 @@ function firstPassword(entry: UserEntry) {
 /** As the file says, but for what is the person's own by now: another address, another name. */
 function wantedOf(planning: Planning, { entry, user, path, keptSuperadmin }: KnownUser) {
   const { current } = planning
-  const { email, name, superadmin = false, active = true } = entry
+  const { email, name, superadmin = false } = entry
+  const active = staysActive(entry, user)
   const isLastAdmin = !active && current.lastAdmins.has(user.id)
   if (isLastAdmin) notice(planning, path, 'stays active: it is the last admin of an organization')
   if (keptSuperadmin) notice(planning, path, 'stays an active superadmin: it is the last one')
@@ -114,6 +118,11 @@ function wantedOf(planning: Planning, { entry, user, path, keptSuperadmin }: Kno
     superadmin: superadmin || keptSuperadmin,
     active: active || keptSuperadmin || isLastAdmin,
   }
+}
+
+/** Switching on again takes a word: who was switched off by hand stays so at every boot. */
+function staysActive(entry: UserEntry, user: User | undefined): boolean {
+  return entry.active ?? (user?.deactivatedAt ?? null) === null
 }
 
 /** Two entries for one person: the one that says an address which the person has given up. */
@@ -129,7 +138,7 @@ function superadminsToKeep(planning: Planning): Set<string> {
   for (const entry of setup.values.users ?? []) {
     const user = current.users.get(emailKey(entry.email))
     const isMeant = !user || standingOf(planning, { kind: 'user', objectId: user.id }, entry) !== 'foreign'
-    const staysSuperadmin = entry.superadmin === true && entry.active !== false
+    const staysSuperadmin = entry.superadmin === true && staysActive(entry, user)
     if (isMeant && staysSuperadmin) return new Set()
     if (isMeant && user && current.superadminIds.includes(user.id)) losing.add(user.id)
   }

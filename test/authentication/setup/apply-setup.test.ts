@@ -227,7 +227,7 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
     }
   })
 
-  test('active: false switches off, leaving it out switches on again', async () => {
+  test('active: false switches off, active: true on again, and leaving it out neither', async () => {
     const off = `
 users: [{ email: off@acme.test, active: false }]
 organizations:
@@ -240,8 +240,9 @@ organizations:
     expect((await organizationOf(db, 'switched')).suspendedAt).toBeInstanceOf(Date)
     expect((await member(db, 'switched', 'off@acme.test')).deactivatedAt).toBeInstanceOf(Date)
     expect(await apply(db, off)).toEqual([])
+    expect(await apply(db, off.replaceAll(', active: false', '').replace('    active: false\n', ''))).toEqual([])
 
-    expect(lines(await apply(db, off.replaceAll('active: false', '').replaceAll(', }', ' }')))).toEqual([
+    expect(lines(await apply(db, off.replaceAll('active: false', 'active: true')))).toEqual([
       'update user off@acme.test',
       'update organization switched',
       'update member switched/off@acme.test',

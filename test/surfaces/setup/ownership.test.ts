@@ -169,7 +169,8 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
     await boot(fileWith())
     const { db } = gatehouse.database
     const founder = (await userOf('nobody@example.test'))!
-    expect(await db.transaction().execute((tx) => foundOrganization(tx, { name: 'Hooli', founder }))).toBe('hooli')
+    const founded = await db.transaction().execute((tx) => foundOrganization(tx, { name: 'Hooli', founder }))
+    expect(founded.slug).toBe('hooli')
     await connect(gatehouse, { name: 'sso', organization: 'hooli', issuer: okta.issuer })
     const listed = (more: string) =>
       fileWith({
@@ -300,7 +301,18 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
     expect(
       (await call(gatehouse, '/v1/auth/authenticate', { json: { email: 'nobody@example.test', password } })).status,
     ).toBe(401)
+    // Where nothing is said, what is off stays off, whoever switched it off.
     await boot(fileWith())
+    expect(await isActive(key.key)).toBe(false)
+    expect(await plan(off.replaceAll('active: false', 'active: true'))).toBe(
+      [
+        '~ update user nobody@example.test  active: false → true',
+        '~ update organization globex  active: false → true',
+        '~ update member globex/ada@acme.test  active: false → true',
+        '',
+      ].join('\n'),
+    )
+    await boot(off.replaceAll('active: false', 'active: true'))
     expect(await isActive(key.key)).toBe(true)
   })
 

@@ -10,6 +10,7 @@ import { findUserByEmail, lockActiveUser } from '#directory/users/user-queries.t
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, User } from '#foundation/database/schema.ts'
+import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { connectionLabel } from './connection.ts'
 import { voidUnprovenCredentials } from './unproven-credentials.ts'
@@ -28,13 +29,14 @@ export interface ArrivedIdentity {
  */
 export async function mailAccountLink(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  { arrived, sealedUid, page }: { arrived: ArrivedIdentity; sealedUid: string; page: string },
+  of: { arrived: ArrivedIdentity; sealedUid: string; page: string; asked: Asking },
 ): Promise<void> {
+  const { arrived, sealedUid, page, asked } = of
   await db.transaction().execute(async (tx) => {
     const owner = await findUserByEmail(tx, arrived.identity.email ?? '')
     const user = owner && (await lockActiveUser(tx, owner.id))
     if (!user) return
-    const payload = { sealedUid, upstreamSubject: nameOfSubject(arrived) }
+    const payload = { sealedUid, upstreamSubject: nameOfSubject(arrived), asked }
     const token = await makeMailLink(tx, { purpose: 'prove_account', email: user.email, userId: user.id, payload })
     if (!token) return
     await outbox.enqueueMail(tx, {
@@ -44,6 +46,7 @@ export async function mailAccountLink(
         linkPath: mailLinkPath(page, token),
         connectionLabel: connectionLabel(arrived.connection),
         upstreamPerson: personAt(arrived),
+        asked,
       },
     })
   })

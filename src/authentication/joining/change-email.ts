@@ -12,6 +12,7 @@ import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
@@ -25,16 +26,17 @@ export const changeEmailPage = '/change-email'
  */
 export async function requestEmailChange(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  { user, newEmail }: { user: Pick<User, 'id' | 'email'>; newEmail: string },
+  { user, newEmail, asked }: { user: Pick<User, 'id' | 'email'>; newEmail: string; asked: Asking },
 ): Promise<void> {
   if (emailKey(newEmail) === emailKey(user.email)) {
     const message = 'This is your address already. Enter the new one.'
     throw new GatehouseError('validation_failed', message, { fields: [{ path: 'email', message }] })
   }
   await db.transaction().execute(async (tx) => {
-    const token = await makeMailLink(tx, { purpose: 'change_email', email: newEmail, userId: user.id })
+    const link = { email: newEmail, userId: user.id, payload: { asked } }
+    const token = await makeMailLink(tx, { purpose: 'change_email', ...link })
     if (!token) return
-    const locals = { linkPath: mailLinkPath(changeEmailPage, token) }
+    const locals = { linkPath: mailLinkPath(changeEmailPage, token), asked }
     await outbox.enqueueMail(tx, { to: newEmail, template: 'change-email', locals })
   })
 }
@@ -43,10 +45,10 @@ export async function requestEmailChange(
 export async function findEmailChange(
   db: Queryable,
   token: string,
-): Promise<{ user: User; newEmail: string } | undefined> {
+): Promise<{ user: User; newEmail: string; asked: Asking | undefined } | undefined> {
   const link = await findMailLink(db, 'change_email', token)
   const user = link?.userId ? await findActiveUser(db, link.userId) : undefined
-  return link && user && { user, newEmail: link.email }
+  return link && user && { user, newEmail: link.email, asked: link.payload.asked }
 }
 
 export type EmailChangeOutcome =

@@ -1,3 +1,5 @@
+import { connectionLabel } from '#authentication/connections/connection.ts'
+import { listIdentitiesOfUser, removeIdentitiesOfUser } from '#authentication/connections/identity-queries.ts'
 import { voidUnprovenCredentials } from '#authentication/connections/unproven-credentials.ts'
 import {
   consumeMailLinkOfUser,
@@ -8,10 +10,14 @@ import {
 } from '#authentication/mail-links/mail-link.ts'
 import { passwordOwner } from '#authentication/passwords/password-owner.ts'
 import { hashNewPassword, setPassword } from '#authentication/passwords/set-password.ts'
+import { listLiveApiKeyNames } from '#credentials/issued/api-keys.ts'
+import { revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
+import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 
 /** Where the link leads. */
@@ -24,7 +30,7 @@ export const newPasswordPage = '/new-password'
  */
 export async function requestPasswordReset(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  email: string,
+  { email, asked }: { email: string; asked: Asking },
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const user = await findUserByEmail(tx, email)
@@ -32,50 +38,113 @@ export async function requestPasswordReset(
     const token = await makeMailLink(tx, {
       purpose: 'reset_password',
       email: user?.email ?? email,
+      payload: { asked },
       ...(resettable && { userId: user.id }),
     })
+    const { apiKeys, identities } = await listOtherWaysIn(tx, user?.id ?? '')
     if (!token) return
     await outbox.enqueueMail(tx, {
       to: user?.email ?? email,
       template: 'reset-password',
-      locals: { linkPath: mailLinkPath(newPasswordPage, token) },
+      locals: {
+        linkPath: mailLinkPath(newPasswordPage, token),
+        asked,
+        // Of an account that nobody has proven they end unasked.
+        alsoOpening: user?.emailVerifiedAt ? [...apiKeys, ...identities].slice(0, 50) : [],
+      },
       decoy: !resettable,
     })
   })
 }
 
-/** The person whom a link lets choose a new password; undefined when the link does not work any more. */
-export async function findPasswordReset(db: Queryable, token: string): Promise<User | undefined> {
+/** What opens an account besides its password, by name. */
+export interface OtherWaysIn {
+  apiKeys: string[]
+  identities: string[]
+}
+
+/** What a link leads to. */
+export interface PasswordReset {
+  user: User
+  asked: Asking | undefined
+  otherWaysIn: OtherWaysIn
+}
+
+/** Undefined when the link does not work any more. */
+export async function findPasswordReset(db: Queryable, token: string): Promise<PasswordReset | undefined> {
   const link = await findMailLink(db, 'reset_password', token)
   const user = link?.userId ? await findActiveUser(db, link.userId) : undefined
-  return link && user && isOwnMailbox(link, user) ? user : undefined
+  if (!link || !user || !isOwnMailbox(link, user)) return undefined
+  return { user, asked: link.payload.asked, otherWaysIn: await listOtherWaysIn(db, user.id) }
 }
 
 /**
- * Sets the password that somebody has chosen through a link: it proves the mailbox, so the address counts as verified.
- * All sessions and grants of the person end at once, whoever holds them. Where nobody had proven the address before, and
- * no session of the account is in the same browser, all that opened the account is void too.
- * @param proof.sessionUserId who is signed in where the link was opened
+ * Whether a reset voids all else that opens the account: nobody has proven the address, and who reads the mail has not
+ * proven the account either.
+ * @param sessionUserId who is signed in where the link was opened
+ */
+export function resetVoidsAll(user: User, sessionUserId: string | undefined): boolean {
+  return user.emailVerifiedAt === null && user.id !== sessionUserId
+}
+
+export interface NewPassword {
+  token: string
+  password: string
+  /** Who is signed in where the link was opened. */
+  sessionUserId: string | undefined
+  /** Whether the person wants the account's API keys revoked. */
+  endApiKeys: boolean
+  /** Whether the person wants every identity unlinked from the account. */
+  endIdentities: boolean
+}
+
+/**
+ * Sets the password that a person has chosen through a link: it proves the mailbox, so the address counts as verified.
+ * All their sessions and grants end at once, and on demand what else opens the account; see `resetVoidsAll` for where
+ * that ends unasked.
  * @returns undefined when the link does not work any more
  * @throws GatehouseError validation_failed for `password`; the link stays good
  */
 export async function resetPassword(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  { token, password, sessionUserId }: { token: string; password: string; sessionUserId: string | undefined },
+  { token, password, sessionUserId, ...ends }: NewPassword,
 ): Promise<User | undefined> {
   // Looked at first: no hash is computed, and none of the few places taken, for a token that somebody made up.
-  const owner = await findPasswordReset(db, token)
+  const owner = (await findPasswordReset(db, token))?.user
   if (!owner) return undefined
   const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
   return db.transaction().execute(async (tx) => {
     const used = await consumeMailLinkOfUser(tx, 'reset_password', token)
     if (!used || !isOwnMailbox(used.link, used.user)) return undefined
     const { user } = used
-    if (user.emailVerifiedAt === null && user.id !== sessionUserId) await voidUnprovenCredentials(tx, user)
+    if (resetVoidsAll(user, sessionUserId)) await voidUnprovenCredentials(tx, user)
+    else await endOtherWaysIn(tx, user, ends)
     await markEmailVerified(tx, user.id)
     await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_reset' })
     return user
   })
+}
+
+async function endOtherWaysIn(
+  tx: Queryable,
+  user: User,
+  { endApiKeys, endIdentities }: Pick<NewPassword, 'endApiKeys' | 'endIdentities'>,
+): Promise<void> {
+  const apiKeys = endApiKeys ? await revokeApiKeysOfUser(tx, user.id, 'owner') : 0
+  const identities = endIdentities ? await removeIdentitiesOfUser(tx, user.id) : 0
+  if (apiKeys + identities === 0) return
+  await recordAuditEvent(tx, {
+    actor: user.id,
+    action: 'user.other_ways_in_ended',
+    subject: `user ${user.email}`,
+    before: { api_keys: apiKeys, identities },
+  })
+}
+
+async function listOtherWaysIn(db: Queryable, userId: string): Promise<OtherWaysIn> {
+  const apiKeys = await listLiveApiKeyNames(db, userId)
+  const identities = await listIdentitiesOfUser(db, userId)
+  return { apiKeys, identities: identities.map(({ connection }) => connectionLabel(connection)) }
 }
 
 /** Somebody without a password yet (a setup file named none) chooses their first one this way. */

@@ -8,6 +8,7 @@ import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
+import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { foundOwnOrganization } from './found-own-organization.ts'
@@ -23,17 +24,17 @@ export const signUpDetailsPage = '/sign-up/details'
  */
 export async function requestSignUp(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  email: string,
+  { email, asked }: { email: string; asked: Asking },
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const user = await findUserByEmail(tx, email)
-    const token = await makeMailLink(tx, { purpose: 'sign_up', email })
+    const token = await makeMailLink(tx, { purpose: 'sign_up', email, payload: { asked } })
     if (!token) return
     if (user) {
       const decoy = user.deactivatedAt !== null
-      await outbox.enqueueMail(tx, { to: user.email, template: 'account-exists', locals: {}, decoy })
+      await outbox.enqueueMail(tx, { to: user.email, template: 'account-exists', locals: { asked }, decoy })
     } else {
-      const locals = { linkPath: mailLinkPath(signUpDetailsPage, token) }
+      const locals = { linkPath: mailLinkPath(signUpDetailsPage, token), asked }
       await outbox.enqueueMail(tx, { to: email, template: 'verify-email', locals })
     }
   })
@@ -44,13 +45,15 @@ export interface SignUp {
   email: string
   /** The organization that owns the address's domain: the person joins it. Without one they found their own. */
   organization: Organization | undefined
+  asked: Asking | undefined
 }
 
 /** Undefined when the link does not work any more, or somebody has the address meanwhile. */
 export async function findSignUp(db: Queryable, token: string): Promise<SignUp | undefined> {
   const link = await findMailLink(db, 'sign_up', token)
   if (!link || (await findUserByEmail(db, link.email))) return undefined
-  return { email: link.email, organization: await findOrganizationOfDomain(db, domainOf(link.email)) }
+  const organization = await findOrganizationOfDomain(db, domainOf(link.email))
+  return { email: link.email, organization, asked: link.payload.asked }
 }
 
 /** What the rules for a new password ask of whoever signs up. @param founding the name that the organization is to have */

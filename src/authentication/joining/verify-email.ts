@@ -11,6 +11,7 @@ import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 
 /** Where the link leads. */
@@ -19,23 +20,26 @@ export const verifyEmailPage = '/verify-email'
 /** Mails a link by which a person proves that they read their mailbox. Nothing happens when they have before. */
 export async function requestEmailVerification(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  userId: string,
+  { userId, asked }: { userId: string; asked: Asking },
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const user = await lockActiveUser(tx, userId)
     if (!user || user.emailVerifiedAt) return
-    const token = await makeMailLink(tx, { purpose: 'verify_email', email: user.email, userId })
+    const token = await makeMailLink(tx, { purpose: 'verify_email', email: user.email, userId, payload: { asked } })
     if (!token) return
-    const locals = { linkPath: mailLinkPath(verifyEmailPage, token) }
+    const locals = { linkPath: mailLinkPath(verifyEmailPage, token), asked }
     await outbox.enqueueMail(tx, { to: user.email, template: 'verify-email', locals })
   })
 }
 
 /** The person whose address a link verifies; undefined when it does not work any more. */
-export async function findEmailVerification(db: Queryable, token: string): Promise<User | undefined> {
+export async function findEmailVerification(
+  db: Queryable,
+  token: string,
+): Promise<{ user: User; asked: Asking | undefined } | undefined> {
   const link = await findMailLink(db, 'verify_email', token)
   const user = link?.userId ? await findActiveUser(db, link.userId) : undefined
-  return link && user && isOwnMailbox(link, user) ? user : undefined
+  return link && user && isOwnMailbox(link, user) ? { user, asked: link.payload.asked } : undefined
 }
 
 /**

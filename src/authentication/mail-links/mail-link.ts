@@ -5,6 +5,7 @@ import { sha256 } from '#foundation/crypto/sha256.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
 import type { MailLinkPurpose, User } from '#foundation/database/schema.ts'
+import type { Asking } from '#foundation/outbox/mail.ts'
 import { mostMailsPerHour } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
@@ -20,7 +21,12 @@ export interface MailLink {
   email: string
   userId: string | null
   organizationId: string | null
-  payload: Record<string, unknown>
+  payload: MailLinkPayload
+}
+
+/** What the page of a link shows or needs besides. */
+export interface MailLinkPayload extends Record<string, unknown> {
+  asked?: Asking
 }
 
 export interface NewMailLink {
@@ -28,7 +34,7 @@ export interface NewMailLink {
   email: string
   userId?: string
   organizationId?: string
-  payload?: Record<string, unknown>
+  payload?: MailLinkPayload
 }
 
 /**

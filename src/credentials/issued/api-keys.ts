@@ -79,6 +79,21 @@ export async function deleteApiKeyRow(tx: Queryable, { organizationId, id }: Api
     .execute()
 }
 
+/** Names of the keys by which a person's account is open now, in every organization, the first hundred. */
+export async function listLiveApiKeyNames(db: Queryable, userId: string): Promise<string[]> {
+  const keys = await db
+    .selectFrom('credentials')
+    .select('name')
+    .where('userId', '=', userId)
+    .where('kind', '=', 'api_key')
+    .where('revokedAt', 'is', null)
+    .where('expiresAt', '>', sql<Date>`now()`)
+    .orderBy('name')
+    .limit(100)
+    .execute()
+  return keys.map(({ name }) => name ?? '')
+}
+
 function apiKeyAt(tx: Queryable, { organizationId, id }: ApiKeyPlace) {
   return tx
     .updateTable('credentials')

@@ -41,7 +41,7 @@ export const endings: readonly { event: string; ends: string; by: EndingFunction
     by: revokeAllOfMembers,
   },
   {
-    event: 'address proven by another',
+    event: 'address proven by another; at a reset of the password, on demand',
     ends: "the person's API keys, everywhere",
     by: revokeApiKeysOfUser,
   },
@@ -134,11 +134,16 @@ export async function revokeAllOfMembers(
 }
 
 /**
- * The owner of the address did not make them, and shall not bring one back by mistake.
+ * Ends every API key of a person, in every organization.
+ * @param revocation `owner` where they chose so; otherwise they did not make them, and shall bring none back by mistake
  * @returns how many were revoked
  */
-export async function revokeApiKeysOfUser(tx: Queryable, userId: string): Promise<number> {
-  const keys = liveCredentials(tx).where('userId', '=', userId).where('kind', '=', 'api_key')
+export async function revokeApiKeysOfUser(
+  tx: Queryable,
+  userId: string,
+  revocation: Revocation = 'admin',
+): Promise<number> {
+  const keys = liveCredentials(tx, revocation).where('userId', '=', userId).where('kind', '=', 'api_key')
   const { numUpdatedRows } = await keys.executeTakeFirstOrThrow()
   return Number(numUpdatedRows)
 }
@@ -162,10 +167,7 @@ function liveGrants(db: Queryable) {
   return db.updateTable('oauthGrants').set({ revokedAt: sql<Date>`now()` }).where('revokedAt', 'is', null)
 }
 
-/** Ends them as an administrator does: no owner re-activates such a key. */
-function liveCredentials(db: Queryable) {
-  return db
-    .updateTable('credentials')
-    .set({ revokedAt: sql<Date>`now()`, revocation: 'admin' })
-    .where('revokedAt', 'is', null)
+/** Without a word they end as an administrator ends them: no owner re-activates such a key. */
+function liveCredentials(db: Queryable, revocation: Revocation = 'admin') {
+  return db.updateTable('credentials').set({ revokedAt: sql<Date>`now()`, revocation }).where('revokedAt', 'is', null)
 }

@@ -41,6 +41,15 @@ function groupsOf(ip: string): string[] {
   return [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
 }
 
+/** The network that an address is in, as people are told where a request came from: IPv4 /24, IPv6 /48. */
+export function placeOf(ip: string): string {
+  if (!isIPv6(ip)) return ip.replace(/\.\d+$/, '.0/24')
+  const [before = '', after = ''] = ip.split('::')
+  const groups = (text: string) => (text === '' ? [] : text.split(':'))
+  const zeros = Array.from({ length: 8 - groups(before).length - groups(after).length }, () => '0')
+  return `${[...groups(before), ...zeros, ...groups(after)].slice(0, 3).join(':')}::/48`
+}
+
 function trusts(proxies: BlockList, address: string): boolean {
   const family = isIP(address)
   return family !== 0 && proxies.check(address, family === 6 ? 'ipv6' : 'ipv4')

@@ -14,7 +14,6 @@ const time = z.iso.datetime()
 /** Shown as text: names are longer in no table of ours. */
 const name = displayName
 
-/** Who set a flow in motion that ends in a mail, so that its reader can tell whether that was themselves. */
 const asking = z.strictObject({
   at: time,
   /** As far as the network tells. */
@@ -22,6 +21,9 @@ const asking = z.strictObject({
   /** `Firefox on Linux` */
   device: name.optional(),
 })
+
+/** Who set a flow in motion that ends in a mail, so that its reader can tell whether that was themselves. */
+export type Asking = z.infer<typeof asking>
 
 const key = { keyName: name, keyHint: z.string().max(60), organizationName: name }
 const onceWithinAnHour = 'This link works once, for one hour.'
@@ -61,9 +63,10 @@ export const mailTemplates = {
   /** The answer to signing up with an address that has an account. */
   'account-exists': mail({
     subject: 'You have an account already',
-    locals: z.strictObject({}),
-    says: () => ({
+    locals: z.strictObject({ asked: asking.optional() }),
+    says: ({ asked }) => ({
       paragraphs: ['You can sign in with this address.'],
+      facts: factsOfAsking(asked),
       button: { label: 'Sign in', path: '/account' },
       otherwise: { lead: 'If you forgot your password,', label: 'choose a new one', path: '/reset-password' },
       reason:
@@ -96,11 +99,12 @@ export const mailTemplates = {
   /** To the new address. */
   'change-email': mail({
     subject: 'Confirm your new e-mail address',
-    locals: z.strictObject({ linkPath }),
-    says: ({ linkPath }) => ({
+    locals: z.strictObject({ linkPath, asked: asking.optional() }),
+    says: ({ linkPath, asked }) => ({
       paragraphs: [
         'You asked to sign in with this address from now on. Confirm that it is yours; until then your old address stays.',
       ],
+      facts: factsOfAsking(asked),
       button: { label: 'Use this address', path: linkPath, note: onceWithinAnHour },
       reason:
         'You get this mail because your address was entered as the new one of an account. ' +
@@ -260,7 +264,8 @@ function factsOfKey(key: { keyName: string; keyHint: string; organizationName: s
   ]
 }
 
-function factsOfAsking(asked: z.infer<typeof asking> | undefined): Fact[] {
+/** What a mail, and the page of its link, say of who asked. */
+export function factsOfAsking(asked: Asking | undefined): Fact[] {
   if (!asked) return []
   return [
     { label: 'Asked', value: utc(asked.at) },

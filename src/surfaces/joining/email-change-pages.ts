@@ -7,7 +7,9 @@ import {
 } from '#authentication/joining/change-email.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { askingOf } from '#surfaces/page-kit/asking.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
@@ -62,7 +64,7 @@ async function postQuestion(parts: EmailChangePagesParts, ctx: Koa.Context): Pro
   const signedIn = await parts.requireSignedInUser(ctx, demand)
   if (!signedIn) return
   const { user } = signedIn
-  const request = (newEmail: string) => requestEmailChange(parts, { user, newEmail })
+  const request = (newEmail: string) => requestEmailChange(parts, { user, newEmail, asked: askingOf(ctx) })
   await askForMail(parts, ctx, form, { kind: 'change-email', ask: askOf(user.email), request, sent })
 }
 
@@ -81,6 +83,7 @@ async function showConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context, 
     heading: 'Use this address?',
     // The account is named: a mailbox is not to be lent to one that its owner doesn't know.
     lead: `${user.email} asks to sign in with ${newEmail} from now on.`,
+    facts: factsOfAsking(change.asked),
     action: isSignedIn ? changeEmailPage : signInAction,
     token,
     button: isSignedIn ? 'Use this address' : `Sign in as ${user.email}`,

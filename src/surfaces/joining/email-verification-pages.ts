@@ -7,7 +7,9 @@ import {
 } from '#authentication/joining/verify-email.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { askingOf } from '#surfaces/page-kit/asking.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
@@ -62,20 +64,22 @@ async function postQuestion(parts: EmailVerificationPagesParts, ctx: Koa.Context
   const { id, email } = signedIn.user
   const limited = await takeMailRequest(parts, ctx, 'verify-email', email)
   if (limited) return render(ctx, 'page-kit/error', { title: 'Too many mails', message: limited }, { status: 429 })
-  await requestEmailVerification(parts, id)
+  await requestEmailVerification(parts, { userId: id, asked: askingOf(ctx) })
   await render(ctx, 'joining/mail-sent', sent, { status: 202 })
 }
 
 async function openConfirmation(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
   const { db, render, userOfBrowser } = parts
   const token = keptLink(parts).tokenOf(ctx)
-  const user = await findEmailVerification(db, token)
-  if (!user) return showDeadLink(render, ctx, askAgain)
+  const verification = await findEmailVerification(db, token)
+  if (!verification) return showDeadLink(render, ctx, askAgain)
+  const { user, asked } = verification
   const isSignedIn = (await userOfBrowser(ctx))?.id === user.id
   await render(ctx, 'joining/confirm', {
     test: 'verify-email',
     heading: 'Confirm your address',
     lead: `Is ${user.email} yours?`,
+    facts: factsOfAsking(asked),
     action: verifyEmailPage,
     token,
     button: 'Confirm address',
@@ -89,9 +93,9 @@ const takesOver =
 
 async function postSignIn(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
   const { token = '' } = await postedForm(ctx, parts.csrf)
-  const user = await findEmailVerification(parts.db, token)
-  if (!user) return showDeadLink(parts.render, ctx, askAgain)
-  await keptLink(parts).signIn(ctx, { page: verifyEmailPage, token, email: user.email })
+  const verification = await findEmailVerification(parts.db, token)
+  if (!verification) return showDeadLink(parts.render, ctx, askAgain)
+  await keptLink(parts).signIn(ctx, { page: verifyEmailPage, token, email: verification.user.email })
 }
 
 async function postConfirmation(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {

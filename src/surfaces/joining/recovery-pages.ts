@@ -4,10 +4,14 @@ import {
   newPasswordPage,
   requestPasswordReset,
   resetPassword,
+  resetVoidsAll,
 } from '#authentication/joining/reset-password.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
+import { askingOf } from '#surfaces/page-kit/asking.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { fieldErrors, noErrors } from '#surfaces/page-kit/form-problems.ts'
@@ -50,41 +54,54 @@ export function recoveryPages(parts: RecoveryPagesParts): Route[] {
 
 async function postAddress(parts: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {
   const form = await postedForm(ctx, parts.csrf)
-  const request = (email: string) => requestPasswordReset(parts, email)
+  const request = (email: string) => requestPasswordReset(parts, { email, asked: askingOf(ctx) })
   await askForMail(parts, ctx, form, { kind: 'reset-password', ask, request, sent })
 }
 
-async function openNewPassword({ db, render }: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {
-  const token = tokenOf(ctx)
-  const user = await findPasswordReset(db, token)
-  if (!user) return showDeadLink(render, ctx, askAgain)
-  await showNewPassword(render, ctx, token, user.email)
+async function openNewPassword(parts: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {
+  await showNewPassword(parts, ctx, { token: tokenOf(ctx) })
 }
 
 async function postNewPassword(parts: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {
-  const { db, csrf, render, userOfBrowser } = parts
-  const { token = '', password = '' } = await postedForm(ctx, csrf)
-  const user = await findPasswordReset(db, token)
-  if (!user) return showDeadLink(render, ctx, askAgain)
+  const { csrf, render, userOfBrowser } = parts
+  const form = await postedForm(ctx, csrf)
+  const { token = '', password = '', end_api_keys: endApiKeys, end_identities: endIdentities } = form
   const sessionUserId = (await userOfBrowser(ctx))?.id
   const problems = await fieldErrors(async () => {
-    if (!(await resetPassword(parts, { token, password, sessionUserId }))) return showDeadLink(render, ctx, askAgain)
+    const ends = { endApiKeys: endApiKeys !== undefined, endIdentities: endIdentities !== undefined }
+    const user = await resetPassword(parts, { token, password, sessionUserId, ...ends })
+    if (!user) return showDeadLink(render, ctx, askAgain)
     await render(ctx, 'joining/done', {
       heading: 'Your password is changed',
       lead: 'You are signed out everywhere. Sign in with the new password.',
       next: { label: 'Sign in', href: '/account' },
     })
   })
-  if (problems) await showNewPassword(render, ctx, token, user.email, problems)
+  if (problems) await showNewPassword(parts, ctx, form, problems)
 }
 
-function showNewPassword(
-  render: RecoveryPagesParts['render'],
+async function showNewPassword(
+  { db, render, userOfBrowser }: RecoveryPagesParts,
   ctx: Koa.Context,
-  token: string,
-  email: string,
+  form: Form,
   problems = noErrors,
 ): Promise<void> {
-  const locals = { email, token, action: newPasswordPage, error: problems.errors.password }
-  return render(ctx, 'joining/new-password', locals, { status: problems.status })
+  const reset = await findPasswordReset(db, form.token ?? '')
+  if (!reset) return showDeadLink(render, ctx, askAgain)
+  const { user, asked, otherWaysIn } = reset
+  const voidsAll = resetVoidsAll(user, (await userOfBrowser(ctx))?.id)
+  const offered = [
+    { name: 'end_api_keys', label: 'Revoke my API keys', of: otherWaysIn.apiKeys },
+    { name: 'end_identities', label: 'Unlink other ways to sign in', of: otherWaysIn.identities },
+  ].filter(({ of }) => of.length > 0)
+  const locals = {
+    email: user.email,
+    facts: factsOfAsking(asked),
+    token: form.token,
+    action: newPasswordPage,
+    error: problems.errors.password,
+    voidsAll,
+    offered: voidsAll ? [] : offered.map((offer) => ({ ...offer, isChosen: form[offer.name] !== undefined })),
+  }
+  await render(ctx, 'joining/new-password', locals, { status: problems.status })
 }

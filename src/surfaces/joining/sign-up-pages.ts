@@ -14,8 +14,10 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { displayName } from '#foundation/values/names.ts'
+import { askingOf } from '#surfaces/page-kit/asking.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
@@ -57,7 +59,8 @@ export function signUpPages(parts: SignUpPagesParts): Route[] {
 
 async function postAddress(parts: SignUpPagesParts, ctx: Koa.Context): Promise<void> {
   const form = await postedForm(ctx, parts.csrf)
-  await askForMail(parts, ctx, form, { kind: 'sign-up', ask, request: (email) => requestSignUp(parts, email), sent })
+  const request = (email: string) => requestSignUp(parts, { email, asked: askingOf(ctx) })
+  await askForMail(parts, ctx, form, { kind: 'sign-up', ask, request, sent })
 }
 
 async function openDetails({ db, render }: SignUpPagesParts, ctx: Koa.Context): Promise<void> {
@@ -92,6 +95,7 @@ function showDetails(
 ): Promise<void> {
   const locals = {
     email: signUp.email,
+    facts: factsOfAsking(signUp.asked),
     joins: signUp.organization?.name,
     brand: signUp.organization && brandOf(signUp.organization),
     token: form.token,

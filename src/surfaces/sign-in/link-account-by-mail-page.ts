@@ -10,7 +10,9 @@ import {
 import { findMailLink, type MailLink } from '#authentication/mail-links/mail-link.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
+import { askingOf } from '#surfaces/page-kit/asking.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import { formTargets, requireInteraction } from './interaction.ts'
@@ -26,7 +28,7 @@ export async function postLinkByMail(step: Step): Promise<void> {
   if (!pending) return seeOther(ctx, `/interaction/${interaction.uid}`)
   // The uid is what the browser's cookie holds, so the mailbox is not told it.
   const sealedUid = encryption.encrypt(interaction.uid).toString('base64url')
-  await mailAccountLink(step, { arrived: pending, sealedUid, page: linkPage })
+  await mailAccountLink(step, { arrived: pending, sealedUid, page: linkPage, asked: askingOf(ctx) })
   await render(ctx, 'joining/mail-sent', {
     lead: `We have sent a link to ${pending.identity.email}.`,
     hint: 'Open it in this browser within ten minutes, and you are signed in.',
@@ -52,6 +54,7 @@ export async function showMailedLink(parts: InteractionParts, ctx: Koa.Context):
       facts: [
         { label: 'Identity provider', value: `${label}, ${new URL(asked.pending.identity.issuer).host}` },
         { label: 'You there', value: personAt(asked.pending) },
+        ...factsOfAsking(asked.link.payload.asked),
       ],
       action: linkPage,
       token,

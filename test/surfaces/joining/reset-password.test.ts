@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { verifyPassword } from '#authentication/passwords/password.ts'
 import { Browser } from '#support/browser.ts'
 import { availableDatabases, postgresAvailable } from '#support/databases.ts'
+import { connect } from '#support/federation.ts'
 import {
   basic,
   type Gatehouse,
@@ -14,6 +15,7 @@ import {
   startAnotherNode,
   startGatehouse,
 } from '#support/gatehouse.ts'
+import { createKey, isLive, signInTo } from '#support/keys.ts'
 import {
   askFor,
   deadLink,
@@ -96,6 +98,45 @@ describe.each(availableDatabases())('a forgotten password on %s', (database) => 
     }
     const again = await beginSignIn(gatehouse.url, { browser })
     expect(again.browser.page.html).toContain('name="email"')
+  })
+
+  test('a proven account’s keys and ways to sign in end with a reset on demand, and are named', async () => {
+    const email = await newUser('thorough')
+    const { db } = gatehouse.database
+    const { id } = await db.selectFrom('users').select('id').where('email', '=', email).executeTakeFirstOrThrow()
+    const connectionId = await connect(gatehouse, {
+      name: 'thorough',
+      displayName: 'Thorough ID',
+      issuer: 'https://id.test',
+    })
+    await db
+      .insertInto('identities')
+      .values({ id: 'ide_thorough', connectionId, issuer: 'https://id.test', subject: 's', userId: id, email: null })
+      .execute()
+    const by = await signInTo(gatehouse, 'globex', email)
+    const { key } = await createKey(gatehouse, by, { name: 'Nightly export' })
+    const identities = () => db.selectFrom('identities').select('id').where('userId', '=', id).execute()
+
+    const careless = new Browser()
+    await careless.get(await linkFor(email))
+    for (const named of ['Revoke my API keys: Nightly export', 'sign in: Thorough ID', 'Asked', '127.0.0.0/24']) {
+      expect(careless.page.html).toContain(named)
+    }
+    expect(careless.page.html).not.toContain('checked')
+    await careless.submit({ password: newPassword })
+    expect([await isLive(gatehouse, key), (await identities()).length]).toEqual([true, 1])
+    const [mail] = await mailsTo(gatehouse, email)
+    expect(mail!.content.locals).toMatchObject({
+      alsoOpening: ['Nightly export', 'Thorough ID'],
+      asked: { place: '127.0.0.0/24' },
+    })
+
+    const thorough = new Browser()
+    await thorough.get(await linkFor(email))
+    await thorough.submit({ password: 'short', end_api_keys: 'yes' })
+    expect(thorough.page.html).toContain('checked')
+    await thorough.submit({ password: `${newPassword} again`, end_identities: 'yes' })
+    expect([await isLive(gatehouse, key), await identities()]).toEqual([false, []])
   })
 
   test('known, unknown, deactivated and passwordless look the same; who may not use a password gets no mail', async () => {

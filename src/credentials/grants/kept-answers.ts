@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
-import { lock } from '#foundation/database/locks.ts'
 
 /*
  * An answer that hands out tokens is kept, encrypted, for the identical request within 10 s: a retry, a proxy's replay, a
@@ -36,9 +35,4 @@ export async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buf
 export async function lockGrantOf(tx: Queryable, tokenHash: Buffer): Promise<void> {
   await sql`select 1 from oauth_grants g join credentials c on c.grant_id = g.id
     where c.hash = ${tokenHash} for no key update of g`.execute(tx)
-}
-
-/** The identical request many times at once, before there is anything to lock: one goes first, on whichever node. */
-export async function lockRequest(tx: Queryable, requestHash: Buffer): Promise<void> {
-  await lock(tx, 'tokenRequest', requestHash.toString('hex'))
 }

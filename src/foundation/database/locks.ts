@@ -16,8 +16,6 @@ const locks = {
   logPartitions: 7_148_304,
   /** The records of one browser session, by its uid. */
   session: 7_148_305,
-  /** The identical token request many times at once, by its hash. */
-  tokenRequest: 7_148_306,
   /** Sign-ins of one subject of an identity provider. */
   subject: 7_148_307,
   /** First sign-ins through identity providers with one e-mail address. */

@@ -1,12 +1,9 @@
-import { createHmac } from 'node:crypto'
 import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
 import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
 import { isTooLong, passwordLength, verifyPassword } from '#authentication/passwords/password.ts'
-import { findKeptAnswer, keepAnswer, lockRequest } from '#credentials/grants/kept-answers.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import type { OrganizationOption } from '#directory/organizations/organization-queries.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
-import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
@@ -37,11 +34,9 @@ export interface DirectAuthenticationParts {
 }
 
 /**
- * Signs a person in by password without a browser and gives tokens for one organization. About organizations nothing is
- * said before the password was right.
- *
- * The identical attempt by the same program within 10 s, which may be a retry after a lost answer, gets the tokens that
- * it was given, unless they have been renewed or ended since.
+ * Signs a person in by password without a browser and gives tokens for one organization: a grant of its own for each
+ * sign-in, so that renewing or ending one leaves the others alone. About organizations nothing is said before the password
+ * was right.
  * @throws GatehouseError authentication_required, permission_denied, sso_required, organization_required, too_many_requests
  */
 export async function authenticateDirectly(
@@ -50,18 +45,11 @@ export async function authenticateDirectly(
 ): Promise<DirectAuthentication> {
   const user = await requireUser(parts, attempt)
   const organization = await requireOrganization(parts.db, user, attempt.organization)
-  const request = requestHash(parts.encryption, user, organization, attempt)
   return parts.requestTransaction.run(async (tx) => {
     await requireSamePassword(tx, user, attempt.password)
-    await lockRequest(tx, request)
-    const kept = await findKeptAnswer(tx, request)
-    const given = kept && (JSON.parse(parts.encryption.decrypt(kept)) as DirectAuthentication)
-    if (given && (await isUnused(tx, given))) return given
     const tokens = await issueTokens(parts.current.provider(), { userId: user.id, organizationId: organization.id })
     const { id, slug, name } = organization
-    const answer = { ...tokens, organization: { id, slug, name } }
-    await keepAnswer(tx, request, parts.encryption.encrypt(JSON.stringify(answer)))
-    return answer
+    return { ...tokens, organization: { id, slug, name } }
   })
 }
 
@@ -128,17 +116,6 @@ function organizationRequired(options: OrganizationOption[]): GatehouseError {
 }
 
 /**
- * Known again by an HMAC: its parts alone would let whoever reads the database try passwords at the speed of SHA-256.
- * Which program asks is a part, because two that shared one refresh token would soon end each other's grant.
- */
-function requestHash(encryption: Encryption, user: User, organization: Organization, attempt: DirectAttempt): Buffer {
-  const { password, ip, userAgent } = attempt
-  return createHmac('sha256', encryption.derivedKeys('direct authentication')[0]!)
-    .update(JSON.stringify([user.id, organization.id, password, ip, userAgent]))
-    .digest()
-}
-
-/**
  * A new password ends all that the old one gave. One that is being changed at this moment would miss the grant that is
  * about to be made: so the change waits for us, or we see it.
  */
@@ -146,17 +123,4 @@ async function requireSamePassword(tx: Queryable, { id, passwordHash }: User, pa
   const now = await tx.selectFrom('users').select('passwordHash').where('id', '=', id).forShare().executeTakeFirst()
   // A sign-in may also have strengthened the hash of the same password.
   if (now?.passwordHash !== passwordHash && !(await verifyPassword(now?.passwordHash, password))) throw rejected()
-}
-
-async function isUnused(tx: Queryable, { refreshToken }: TokenPair): Promise<boolean> {
-  const live = await tx
-    .selectFrom('credentials as c')
-    .innerJoin('oauthGrants as g', 'g.id', 'c.grantId')
-    .select('c.id')
-    .where('c.hash', '=', sha256(refreshToken))
-    .where('c.spentAt', 'is', null)
-    .where('c.revokedAt', 'is', null)
-    .where('g.revokedAt', 'is', null)
-    .executeTakeFirst()
-  return live !== undefined
 }

@@ -240,18 +240,20 @@ describe.each(databases)('POST /v1/auth/authenticate on %s', (database) => {
     ])
   })
 
-  test('the identical request within ten seconds gets the same tokens, also at once over all nodes', async () => {
+  test('each sign-in is a grant: of two that are alike and at once, over all nodes, neither ends with the other', async () => {
     const before = await grants()
-    const retry = { headers: { 'user-agent': 'retrying' } }
-    const answers = await allAtOnce(8, deployment.ports, (port) => authenticate(gatehouse, {}, { ...retry, port }))
-    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200))
-    expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
-    expect((await authenticate(gatehouse, {}, retry)).text).toBe(answers[0]?.text)
-    expect(await grants()).toBe(before + 1)
-    expect((await authenticate(gatehouse, wrong, retry)).status).toBe(401)
+    const alike = { headers: { 'user-agent': 'the same program' } }
+    const answers = await allAtOnce(8, deployment.ports, (port) => authenticate(gatehouse, {}, { ...alike, port }))
+    const [first, second, third] = answers.map(tokensOf)
+    expect(await grants()).toBe(before + 8)
+    await call(gatehouse, '/v1/auth/refresh', { json: { token: first!.refresh } })
     await forgetKeptAnswers(gatehouse)
-    expect((await authenticate(gatehouse, {}, retry)).text).not.toBe(answers[0]?.text)
-    expect(await grants()).toBe(before + 2)
+    expect((await call(gatehouse, '/v1/auth/refresh', { json: { token: first!.refresh } })).status).toBe(401)
+    const headers = { authorization: `Bearer ${second!.access}` }
+    expect((await call(gatehouse, '/v1/auth/sign-out', { method: 'POST', headers })).status).toBe(204)
+    expect(await isActive(gatehouse, first!.access)).toBe(false)
+    expect(await isActive(gatehouse, third!.access)).toBe(true)
+    expect((await call(gatehouse, '/v1/auth/refresh', { json: { token: third!.refresh } })).status).toBe(200)
   })
 
   describe.runIf(database === 'postgres')('when everything happens at once', () => {
@@ -270,25 +272,6 @@ describe.each(databases)('POST /v1/auth/authenticate on %s', (database) => {
         return rows.length >= count
       }, 20_000)
 
-    test('identical requests that are past the password get one grant', async () => {
-      const before = await grants()
-      const retry = { headers: { 'user-agent': 'in a hurry' } }
-      const { db } = gatehouse.database
-      const { answers } = await db.transaction().execute(async (tx) => {
-        await tx
-          .selectFrom('users')
-          .select('id')
-          .where('id', '=', (await grace()).id)
-          .forUpdate()
-          .execute()
-        const answers = allAtOnce(8, deployment.ports, (port) => authenticate(gatehouse, {}, { ...retry, port }))
-        await waiting(8)
-        return { answers }
-      })
-      expect(new Set((await answers).map(({ text }) => text)).size).toBe(1)
-      expect(await grants()).toBe(before + 1)
-    })
-
     test('a password that is changed meanwhile gives nothing any more', async () => {
       const { id, passwordHash } = await grace()
       const { db } = gatehouse.database
@@ -303,18 +286,5 @@ describe.each(databases)('POST /v1/auth/authenticate on %s', (database) => {
       expect((await answer).status).toBe(401)
       await db.updateTable('users').set({ passwordHash }).where('id', '=', id).execute()
     })
-  })
-
-  test('another program, and one whose tokens were renewed or ended, gets tokens of its own', async () => {
-    const again = { headers: { 'user-agent': 'signing in again' } }
-    const first = tokensOf(await authenticate(gatehouse, {}, again))
-    expect((await newTokens(gatehouse)).refresh).not.toBe(first.refresh)
-    await call(gatehouse, '/v1/auth/refresh', { json: { token: first.refresh } })
-    const second = tokensOf(await authenticate(gatehouse, {}, again))
-    expect(second.refresh).not.toBe(first.refresh)
-    const headers = { authorization: `Bearer ${second.access}` }
-    expect((await call(gatehouse, '/v1/auth/sign-out', { method: 'POST', headers })).status).toBe(204)
-    const third = tokensOf(await authenticate(gatehouse, {}, again))
-    expect(await isActive(gatehouse, third.access)).toBe(true)
   })
 })

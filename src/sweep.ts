@@ -24,7 +24,10 @@ const sweeps = [
     over: sql`content is null and coalesce(delivered_at, given_up_at) < now() - interval '7 days'`,
   },
   { table: 'mail_links', over: sql`expires_at < now() - interval '7 days'` },
-  { table: 'credentials', over: sql`kind <> 'api_key' and expires_at < now() - interval '7 days'` },
+  {
+    table: 'credentials',
+    over: sql`(kind <> 'api_key' or deleted_at is not null) and expires_at < now() - interval '7 days'`,
+  },
   // One that is over after the longest session there may be, and whose grants have gone.
   {
     table: 'sessions',

@@ -89,6 +89,7 @@ export async function hasKeyNamed(
     .selectFrom('credentials')
     .select('id')
     .where('kind', '=', 'api_key')
+    .where('deletedAt', 'is', null)
     .where('organizationId', '=', organizationId)
     .where('userId', '=', userId)
     .where('supersededBy', 'is', null)
@@ -165,6 +166,7 @@ function selectApiKeys(db: Queryable) {
     .leftJoin('users as maker', 'maker.id', 'k.createdBy')
     .leftJoin('users as revoker', 'revoker.id', 'k.revokedBy')
     .where('k.kind', '=', 'api_key')
+    .where('k.deletedAt', 'is', null)
     .select([
       'k.id',
       'k.name',

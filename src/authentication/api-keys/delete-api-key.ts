@@ -1,4 +1,4 @@
-import { deleteApiKeyRow } from '#credentials/issued/api-keys.ts'
+import { deleteApiKeyRow } from '#credentials/revocation/revocation.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { type ApiKeyParts, auditSubject, changeApiKey } from './manage-api-key.ts'

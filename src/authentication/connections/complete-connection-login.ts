@@ -45,6 +45,8 @@ export interface ConnectionAttempt {
   ip: string | undefined
   userAgent: string | undefined
   clientId: string | undefined
+  /** Slug or id of the organization that the request names. */
+  organization: string | undefined
 }
 
 const mostTries = 3
@@ -61,10 +63,10 @@ const mostTries = 3
  */
 export async function completeConnectionLogin(db: Queryable, attempt: ConnectionAttempt): Promise<ConnectionLogin> {
   const login = await inOneTransaction(db, attempt)
-  const { connection, ip, userAgent, clientId } = attempt
+  const { connection, ip, userAgent, clientId, organization } = attempt
   const user = login.outcome === 'signed_in' ? login.user : undefined
   const reason = login.outcome === 'refused' ? login.reason : null
-  await recordConnectionSignIn(db, { connection, user, reason, ip, userAgent, clientId })
+  await recordConnectionSignIn(db, { connection, user, reason, ip, userAgent, clientId, organization })
   return login
 }
 
@@ -119,7 +121,7 @@ async function isLinkedBy(
     connection,
     identity,
     provenUserId,
-  }: Omit<ConnectionAttempt, 'ip' | 'userAgent' | 'clientId'> & { user: User },
+  }: Pick<ConnectionAttempt, 'connection' | 'identity' | 'provenUserId'> & { user: User },
 ): Promise<boolean> {
   if (provenUserId !== undefined) return user.id === provenUserId
   return !user.superadmin && mayLinkByEmail(tx, connection, identity)

@@ -70,15 +70,6 @@ export async function restoreApiKey(tx: Queryable, place: ApiKeyPlace): Promise<
   await apiKeyAt(tx, place).set({ revokedAt: null, revokedBy: null, revocation: null }).execute()
 }
 
-export async function deleteApiKeyRow(tx: Queryable, { organizationId, id }: ApiKeyPlace): Promise<void> {
-  await tx
-    .deleteFrom('credentials')
-    .where('organizationId', '=', organizationId)
-    .where('id', '=', id)
-    .where('kind', '=', 'api_key')
-    .execute()
-}
-
 /** Names of the keys by which a person's account is open now, in every organization, the first hundred. */
 export async function listLiveApiKeyNames(db: Queryable, userId: string): Promise<string[]> {
   const keys = await db

@@ -26,13 +26,16 @@ export function recordSignIn(db: Queryable, { organization, ...use }: SignInUse)
   })
 }
 
-export interface ConnectionSignInUse extends Omit<SignInUse, 'outcome' | 'organization' | 'user'> {
+export interface ConnectionSignInUse extends Omit<SignInUse, 'outcome' | 'user'> {
   connection: Pick<Connection, 'id' | 'name' | 'organizationId'>
   user: Pick<User, 'id' | 'email'> | undefined
 }
 
 /** One authentication-log entry for somebody whom an identity provider has identified. @param use.reason null: accepted */
-export function recordConnectionSignIn(db: Queryable, { connection, ...use }: ConnectionSignInUse): Promise<void> {
+export function recordConnectionSignIn(
+  db: Queryable,
+  { connection, organization, ...use }: ConnectionSignInUse,
+): Promise<void> {
   return insertSignIn(db, {
     ...use,
     outcome: use.reason === null ? 'accepted' : 'refused',
@@ -40,7 +43,7 @@ export function recordConnectionSignIn(db: Queryable, { connection, ...use }: Co
     credentialKind: 'connection',
     credentialName: connection.name,
     // Of the organization's own connection it is the organization's business, whoever came.
-    organizationId: connection.organizationId ?? organizationOfSignIn(use.user?.id ?? '', undefined),
+    organizationId: connection.organizationId ?? organizationOfSignIn(use.user?.id ?? '', organization),
   })
 }
 
@@ -73,12 +76,14 @@ async function insertSignIn(db: Queryable, entry: SignInEntry): Promise<void> {
 
 /**
  * To which organization's log a sign-in belongs: the one that the request names (slug or id) or, where it names none, the
- * person's only one. They must be an active member, so that nobody puts entries into a stranger's log.
+ * person's only one. They must be an active member, or a superadmin, so that nobody puts entries into a stranger's log.
  */
 function organizationOfSignIn(userId: string, named: string | undefined): RawBuilder<string | null> {
   const asked = named !== undefined && isStorable(named) ? named : null
   return sql<string | null>`(select case when count(*) = 1 then min(o.id) end
-    from memberships m join organizations o on o.id = m.organization_id
-    where m.user_id = ${userId} and m.deactivated_at is null and o.suspended_at is null
-      and (${asked}::text is null or o.slug = ${asked} or o.id = ${asked}))`
+    from (select organization_id as id from memberships where user_id = ${userId} and deactivated_at is null
+      union select o.id from organizations o, users u
+      where u.id = ${userId} and u.superadmin and (o.slug = ${asked} or o.id = ${asked})) as theirs
+    join organizations o using (id)
+    where o.suspended_at is null and (${asked}::text is null or o.slug = ${asked} or o.id = ${asked}))`
 }

@@ -173,6 +173,7 @@ with asked as (
         else coalesce(ms.effective_data_scopes, cl.data_scopes, '[]')::text end as data_scopes,
       c.permissions::text as own_permissions, c.data_scopes::text as own_data_scopes, c.administration,
       case
+        when c.deleted_at is not null then 'deleted'
         when c.revoked_at is not null or c.spent_at is not null or g.revoked_at is not null
           or g.session_uid is distinct from s.uid then 'revoked'
         when c.expires_at <= now() then 'expired'

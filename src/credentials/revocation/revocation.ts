@@ -51,6 +51,11 @@ export const endings: readonly { event: string; ends: string; by: EndingFunction
     by: revokeApiKeyRow,
   },
   {
+    event: 'API key deleted',
+    ends: 'the key; its row stays for the log, until a week after it would have expired',
+    by: deleteApiKeyRow,
+  },
+  {
     event: 'user, membership or client deactivated; organization suspended; expiry',
     ends: 'nothing for good: all of theirs rests',
     by: 'each look-up',
@@ -157,6 +162,17 @@ export async function revokeApiKeyRow(
   await tx
     .updateTable('credentials')
     .set({ revokedAt: sql<Date>`coalesce(revoked_at, clock_timestamp())`, ...by })
+    .where('organizationId', '=', organizationId)
+    .where('id', '=', id)
+    .where('kind', '=', 'api_key')
+    .execute()
+}
+
+/** Nothing but the log knows the key afterwards: its id, name and owner stay with each further use. */
+export async function deleteApiKeyRow(tx: Queryable, { organizationId, id }: ApiKeyPlace): Promise<void> {
+  await tx
+    .updateTable('credentials')
+    .set({ deletedAt: sql<Date>`now()`, revokedAt: sql<Date>`coalesce(revoked_at, now())` })
     .where('organizationId', '=', organizationId)
     .where('id', '=', id)
     .where('kind', '=', 'api_key')

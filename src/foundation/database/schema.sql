@@ -120,6 +120,7 @@ create table credentials (
   expiry_reminded_at timestamp with time zone,
   administration boolean not null default false,
   superseded_by text,
+  deleted_at timestamp with time zone,
   constraint credentials_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
   constraint credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id) ON DELETE SET NULL,
   constraint credentials_format_check CHECK ((format = ANY (ARRAY['opaque'::text, 'jwt'::text]))),
@@ -371,7 +372,7 @@ CREATE INDEX api_keys_expiry ON public.credentials USING btree (expires_at) WHER
 
 CREATE UNIQUE INDEX api_keys_id ON public.credentials USING btree (id) WHERE (kind = 'api_key'::text);
 
-CREATE UNIQUE INDEX api_keys_name_unique ON public.credentials USING btree (organization_id, user_id, lower(name)) WHERE ((kind = 'api_key'::text) AND (superseded_by IS NULL));
+CREATE UNIQUE INDEX api_keys_name_unique ON public.credentials USING btree (organization_id, user_id, lower(name)) WHERE ((kind = 'api_key'::text) AND (superseded_by IS NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX api_keys_organization ON public.credentials USING btree (organization_id, issued_at DESC, id DESC) WHERE (kind = 'api_key'::text);
 
@@ -397,7 +398,7 @@ CREATE INDEX connections_organization ON public.connections USING btree (organiz
 
 CREATE UNIQUE INDEX connections_owner_name ON public.connections USING btree (COALESCE(organization_id, ''::text), name);
 
-CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE (kind <> 'api_key'::text);
+CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE ((kind <> 'api_key'::text) OR (deleted_at IS NOT NULL));
 
 CREATE INDEX credentials_grant ON public.credentials USING btree (grant_id);
 

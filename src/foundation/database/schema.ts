@@ -123,6 +123,8 @@ export interface CredentialsTable {
   expiryRemindedAt: Date | null
   administration: Generated<boolean>
   supersededBy: string | null
+  /** Of an API key: unseen from then on, and dead. */
+  deletedAt: Date | null
 }
 
 /** Who ended an API key: its owner, an administrator of the organization, or whoever found it somewhere. */

@@ -33,6 +33,7 @@ const reasons: Record<string, string> = {
   expired: 'It had expired.',
   expired_token: 'It had expired.',
   revoked: 'It had been revoked.',
+  deleted: 'It had been deleted.',
   reused: 'It had been used before, so everything that came of it ended.',
   superseded: 'A newer one had replaced it.',
   user_deactivated: 'The account is switched off.',

@@ -39,6 +39,7 @@ export async function finishConnectionLogin(
     ip: step.clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
     clientId: interaction.client.clientId,
+    organization: interaction.request.organization,
   })
   if (login.outcome === 'signed_in') return finishLogin(step, { connection, identity, login })
   if (login.reason === 'proof_needed') return askForProof(step, { connection, identity })

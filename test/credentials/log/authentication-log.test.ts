@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newApiKey } from '#foundation/values/api-key.ts'
+import { Browser } from '#support/browser.ts'
 import { askIntrospection, clientToken, expire, logEntries, rowOf, verify } from '#support/credential-requests.ts'
 import { availableDatabases } from '#support/databases.ts'
 import {
@@ -11,7 +12,7 @@ import {
   serviceAccount,
   startGatehouse,
 } from '#support/gatehouse.ts'
-import { signIn } from '#support/relying-party.ts'
+import { beginSignIn, enterPassword, signIn } from '#support/relying-party.ts'
 
 const call = { ip: '203.0.113.9', method: 'PATCH', path: '/items/7' }
 
@@ -192,5 +193,26 @@ describe.each(availableDatabases())('the authentication log on %s', (database) =
     const [entry] = (await logEntries(gatehouse)).slice(-1)
     expect(entry).toMatchObject({ method: 'M'.repeat(16), path: '/y'.repeat(512) })
     expect(entry?.userAgent).toHaveLength(256)
+  })
+
+  test('has a sign-in in the log of the organization that its request names, a superadmin’s too', async () => {
+    for (const email of ['ada@acme.test', 'root@example.test']) {
+      const browser = new Browser((target) => target.port === '8080')
+      browser.headers = { 'user-agent': email }
+      await signIn(gatehouse.url, { browser, email, parameters: { organization: 'acme' } })
+      expect(await logEntries(gatehouse, email)).toContainEqual(
+        expect.objectContaining({ credentialKind: 'password', organizationId: await organizationId('acme') }),
+      )
+    }
+  })
+
+  test('keeps a stranger’s sign-in out of the log of an organization that its request names', async () => {
+    const browser = new Browser((target) => target.port === '8080')
+    browser.headers = { 'user-agent': 'stranger' }
+    await beginSignIn(gatehouse.url, { browser, parameters: { organization: 'acme' } })
+    await enterPassword(browser, 'grace@globex.test')
+    expect(await logEntries(gatehouse, 'stranger')).toMatchObject([
+      { credentialKind: 'password', organizationId: null },
+    ])
   })
 })

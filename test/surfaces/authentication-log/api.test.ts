@@ -144,9 +144,14 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
     const key = await createKey(gatehouse, member, { name: 'Short-lived' })
     await gatehouse.introspect(key.key)
     expect((await act(gatehouse, member, 'DELETE', key.id)).status).toBe(204)
+    // Whoever still holds it is known by its id, name and owner, also while another key has the name.
+    await createKey(gatehouse, member, { name: 'Short-lived' })
+    expect((await gatehouse.introspect(key.key)).json).toEqual({ active: false })
+    const credential = { id: key.id, name: 'Short-lived' }
     for (const by of [member, grace]) {
       expect(await readLog(gatehouse, by, { api_key: key.id })).toMatchObject([
-        { credential: { id: key.id, name: 'Short-lived' }, outcome: 'accepted' },
+        { credential, outcome: 'refused', reason: 'deleted', user: { email: expect.any(String) } },
+        { credential, outcome: 'accepted' },
       ])
     }
     const { db } = gatehouse.database

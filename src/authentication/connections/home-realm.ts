@@ -1,8 +1,8 @@
 import { findOrganization, findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, Organization } from '#foundation/database/schema.ts'
+import { domainOf } from '#foundation/values/email-address.ts'
 import { listEnabledConnections } from './connection-queries.ts'
-import { domainOf } from './vouching.ts'
 
 /** By which identity providers somebody may sign in, and whether a password will do. */
 export interface SignInWays {

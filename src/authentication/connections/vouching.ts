@@ -1,7 +1,7 @@
 import { findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection } from '#foundation/database/schema.ts'
-import { emailKey } from '#foundation/values/email-address.ts'
+import { domainOf } from '#foundation/values/email-address.ts'
 import type { UpstreamIdentity } from './upstream-identity.ts'
 
 type Told = Pick<UpstreamIdentity, 'email' | 'emailVerified'>
@@ -49,8 +49,4 @@ export async function ownsDomainOf(
   if (organizationId === null || email === undefined) return false
   const owner = await findOrganizationOfDomain(db, domainOf(email))
   return owner?.id === organizationId
-}
-
-export function domainOf(email: string): string {
-  return emailKey(email).split('@')[1] ?? ''
 }

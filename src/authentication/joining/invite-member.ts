@@ -10,7 +10,8 @@ import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
-import { emailAddress } from '#foundation/values/email-address.ts'
+
+import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { lockOpenInvitation } from './invitation-queries.ts'
 
 /** Where the link leads. */
@@ -140,7 +141,7 @@ async function requireNoMember(tx: Queryable, organizationId: string, email: str
     .innerJoin('users as u', 'u.id', 'm.userId')
     .select('m.deactivatedAt')
     .where('m.organizationId', '=', organizationId)
-    .where(sql<string>`lower(u.email)`, '=', email.toLowerCase())
+    .where(sql<string>`lower(u.email)`, '=', emailKey(email))
     .executeTakeFirst()
   if (!member) return
   const deactivated = member.deactivatedAt !== null

@@ -10,7 +10,7 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
-import { emailKey } from '#foundation/values/email-address.ts'
+import { domainOf } from '#foundation/values/email-address.ts'
 import { foundOwnOrganization } from './found-own-organization.ts'
 import { insertVerifiedUser } from './register-user.ts'
 
@@ -96,8 +96,4 @@ async function giveOrganization(tx: Queryable, user: Pick<User, 'id' | 'email'>,
   if (!organization) return (await foundOwnOrganization(tx, { name, founder: user })).slug
   await joinOrganization(tx, { organization, user, admin: false, actor: user.id })
   return organization.slug
-}
-
-function domainOf(email: string): string {
-  return emailKey(email).split('@')[1] ?? ''
 }

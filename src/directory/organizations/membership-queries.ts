@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Membership } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
 
 /** Whom to ask for more rights: an organization's active admins by name, the first few. */
 export async function listAdminNames(db: Queryable, organizationId: string, limit: number): Promise<string[]> {
@@ -39,9 +40,7 @@ export async function findMember(
     .innerJoin('users as u', 'u.id', 'm.userId')
     .select(['u.id', 'u.email', 'u.name'])
     .where('m.organizationId', '=', organizationId)
-    .where((where) =>
-      where.or([where('u.id', '=', idOrEmail), where(sql`lower(u.email)`, '=', idOrEmail.trim().toLowerCase())]),
-    )
+    .where((where) => where.or([where('u.id', '=', idOrEmail), where(sql`lower(u.email)`, '=', emailKey(idOrEmail))]))
     .executeTakeFirst()
 }
 

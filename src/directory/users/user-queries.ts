@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
 
 /** An active user by id. */
 export function findActiveUser(db: Queryable, id: string): Promise<User | undefined> {
@@ -21,11 +22,7 @@ export function lockActiveUser(tx: Queryable, id: string): Promise<User | undefi
 /** A user by e-mail address, compared case-insensitively, active or not. */
 export async function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
   if (!isStorable(email)) return undefined
-  return db
-    .selectFrom('users')
-    .selectAll()
-    .where(sql<string>`lower(email)`, '=', email.trim().toLowerCase())
-    .executeTakeFirst()
+  return db.selectFrom('users').selectAll().where(sql<string>`lower(email)`, '=', emailKey(email)).executeTakeFirst()
 }
 
 /** The users of these ids and of these addresses in lower case, active or not. */

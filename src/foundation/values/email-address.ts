@@ -17,3 +17,8 @@ export const emailAddress = z
 export function emailKey(email: string): string {
   return email.trim().toLowerCase()
 }
+
+/** The part behind the @, in lower case: by which an organization claims its people's addresses. */
+export function domainOf(email: string): string {
+  return emailKey(email).split('@')[1] ?? ''
+}

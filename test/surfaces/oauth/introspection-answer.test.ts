@@ -191,7 +191,7 @@ describe.each(availableDatabases())('the answer of introspection on %s', (databa
           username: 'ada@acme.test',
           client_id: 'webapp',
           token_kind: 'access_token',
-          scope,
+          scope: 'openid configuration-items:write',
           superadmin: false,
           permissions: ['configuration-items:write'],
           data_scopes: adasScopes,

@@ -182,7 +182,7 @@ async function signIn(tx: Queryable, findings: Findings, accountProven: boolean)
     await voidUnprovenCredentials(tx, account, { keepIdentityId: identityId })
   }
   const user = await refreshUser(tx, { ...findings, user: account })
-  if (known) await noteIdentityUse(tx, identityId, identity)
+  if (known) await noteIdentityUse(tx, known, identity)
   return { outcome: 'signed_in', user, organizationId: organization?.id ?? null }
 }
 

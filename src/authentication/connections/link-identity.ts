@@ -84,10 +84,15 @@ export function recordIdentityEvent(
 /** The moment is told to whoever looks for a way in that nobody uses any more. */
 export async function noteIdentityUse(
   tx: Queryable,
-  identityId: string,
+  place: { id: string; connectionId: string },
   { email = null }: Pick<UpstreamIdentity, 'email'> | { email?: string | null },
 ): Promise<void> {
-  await tx.updateTable('identities').set({ lastUsedAt: sql<Date>`now()`, email }).where('id', '=', identityId).execute()
+  await tx
+    .updateTable('identities')
+    .set({ lastUsedAt: sql<Date>`now()`, email })
+    .where('connectionId', '=', place.connectionId)
+    .where('id', '=', place.id)
+    .execute()
 }
 
 async function requireUser(tx: Queryable, userId: string): Promise<User> {

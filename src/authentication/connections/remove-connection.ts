@@ -24,7 +24,7 @@ export async function removeConnection(
   await db.transaction().execute(async (tx) => {
     const connection = await requireConnection(tx, organizationId, name, 'locked')
     const teams = await listTeams(tx, organizationId)
-    await deleteConnections(tx, [connection.id])
+    await deleteConnections(tx, connection, [connection.id])
     await recordAuditEvent(tx, {
       actor,
       action: 'connection.deleted',

@@ -100,10 +100,18 @@ export async function updateConnection(
   if (refusesPasswords(connection) && !refusesPasswords(before)) await endPasswordSignIns(tx, connection)
 }
 
-/** Removes connections with the identities that came through them; the accounts stay. */
-export async function deleteConnections(tx: Queryable, ids: readonly string[]): Promise<void> {
+/** Removes connections of one owner with the identities that came through them; the accounts stay. */
+export async function deleteConnections(
+  tx: Queryable,
+  { organizationId }: ConnectionOwner,
+  ids: readonly string[],
+): Promise<void> {
   if (ids.length === 0) return
-  await tx.deleteFrom('connections').where('id', 'in', ids).execute()
+  await tx
+    .deleteFrom('connections')
+    .where('organizationId', 'is not distinct from', organizationId)
+    .where('id', 'in', ids)
+    .execute()
 }
 
 async function endPasswordSignIns(tx: Queryable, { organizationId }: ConnectionOwner): Promise<void> {

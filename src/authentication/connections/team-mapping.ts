@@ -25,13 +25,13 @@ export async function applyTeamMapping(
   const { mapped, wanted } = teamsOfGroups(connection, mapping.groups)
   const byDefault = first ? connection.defaultTeamIds.filter((id) => !mapped.has(id)) : []
   const known = await listTeamIds(tx, organization.id, [...new Set([...mapped, ...byDefault])])
-  const current = await teamsOfMembership(tx, membershipId)
+  const current = await teamsOfMembership(tx, organization.id, membershipId)
   const join = known.filter((id) => (wanted.has(id) || byDefault.includes(id)) && !current.has(id))
   const leave = known.filter((id) => mapped.has(id) && !wanted.has(id) && current.has(id))
   if (join.length === 0 && leave.length === 0) return
   const placeIn = (teamId: string) => ({ teamId, membershipId })
-  await changeTeamMembers(tx, { join: join.map(placeIn), leave: leave.map(placeIn) })
-  await rewriteEffectiveAuthorization(tx, [membershipId])
+  await changeTeamMembers(tx, organization.id, { join: join.map(placeIn), leave: leave.map(placeIn) })
+  await rewriteEffectiveAuthorization(tx, organization.id, [membershipId])
   await recordAuditEvent(tx, {
     actor: user.id,
     action: 'membership.teams_mapped',
@@ -55,7 +55,13 @@ function teamsOfGroups(
   }
 }
 
-async function teamsOfMembership(tx: Queryable, membershipId: string): Promise<Set<string>> {
-  const places = await tx.selectFrom('teamMembers').select('teamId').where('membershipId', '=', membershipId).execute()
+async function teamsOfMembership(tx: Queryable, organizationId: string, membershipId: string): Promise<Set<string>> {
+  const places = await tx
+    .selectFrom('teamMembers as p')
+    .innerJoin('memberships as m', 'm.id', 'p.membershipId')
+    .select('p.teamId')
+    .where('m.organizationId', '=', organizationId)
+    .where('m.id', '=', membershipId)
+    .execute()
   return new Set(places.map(({ teamId }) => teamId))
 }

@@ -118,13 +118,18 @@ async function join(tx: Queryable, { token, invitation, user, createUser }: Join
 /** Teams may have gone since the invitation; the others are locked before the membership (see `save-team.ts`). */
 async function joinTeams(tx: Queryable, organizationId: string, membershipId: string, teamIds: readonly string[]) {
   const teams = await listTeamIds(tx, organizationId, teamIds)
-  await changeTeamMembers(tx, { join: teams.map((teamId) => ({ teamId, membershipId })) })
-  await rewriteEffectiveAuthorization(tx, [membershipId])
+  await changeTeamMembers(tx, organizationId, { join: teams.map((teamId) => ({ teamId, membershipId })) })
+  await rewriteEffectiveAuthorization(tx, organizationId, [membershipId])
 }
 
 async function closeInvitation(tx: Queryable, invitation: OpenInvitation, user: Pick<User, 'id'>): Promise<void> {
   const { id, email, organization } = invitation
-  await tx.updateTable('invitations').set({ acceptedAt: sql<Date>`now()` }).where('id', '=', id).execute()
+  await tx
+    .updateTable('invitations')
+    .set({ acceptedAt: sql<Date>`now()` })
+    .where('organizationId', '=', organization.id)
+    .where('id', '=', id)
+    .execute()
   await recordAuditEvent(tx, {
     actor: user.id,
     action: 'invitation.accepted',

@@ -23,7 +23,7 @@ export async function foundOwnOrganization(
   const { id, slug, membershipId } = await foundOrganization(tx, { name: checked.organization, founder })
   const everything = { permissions: ['*'], dataScopes: [{ source: null, scope_id: null }] }
   await setDirectGrants(tx, id, [{ membershipId, ...everything }])
-  await rewriteEffectiveAuthorization(tx, [membershipId])
+  await rewriteEffectiveAuthorization(tx, id, [membershipId])
   return { id, slug }
 }
 

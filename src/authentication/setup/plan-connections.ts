@@ -36,7 +36,7 @@ export function planConnections(scene: ConnectionScene, entries: readonly Connec
     const isOwn = scene.current.objects.has('connection', connection.id)
     if (listed.has(connection.name) || !(scene.exclusive || isOwn)) continue
     noteChange(scene.plan, subjectOf(scene, connection.name), describe(scene, connection), undefined)
-    scene.plan.writes.removedConnections.push(connection.id)
+    scene.plan.writes.removedConnections.push(connection)
     scene.plan.writes.removedObjects.push({ kind: 'connection', objectId: connection.id })
   }
 }

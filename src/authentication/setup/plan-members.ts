@@ -120,8 +120,9 @@ function planMember(scene: MemberScene, listed: Listed): void {
   if (grants.permissions.length + grants.dataScopes.length > 0 || member) {
     writes.directGrants.push({ membershipId: id, organizationId: scene.id, ...grants })
   }
-  for (const teamId of wanted) if (!member?.teamIds.has(teamId)) writes.join.push({ teamId, membershipId: id })
-  for (const teamId of leaving) writes.leave.push({ teamId, membershipId: id })
+  const placeIn = (teamId: string) => ({ teamId, membershipId: id, organizationId: scene.id })
+  for (const teamId of wanted) if (!member?.teamIds.has(teamId)) writes.join.push(placeIn(teamId))
+  for (const teamId of leaving) writes.leave.push(placeIn(teamId))
 }
 
 /** As the entry says, but for the last admin. */

@@ -23,7 +23,8 @@ export interface AdoptedUser {
   passwordHash: string | null
 }
 
-interface InOrganization {
+/** A row of an organization's: never found by its id alone. */
+export interface InOrganization {
   id: string
   organizationId: string
 }
@@ -44,14 +45,13 @@ export interface SetupWrites {
   membershipEdits: (InOrganization & { edit: MembershipEdit })[]
   removedMemberships: InOrganization[]
   directGrants: (Grants & { membershipId: string; organizationId: string })[]
-  join: TeamPlace[]
-  leave: TeamPlace[]
+  join: (TeamPlace & { organizationId: string })[]
+  leave: (TeamPlace & { organizationId: string })[]
   newClients: NewClient[]
   changedClients: NewClient[]
   /** Clients whose resource identifier changes. */
   releasedResources: string[]
-  /** Ids. */
-  removedConnections: string[]
+  removedConnections: { id: string; organizationId: string | null }[]
   connectionEdits: { edit: ConnectionEdit; before: Connection }[]
   newConnections: NewConnection[]
   /** What is the file's from now on, or under another name. */

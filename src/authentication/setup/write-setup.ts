@@ -26,7 +26,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { inBatches } from './in-batches.ts'
 import { forgetSetupObjects, saveSetupObjects } from './setup-objects.ts'
-import type { AdoptedUser, SetupWrites } from './setup-writes.ts'
+import type { AdoptedUser, InOrganization, SetupWrites } from './setup-writes.ts'
 
 /** Makes a plan true, in the order in which one row needs another. Passwords have been hashed. */
 export async function writeSetup(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
@@ -72,9 +72,7 @@ async function writeOrganizations(tx: Queryable, writes: SetupWrites): Promise<v
 
 /** Teams are locked before memberships, and what each member may do is rewritten once, at the end. */
 async function writeMembersAndTeams(tx: Queryable, writes: SetupWrites): Promise<void> {
-  const changedTeams = [...writes.teamEdits, ...writes.removedTeams].map((team) => team.id)
-  await lockTeams(tx, changedTeams)
-  const touched = new Set(await listMembersOfTeams(tx, changedTeams))
+  const touched = await lockChangedTeams(tx, writes)
   await byOrganization(writes.removedTeams, (id, teams) => deleteTeams(tx, id, teams.map(toId)))
   for (const team of writes.teamEdits) await updateTeam(tx, team, team.edit)
   await inBatches(writes.newTeams, (batch) => insertTeams(tx, batch))
@@ -83,10 +81,28 @@ async function writeMembersAndTeams(tx: Queryable, writes: SetupWrites): Promise
   await inBatches(writes.newMemberships, (batch) => insertMemberships(tx, batch))
   for (const membership of writes.membershipEdits) await updateMembership(tx, membership, membership.edit)
   await byOrganization(writes.directGrants, (id, grants) => setDirectGrants(tx, id, grants))
-  await changeTeamMembers(tx, writes)
+  await byOrganization(writes.join, (id, join) => changeTeamMembers(tx, id, { join }))
+  await byOrganization(writes.leave, (id, leave) => changeTeamMembers(tx, id, { leave }))
 
-  for (const { membershipId } of [...writes.directGrants, ...writes.join, ...writes.leave]) touched.add(membershipId)
-  await inBatches([...touched].sort(), (batch) => rewriteEffectiveAuthorization(tx, batch))
+  for (const { membershipId, organizationId } of [...writes.directGrants, ...writes.join, ...writes.leave]) {
+    touched.set(membershipId, { id: membershipId, organizationId })
+  }
+  await byOrganization([...touched.values()].sort(byId), (id, members) =>
+    rewriteEffectiveAuthorization(tx, id, members.map(toId)),
+  )
+}
+
+/** Locks every team that changes or whose members do. @returns the members of those that change, by membership id */
+async function lockChangedTeams(tx: Queryable, writes: SetupWrites): Promise<Map<string, InOrganization>> {
+  const changed: InOrganization[] = [...writes.teamEdits, ...writes.removedTeams]
+  const entered = [...writes.join, ...writes.leave].map(({ teamId: id, organizationId }) => ({ id, organizationId }))
+  await byOrganization([...changed, ...entered].sort(byId), (id, teams) => lockTeams(tx, id, teams.map(toId)))
+  const members = new Map<string, InOrganization>()
+  await byOrganization(changed, async (organizationId, teams) => {
+    const ids = await listMembersOfTeams(tx, organizationId, teams.map(toId))
+    for (const id of ids) members.set(id, { id, organizationId })
+  })
+  return members
 }
 
 async function writeClients(tx: Queryable, writes: SetupWrites): Promise<void> {
@@ -97,13 +113,17 @@ async function writeClients(tx: Queryable, writes: SetupWrites): Promise<void> {
 
 /** A name may move from one owner of the file to another: as a new connection, to which nobody of the old one belongs. */
 async function writeConnections(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
-  await deleteConnections(tx, writes.removedConnections)
+  for (const connection of writes.removedConnections) await deleteConnections(tx, connection, [connection.id])
   for (const { edit, before } of writes.connectionEdits) await updateConnection(tx, encryption, edit, before)
   for (const connection of writes.newConnections) await insertConnection(tx, encryption, connection)
 }
 
 function toId({ id }: { id: string }): string {
   return id
+}
+
+function byId(one: InOrganization, other: InOrganization): number {
+  return one.id < other.id ? -1 : 1
 }
 
 async function byOrganization<T extends { organizationId: string }>(

@@ -7,11 +7,16 @@ import { unionOfPermissions } from '#foundation/values/permission.ts'
  * grant, a team or a team's members calls this in the same transaction. The memberships are locked first: two
  * transactions that change two teams of one person would otherwise each compute a union without the other's change.
  */
-export async function rewriteEffectiveAuthorization(tx: Queryable, membershipIds: readonly string[]): Promise<void> {
+export async function rewriteEffectiveAuthorization(
+  tx: Queryable,
+  organizationId: string,
+  membershipIds: readonly string[],
+): Promise<void> {
   if (membershipIds.length === 0) return
   const memberships = await tx
     .selectFrom('memberships')
     .select(['id', 'permissions', 'dataScopes'])
+    .where('organizationId', '=', organizationId)
     .where('id', 'in', [...new Set(membershipIds)])
     .orderBy('id')
     .forNoKeyUpdate()
@@ -36,6 +41,7 @@ export async function rewriteEffectiveAuthorization(tx: Queryable, membershipIds
         effectivePermissions: toJson(unionOfPermissions(sources.map((source) => source.permissions))),
         effectiveDataScopes: toJson(unionOfDataScopes(sources.map((source) => source.dataScopes))),
       })
+      .where('organizationId', '=', organizationId)
       .where('id', '=', membership.id)
       .execute()
   }

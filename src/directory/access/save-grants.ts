@@ -18,6 +18,7 @@ export async function setDirectGrants(
   })
   await lockMemberships(
     tx,
+    organizationId,
     rows.map((row) => row.id),
   )
   await sql`
@@ -30,9 +31,13 @@ export async function setDirectGrants(
  * Takes the rows in one order, so that two transactions about the same people wait instead of deadlocking. Weaker than
  * FOR UPDATE: a row of `team_members` may be written meanwhile, its foreign key needs the membership only to exist.
  */
-export async function lockMemberships(tx: Queryable, membershipIds: readonly string[]): Promise<void> {
+export async function lockMemberships(
+  tx: Queryable,
+  organizationId: string,
+  membershipIds: readonly string[],
+): Promise<void> {
   if (membershipIds.length === 0) return
-  await sql`select id from memberships where id = any(${membershipIds}::text[]) order by id for no key update`.execute(
-    tx,
-  )
+  await sql`
+    select id from memberships where organization_id = ${organizationId} and id = any(${membershipIds}::text[])
+    order by id for no key update`.execute(tx)
 }

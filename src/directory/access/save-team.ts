@@ -55,20 +55,33 @@ export async function deleteTeams(tx: Queryable, organizationId: string, teamIds
   await tx.deleteFrom('teams').where('organizationId', '=', organizationId).where('id', 'in', teamIds).execute()
 }
 
-/** Holds the teams until the transaction ends, so that nobody joins one while its grants change. */
-export async function lockTeams(tx: Queryable, teamIds: readonly string[]): Promise<void> {
+/** Holds the teams until the transaction ends, so that no member joins one while its grants change. */
+export async function lockTeams(tx: Queryable, organizationId: string, teamIds: readonly string[]): Promise<void> {
   if (teamIds.length === 0) return
-  await tx.selectFrom('teams').select('id').where('id', 'in', teamIds).orderBy('id').forUpdate().execute()
+  await tx
+    .selectFrom('teams')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', teamIds)
+    .orderBy('id')
+    .forUpdate()
+    .execute()
 }
 
-/** Ids of the memberships that are in any of the teams. */
-export async function listMembersOfTeams(tx: Queryable, teamIds: readonly string[]): Promise<string[]> {
+/** Ids of the memberships that are in any of the organization's teams. */
+export async function listMembersOfTeams(
+  tx: Queryable,
+  organizationId: string,
+  teamIds: readonly string[],
+): Promise<string[]> {
   if (teamIds.length === 0) return []
   const members = await tx
-    .selectFrom('teamMembers')
-    .select('membershipId')
+    .selectFrom('teamMembers as p')
+    .innerJoin('teams as t', 't.id', 'p.teamId')
+    .select('p.membershipId')
     .distinct()
-    .where('teamId', 'in', teamIds)
+    .where('t.organizationId', '=', organizationId)
+    .where('t.id', 'in', teamIds)
     .execute()
   return members.map((member) => member.membershipId)
 }
@@ -79,28 +92,40 @@ export interface TeamPlace {
 }
 
 /**
- * Puts memberships into teams and takes them out of others; being there already, or no longer, is no mistake. Teams and
- * memberships belong to one organization: the caller has found them there. The caller rewrites the authorization of
- * the memberships.
+ * Puts memberships into teams of the organization and takes them out of others; being there already, or no longer, is no
+ * mistake. Teams and memberships of another organization are left alone. The caller rewrites the authorization of the
+ * memberships.
  *
- * The shared lock on the teams waits for whoever is changing their grants: else that transaction would not see the new
+ * The shared lock on the teams waits for a transaction that changes their grants: else that one would not see the new
  * member, and this one not the new grants, and the member would keep the old ones.
  */
 export async function changeTeamMembers(
   tx: Queryable,
-  { join = [], leave = [] }: { join?: readonly TeamPlace[]; leave?: readonly TeamPlace[] },
+  organizationId: string,
+  { join = [], leave = [] }: { join?: readonly TeamPlace[] | undefined; leave?: readonly TeamPlace[] | undefined },
 ): Promise<void> {
   const places = [...join, ...leave]
   if (places.length === 0) return
   const teamIds = [...new Set(places.map((place) => place.teamId))]
-  await tx.selectFrom('teams').select('id').where('id', 'in', teamIds).orderBy('id').forShare().execute()
-  await lockMemberships(tx, [...new Set(places.map((place) => place.membershipId))])
+  await tx
+    .selectFrom('teams')
+    .select('id')
+    .where('organizationId', '=', organizationId)
+    .where('id', 'in', teamIds)
+    .orderBy('id')
+    .forShare()
+    .execute()
+  await lockMemberships(tx, organizationId, [...new Set(places.map((place) => place.membershipId))])
   await sql`
-    delete from team_members m using ${rowsOf(leave)}
-    where m.team_id = place."teamId" and m.membership_id = place."membershipId"`.execute(tx)
+    delete from team_members p using ${rowsOf(leave)}, teams t
+    where p.team_id = place."teamId" and p.membership_id = place."membershipId"
+      and t.id = p.team_id and t.organization_id = ${organizationId}`.execute(tx)
   await sql`
     insert into team_members (team_id, membership_id)
-    select place."teamId", place."membershipId" from ${rowsOf(join)} on conflict do nothing`.execute(tx)
+    select t.id, m.id from ${rowsOf(join)}
+    join teams t on t.id = place."teamId" and t.organization_id = ${organizationId}
+    join memberships m on m.id = place."membershipId" and m.organization_id = ${organizationId}
+    on conflict do nothing`.execute(tx)
 }
 
 /** Any number of places as one parameter. */

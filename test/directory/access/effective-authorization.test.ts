@@ -33,8 +33,10 @@ describe.each(availableDatabases())('effective authorization on %s', (kind) => {
       await setDirectGrants(tx, organizationId, [{ membershipId, permissions: ['reports:read'], dataScopes: scopes }])
       await updateTeam(tx, { id: readers!, organizationId }, { permissions: ['items:read'] })
       await updateTeam(tx, { id: writers!, organizationId }, { dataScopes: [{ source: 'proxmox', scope_id: 'one' }] })
-      await changeTeamMembers(tx, { join: [readers!, writers!].map((teamId) => ({ teamId, membershipId })) })
-      await rewriteEffectiveAuthorization(tx, [membershipId])
+      await changeTeamMembers(tx, organizationId, {
+        join: [readers!, writers!].map((teamId) => ({ teamId, membershipId })),
+      })
+      await rewriteEffectiveAuthorization(tx, organizationId, [membershipId])
     })
     expect(await effective(store.db, membershipId)).toEqual({
       effectivePermissions: ['items:read', 'reports:read', 'team-1:use'],
@@ -45,12 +47,12 @@ describe.each(availableDatabases())('effective authorization on %s', (kind) => {
   test('loses what a removed team gave, and keeps the rest', async () => {
     const { organizationId, membershipId } = await newMember(store.db)
     const [one, other] = await newTeams(store.db, organizationId, 2)
-    await join(store.db, membershipId, [one!, other!])
+    await join(store.db, organizationId, membershipId, [one!, other!])
     await store.db.transaction().execute(async (tx) => {
-      await lockTeams(tx, [one!])
-      const members = await listMembersOfTeams(tx, [one!])
+      await lockTeams(tx, organizationId, [one!])
+      const members = await listMembersOfTeams(tx, organizationId, [one!])
       await deleteTeams(tx, organizationId, [one!])
-      await rewriteEffectiveAuthorization(tx, members)
+      await rewriteEffectiveAuthorization(tx, organizationId, members)
     })
     expect((await effective(store.db, membershipId)).effectivePermissions).toEqual(['team-1:use'])
   })
@@ -64,6 +66,21 @@ describe.each(availableDatabases())('effective authorization on %s', (kind) => {
     const row = await store.db.selectFrom('teams').selectAll().where('id', '=', team!).executeTakeFirst()
     expect(row?.permissions).toEqual(['team-0:use'])
   })
+
+  test('no membership comes into a team of another organization, or out of one by its say', async () => {
+    const { organizationId, membershipId } = await newMember(store.db)
+    const stranger = await newMember(store.db)
+    const [team] = await newTeams(store.db, organizationId, 1)
+    await join(store.db, organizationId, membershipId, [team!])
+    const foreign = [{ teamId: team!, membershipId: stranger.membershipId }]
+    const own = [{ teamId: team!, membershipId }]
+    for (const organization of [organizationId, stranger.organizationId]) {
+      await changeTeamMembers(store.db, organization, { join: foreign })
+    }
+    await changeTeamMembers(store.db, stranger.organizationId, { leave: own })
+    expect(await listMembersOfTeams(store.db, organizationId, [team!])).toEqual([membershipId])
+    expect(await listMembersOfTeams(store.db, stranger.organizationId, [team!])).toEqual([])
+  })
 })
 
 describe.runIf(postgresAvailable())('at once, on PostgreSQL', () => {
@@ -76,14 +93,14 @@ describe.runIf(postgresAvailable())('at once, on PostgreSQL', () => {
   test('20 teams joined at the same moment all count', async () => {
     const { organizationId, membershipId } = await newMember(store.db)
     const teams = await newTeams(store.db, organizationId, 20)
-    await Promise.all(teams.map((team) => join(store.db, membershipId, [team])))
+    await Promise.all(teams.map((team) => join(store.db, organizationId, membershipId, [team])))
     expect((await effective(store.db, membershipId)).effectivePermissions).toHaveLength(20)
   })
 
   test('20 teams of one member changed at the same moment leave the union of what they are now', async () => {
     const { organizationId, membershipId } = await newMember(store.db)
     const teams = await newTeams(store.db, organizationId, 20)
-    await join(store.db, membershipId, teams)
+    await join(store.db, organizationId, membershipId, teams)
     await Promise.all(teams.map((team, index) => changeGrants(store.db, organizationId, team, [`new-${index}:use`])))
     const wanted = teams.map((_team, index) => `new-${index}:use`).sort()
     expect((await effective(store.db, membershipId)).effectivePermissions).toEqual(wanted)
@@ -95,9 +112,9 @@ describe.runIf(postgresAvailable())('at once, on PostgreSQL', () => {
     let joining: Promise<void> | undefined
     await store.db.transaction().execute(async (tx) => {
       await updateTeam(tx, { id: team!, organizationId }, { permissions: ['after:use'] })
-      joining = join(store.db, membershipId, [team!])
+      joining = join(store.db, organizationId, membershipId, [team!])
       await Promise.race([joining, someoneWaits(store.db)])
-      await rewriteEffectiveAuthorization(tx, await listMembersOfTeams(tx, [team!]))
+      await rewriteEffectiveAuthorization(tx, organizationId, await listMembersOfTeams(tx, organizationId, [team!]))
     })
     await joining
     expect((await effective(store.db, membershipId)).effectivePermissions).toEqual(['after:use'])
@@ -141,18 +158,18 @@ async function newTeams(db: Queryable, organizationId: string, count: number, pr
   return teams.map((team) => team.id)
 }
 
-function join(db: Queryable, membershipId: string, teamIds: string[]): Promise<void> {
+function join(db: Queryable, organizationId: string, membershipId: string, teamIds: string[]): Promise<void> {
   return db.transaction().execute(async (tx) => {
-    await changeTeamMembers(tx, { join: teamIds.map((teamId) => ({ teamId, membershipId })) })
-    await rewriteEffectiveAuthorization(tx, [membershipId])
+    await changeTeamMembers(tx, organizationId, { join: teamIds.map((teamId) => ({ teamId, membershipId })) })
+    await rewriteEffectiveAuthorization(tx, organizationId, [membershipId])
   })
 }
 
 function changeGrants(db: Queryable, organizationId: string, id: string, permissions: string[]): Promise<void> {
   return db.transaction().execute(async (tx) => {
-    await lockTeams(tx, [id])
+    await lockTeams(tx, organizationId, [id])
     await updateTeam(tx, { id, organizationId }, { permissions })
-    await rewriteEffectiveAuthorization(tx, await listMembersOfTeams(tx, [id]))
+    await rewriteEffectiveAuthorization(tx, organizationId, await listMembersOfTeams(tx, organizationId, [id]))
   })
 }
 

@@ -108,6 +108,9 @@ describe.each(databases)('invitations through the API on %s', (database) => {
   test('mistakes are told by field, and members are not invited', async () => {
     const unknown = await invite(ada, 'hugo@elsewhere.test', { teams: ['no such team'] })
     expect([unknown.status, unknown.json.errors]).toMatchObject([422, [{ path: 'teams' }]])
+    const readers = await gatehouse.database.db.selectFrom('teams').select('id').where('name', '=', 'readers').execute()
+    const foreign = await invite(grace, 'hugo@elsewhere.test', { teams: [readers[0]!.id] }, '/v1/organizations/globex')
+    expect([foreign.status, foreign.json.errors]).toMatchObject([422, [{ path: 'teams' }]])
     expect((await invite(ada, 'no address')).json.errors).toMatchObject([{ path: 'email' }])
     expect((await invite(ada, 'hugo@elsewhere.test', { superadmin: true })).status).toBe(422)
     expect((await invite(ada, 'ADA@acme.test')).json.code).toBe('conflict')

@@ -1,5 +1,4 @@
 import type Koa from 'koa'
-import mount from 'koa-mount'
 import type { Logger } from 'pino'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
@@ -42,13 +41,10 @@ interface ProviderRoutes {
 export function providerRoutes(parts: ProviderRoutes): Route[] {
   const { current, requestTransaction, encryption, log, upstreamSignOut, createRateLimit, wrongSecrets } = parts
   const library = providerCallback(current, log)
-  const around =
-    (...layers: Koa.Middleware[]): RouteHandler =>
-    (ctx) =>
-      layers.reduceRight<Koa.Next>(
-        (inner, layer) => async () => layer(ctx, inner),
-        () => library(ctx),
-      )()
+  const around = (...layers: Koa.Middleware[]): RouteHandler => {
+    const outer = inTurn(layers)
+    return (ctx) => outer(ctx, () => library(ctx))
+  }
   /** Where scopes are asked for, a permission that was added a moment ago must be known. */
   const scopesKnown: Koa.Middleware = async (_ctx, next) => {
     await current.refresh()
@@ -109,7 +105,7 @@ function providerCallback(current: CurrentProvider, log: Logger): (ctx: Koa.Cont
     const provider = current.provider()
     let middleware = mounted.get(provider)
     if (!middleware) {
-      middleware = mount(provider as unknown as Koa)
+      middleware = inTurn((provider as unknown as Koa).middleware)
       // The library answers its own failures, so their causes would be seen nowhere else.
       provider.on('server_error', (ctx, error) => {
         if (error instanceof GatehouseError) ctx.set(headersOfError(error))
@@ -124,6 +120,11 @@ function providerCallback(current: CurrentProvider, log: Logger): (ctx: Koa.Cont
     await library()(ctx, async () => {})
     allowFormTargets(ctx, formTargetsOf(ctx))
   }
+}
+
+/** Each layer around the next, as Koa runs them. */
+function inTurn(layers: readonly Koa.Middleware[]): Koa.Middleware {
+  return (ctx, next) => layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), next)()
 }
 
 /** HEAD is safe (RFC 9110 §9.2.1): it issues no code, and ends nothing that a GET would use up. */

@@ -108,10 +108,29 @@ test('a directory that a running server holds is refused', async () => {
   await held.close()
 })
 
-test('help says what there is', async () => {
-  const { status, stdout } = await run(['--help'])
-  expect(status).toBe(0)
-  expect(stdout).toMatch(/apply.*make the database.*plan.*print what apply would change/s)
+test('help says what there is, with examples', async () => {
+  for (const ask of [['--help'], ['-h'], ['apply', '--help']]) {
+    const { status, stdout, stderr } = await run(ask)
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/apply.*make the database.*plan.*print what apply would change/s)
+    expect(stdout).toContain('\n  gatehouse apply -f gatehouse.yaml\n')
+  }
+})
+
+test.each([
+  { words: [] },
+  { words: ['aply', '-f', 'gatehouse.yaml'] },
+  { words: ['apply'] },
+  { words: ['apply', '-f'] },
+  { words: ['apply', '-f', 'gatehouse.yaml', 'another.yaml'] },
+  { words: ['plan', '--fil', 'gatehouse.yaml'] },
+  { words: ['keys'] },
+  { words: ['keys', 'rotate', '-f', 'gatehouse.yaml'] },
+  { words: ['scan-keys'] },
+])('wrong usage ($words) is told on stderr, with status 2', async ({ words }) => {
+  const { status, stdout, stderr } = await run(words)
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toMatch(/^\S.*\n\nUsage: gatehouse COMMAND\n/)
 })
 
 test('changes are readable and cannot move a terminal', () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exceptIn } from './exceptions.ts'
@@ -50,6 +50,11 @@ test('the environment is read in one place, and by the command line', () => {
   const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ file }) => file)
   expect(readers.filter((file) => file !== 'src/main.ts' && !isIn(file, 'src/surfaces/cli'))).toEqual([])
   expect(readers).toContain('src/main.ts')
+})
+
+test('migrations are numbered without a gap, each number used once', () => {
+  const numbers = readdirSync(join(root, 'src/foundation/database/migrations')).map((name) => name.slice(0, 4))
+  expect(numbers.sort()).toEqual(numbers.map((_, index) => String(index + 1).padStart(4, '0')))
 })
 
 test('no file is a drawer', () => {

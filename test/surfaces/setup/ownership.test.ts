@@ -326,7 +326,7 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
       const before = await objects()
       await db.deleteFrom('setupObjects').execute()
       const migration = readFileSync(
-        new URL('../../../src/foundation/database/migrations/0018-setup-objects.sql', import.meta.url),
+        new URL('../../../src/foundation/database/migrations/0019-setup-objects.sql', import.meta.url),
         'utf8',
       )
       const [, ...inserts] = migration.split(/;\n/).filter((statement) => statement.trim() !== '')

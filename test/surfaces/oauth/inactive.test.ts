@@ -333,6 +333,9 @@ describe.each(availableDatabases())('a token that is not good, on %s,', (databas
 const restored = setup
   .replaceAll('password: "correct horse battery staple"', 'active: true')
   .replace('slug: acme', 'slug: acme\n    active: true')
+  .replace('client_id: console', 'client_id: console\n    active: true')
+  .replace('client_id: nightly-export', 'client_id: nightly-export\n    active: true')
+  .replace('- email: ada@acme.test', '- email: ada@acme.test\n        active: true')
 
 function acmeWith(members: string): string {
   return `organizations: [{ slug: acme, members: [${members}] }]`

@@ -42,6 +42,8 @@ export interface ConnectionAttempt {
   identity: UpstreamIdentity
   /** Whose password was right in the same flow: the account with this address is theirs. */
   provenUserId: string | undefined
+  /** Closed: a connection of the whole deployment makes no accounts; an organization's own `jit` is its own. */
+  signUp: 'open' | 'closed'
   ip: string | undefined
   userAgent: string | undefined
   clientId: string | undefined
@@ -89,11 +91,18 @@ interface Findings {
   known: Identity | undefined
   user: User | undefined
   membership: Membership | undefined
+  signUp: 'open' | 'closed'
   /** Whether the address counts as verified by what this provider says. */
   vouched: boolean
 }
 
-async function complete(tx: Queryable, { connection: { id }, identity, provenUserId }: ConnectionAttempt) {
+async function complete(tx: Queryable, attempt: ConnectionAttempt) {
+  const {
+    connection: { id },
+    identity,
+    provenUserId,
+    signUp,
+  } = attempt
   const connection = await findEnabledConnectionById(tx, id)
   if (!connection) return refused('connection_gone')
   await lockSubject(tx, connection.id, identity)
@@ -104,7 +113,7 @@ async function complete(tx: Queryable, { connection: { id }, identity, provenUse
     ? known || (await isLinkedBy(tx, { user, connection, identity, provenUserId }))
     : provenUserId === undefined
   if (!linked) return refused('proof_needed')
-  const findings = await gather(tx, { connection, identity, known, user })
+  const findings = await gather(tx, { connection, identity, known, user, signUp })
   const refusal = await refusalOf(tx, findings)
   const accountProven = known !== undefined || provenUserId !== undefined
   return refusal ? refused(refusal) : signIn(tx, findings, accountProven)
@@ -129,23 +138,29 @@ async function isLinkedBy(
 
 async function gather(
   tx: Queryable,
-  { connection, identity, known, user }: Pick<Findings, 'connection' | 'identity' | 'known' | 'user'>,
+  {
+    connection,
+    identity,
+    known,
+    user,
+    signUp,
+  }: Pick<Findings, 'connection' | 'identity' | 'known' | 'user' | 'signUp'>,
 ): Promise<Findings> {
   const { organizationId } = connection
   const organization = organizationId === null ? undefined : await findOrganization(tx, organizationId)
   const membership = organization && user && (await findMembership(tx, organization.id, user.id))
   const vouched = await vouchesForEmail(tx, connection, identity)
-  return { connection, organization, identity, known, user, membership, vouched }
+  return { connection, organization, identity, known, user, membership, signUp, vouched }
 }
 
 async function refusalOf(tx: Queryable, findings: Findings): Promise<ConnectionRefusal | undefined> {
-  const { connection, organization, identity, user, membership } = findings
+  const { connection, organization, identity, user, membership, signUp } = findings
   if (connection.organizationId !== null && !organization) return 'connection_gone'
   if (user?.deactivatedAt) return 'user_deactivated'
   if (membership?.deactivatedAt) return 'membership_deactivated'
   const isNew = user === undefined || (organization !== undefined && !membership && !user.superadmin)
   if (!isNew) return undefined
-  if (!connection.jit) return 'unknown'
+  if (!connection.jit || (connection.organizationId === null && signUp === 'closed')) return 'unknown'
   if (!user && identity.email === undefined) return 'no_email'
   return (await isAdmitted(tx, findings)) ? undefined : 'other_domain'
 }

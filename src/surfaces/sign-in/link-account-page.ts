@@ -36,6 +36,7 @@ export async function finishConnectionLogin(
     connection,
     identity,
     provenUserId,
+    signUp: step.signUp,
     ip: step.clientAddress(ctx.req),
     userAgent: ctx.get('user-agent') || undefined,
     clientId: interaction.client.clientId,

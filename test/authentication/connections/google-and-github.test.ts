@@ -19,7 +19,7 @@ describe('Google', () => {
 
   beforeAll(async () => {
     google = await startIdentityProvider({ claimsInIdToken: true })
-    gatehouse = await startGatehouse({ config: allowed(google) })
+    gatehouse = await startGatehouse({ config: { ...allowed(google), signUp: 'open' } })
     const atGoogle = { type: 'google', issuer: google.issuer } as const
     await connect(gatehouse, { name: 'google', ...atGoogle })
     await connect(gatehouse, { name: 'acme-google', organization: 'acme', ...atGoogle })
@@ -86,7 +86,7 @@ describe('GitHub', () => {
 
   beforeAll(async () => {
     github = await startGitHub()
-    gatehouse = await startGatehouse({ config: allowed(github) })
+    gatehouse = await startGatehouse({ config: { ...allowed(github), signUp: 'open' } })
     await connect(gatehouse, { name: 'github', type: 'github', issuer: github.issuer, organization: 'globex' })
     await connect(gatehouse, { name: 'shared-github', type: 'github', issuer: github.issuer })
   })

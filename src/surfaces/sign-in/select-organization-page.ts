@@ -8,7 +8,7 @@ import {
   type OrganizationOption,
 } from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
-import type { User } from '#foundation/database/schema.ts'
+import type { Organization, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { chooseOrganization } from '#protocol/provider/organization-choice.ts'
@@ -25,10 +25,11 @@ export async function showOrganizations(step: Step): Promise<void> {
     return
   }
   const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: undefined })
-  if (choice.outcome === 'none') return showNoOrganization(step, user)
-  const organizations = choice.outcome === 'ambiguous' ? choice.organizations.map(toRow) : []
+  // The person may have got their first organization, or all but one suspended, since this prompt was decided on.
+  if (choice.outcome === 'chosen') return finishIn(step, choice.organization)
+  if (choice.outcome !== 'ambiguous') return showNoOrganization(step, user)
   const action = `/interaction/${interaction.uid}/organization`
-  const locals = { ...localsOf(step, user), organizations, action }
+  const locals = { ...localsOf(step, user), organizations: choice.organizations.map(toRow), action }
   await step.render(ctx, 'sign-in/select-organization', locals, { formAction: formTargets(interaction) })
 }
 
@@ -62,7 +63,7 @@ export async function postNewOrganization(step: Step): Promise<void> {
     const founded = await foundFirstOrganization(db, { name: form.organization ?? '', founder: user })
     const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: founded?.id })
     if (choice.outcome !== 'chosen') return seeOther(ctx, `/interaction/${interaction.uid}`)
-    await finishStep(ctx, step.provider, { select_organization: { organizationId: choice.organization.id } })
+    await finishIn(step, choice.organization)
   })
   if (problems) await showNoOrganization(step, user, problems)
 }
@@ -81,7 +82,11 @@ export async function postOrganization(step: Step): Promise<void> {
   const user = await requireSignedInUser(step)
   const organization = await findOrganizationForUser(step.db, user, step.form.organization ?? '')
   if (!organization) throw new GatehouseError('not_found', 'You do not belong to that organization.')
-  await finishStep(step.ctx, step.provider, { select_organization: { organizationId: organization.id } })
+  await finishIn(step, organization)
+}
+
+function finishIn({ ctx, provider }: Step, { id }: Pick<Organization, 'id'>): Promise<void> {
+  return finishStep(ctx, provider, { select_organization: { organizationId: id } })
 }
 
 /** Who signed in to accept an invitation may have no organization yet; which one they act in, the invitation says. */

@@ -58,6 +58,27 @@ describe.each(availableDatabases())('a person without an organization, on %s', (
     expect(await founded.execute()).toEqual([{ slug: 'noor-labs' }])
   })
 
+  test('who has got one meanwhile goes on in it, when the page is loaded again', async () => {
+    const suspended = (suspendedAt: Date | null) =>
+      gatehouse.database.db.updateTable('organizations').set({ suspendedAt }).where('slug', '=', 'globex').execute()
+    await suspended(new Date())
+    const { browser, redeem } = await arrive('grace@globex.test')
+    await suspended(null)
+    await browser.get(browser.page.url)
+    expect((await redeem()).claims()).toMatchObject({ org_slug: 'globex' })
+  })
+
+  test('who has one left of several goes on in it, when the chooser is loaded again', async () => {
+    const { db } = gatehouse.database
+    const { browser, redeem } = await beginSignIn(gatehouse.url)
+    await enterPassword(browser, 'ada@acme.test')
+    expect(browser.page.html).toContain('data-test="select-organization"')
+    await db.updateTable('organizations').set({ suspendedAt: new Date() }).where('slug', '=', 'globex').execute()
+    await browser.get(browser.page.url)
+    expect((await redeem()).claims()).toMatchObject({ org_slug: 'acme' })
+    await db.updateTable('organizations').set({ suspendedAt: null }).where('slug', '=', 'globex').execute()
+  })
+
   test('is told the name of the one that is suspended', async () => {
     const { db } = gatehouse.database
     const suspend = (suspendedAt: Date | null) =>

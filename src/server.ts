@@ -59,7 +59,7 @@ export async function startServer(
   const { outboundAllowedHosts } = config
   if (config.setupFile) {
     const setup = await readSetupFile(config.setupFile, environment)
-    const options = { actor: 'setup:boot', encryption, outboundAllowedHosts }
+    const options = { actor: { system: 'setup:boot' as const }, encryption, outboundAllowedHosts }
     const { notices } = await applySetup(database.background, setup, options)
     for (const notice of notices) log.warn(`setup: ${describeProblem(notice)}`)
   }

@@ -178,7 +178,7 @@ async function insertNamed(tx: Queryable, row: NewApiKeyRow): Promise<void> {
 export async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, actor: Actor, key: ApiKey): Promise<void> {
   const { format, permissions, dataScopes, administration, expiresAt, hint } = key
   await recordAuditEvent(tx, {
-    actor: actor.user.id,
+    actor,
     action: 'api_key.created',
     subject: auditSubject(key),
     organizationId: key.organization.id,

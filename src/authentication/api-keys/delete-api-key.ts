@@ -12,7 +12,7 @@ export function deleteApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
   return changeApiKey(db, actor, id, async ({ tx, key }) => {
     await deleteApiKeyRow(tx, { organizationId: key.organization.id, id })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'api_key.deleted',
       subject: auditSubject(key),
       organizationId: key.organization.id,

@@ -40,7 +40,7 @@ export function editApiKey({ db }: ApiKeyParts, actor: Actor, id: string, edit: 
       throw error
     }
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'api_key.updated',
       subject: auditSubject(key),
       organizationId: key.organization.id,

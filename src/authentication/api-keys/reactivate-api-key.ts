@@ -38,7 +38,7 @@ export function reactivateApiKey({ db }: ApiKeyParts, actor: Actor, id: string):
     await requireRoom(tx, { userId: key.user.id, organizationId }, now)
     await restoreApiKey(tx, { organizationId, id })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'api_key.reactivated',
       subject: auditSubject(key),
       organizationId,

@@ -1,10 +1,13 @@
 import { sql } from 'kysely'
 import type { CredentialReference } from '#credentials/resolve/credential.ts'
 import { revokeApiKeyRow } from '#credentials/revocation/revocation.ts'
+import type { SystemActor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { findApiKey } from './api-key-queries.ts'
 import { type ApiKeyParts, auditSubject, lockOwner } from './manage-api-key.ts'
+
+const leakReport: SystemActor = { system: 'leak-report' }
 
 /**
  * Ends the key that somebody has found and presents: holding it is the proof. It stays revoked for good, and its owner is
@@ -19,7 +22,7 @@ export async function reportLeakedApiKey({ db, outbox }: ApiKeyParts, presented:
     if (!key || key.revocation === 'leaked') return
     await revokeApiKeyRow(tx, found, { revocation: 'leaked', revokedBy: null })
     await recordAuditEvent(tx, {
-      actor: 'leak-report',
+      actor: leakReport,
       action: 'api_key.revoked',
       subject: auditSubject(key),
       organizationId: key.organization.id,

@@ -16,7 +16,7 @@ export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
     if (key.status === 'revoked' && !(revocation === 'admin' && key.revocation === 'owner')) return key
     await revokeApiKeyRow(tx, { organizationId: key.organization.id, id }, { revocation, revokedBy: actor.user.id })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'api_key.revoked',
       subject: auditSubject(key),
       organizationId: key.organization.id,

@@ -50,7 +50,7 @@ export function rotateApiKey(
     const apiKey = await findApiKey(tx, { organizationId, userId: owner.id }, stored.id)
     if (!apiKey) throw new Error('the key that was just made is missing')
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'api_key.rotated',
       subject: auditSubject(old),
       organizationId,

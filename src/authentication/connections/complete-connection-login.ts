@@ -2,6 +2,7 @@ import { endLinksOfMailboxes } from '#authentication/mail-links/mail-link.ts'
 import { recordConnectionSignIn } from '#credentials/log/record-sign-in.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import type { SystemActor } from '#directory/users/actor.ts'
 import { insertUsers, updateUser } from '#directory/users/save-user.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent, recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
@@ -10,6 +11,7 @@ import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, Identity, Membership, Organization, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
+import { providerOf } from './connection.ts'
 import { findEnabledConnectionById } from './connection-queries.ts'
 import { findIdentity, insertIdentity, lockSubject } from './identity-queries.ts'
 import { noteIdentityUse, recordIdentityEvent } from './link-identity.ts'
@@ -182,10 +184,10 @@ async function isAdmitted(tx: Queryable, { connection, organization, identity }:
 async function signIn(tx: Queryable, findings: Findings, accountProven: boolean): Promise<ConnectionLogin> {
   const { connection, organization, identity, known } = findings
   const account = findings.user ?? (await createUser(tx, findings))
-  const identityId = known?.id ?? (await linkSubject(tx, findings, account))
+  const identityId = known?.id ?? (await linkSubject(tx, findings, account, accountProven))
   const joined = organization && !findings.membership && !(findings.user?.superadmin ?? false)
   const membershipId = joined
-    ? await joinOrganization(tx, { organization, user: account, admin: false, actor: account.id })
+    ? await joinOrganization(tx, { organization, user: account, admin: false, actor: providerOf(connection) })
     : findings.membership?.id
   if (organization && membershipId) {
     const first = !known || joined === true
@@ -207,7 +209,7 @@ async function createUser(tx: Queryable, { identity, connection, vouched }: Find
   const user = { id: newId('user'), email, name: identity.name ?? email }
   await insertUsers(tx, [{ ...user, passwordHash: null, emailVerified: vouched, superadmin: false, active: true }])
   await recordAuditEvent(tx, {
-    actor: user.id,
+    actor: providerOf(connection),
     action: 'user.created',
     subject: `user ${email}`,
     organizationId: connection.organizationId,
@@ -216,9 +218,20 @@ async function createUser(tx: Queryable, { identity, connection, vouched }: Find
   return findUser(tx, user.id)
 }
 
-async function linkSubject(tx: Queryable, { connection, identity }: Findings, user: User): Promise<string> {
+/** @param byOwner the person has proven the account, and so links it; else the provider's word does */
+async function linkSubject(
+  tx: Queryable,
+  { connection, identity }: Findings,
+  user: User,
+  byOwner: boolean,
+): Promise<string> {
   const id = await insertIdentity(tx, { connectionId: connection.id, userId: user.id, identity })
-  await recordIdentityEvent(tx, 'identity.linked', { user, connection, identity })
+  await recordIdentityEvent(tx, 'identity.linked', {
+    actor: byOwner ? { user } : providerOf(connection),
+    user,
+    connection,
+    identity,
+  })
   return id
 }
 
@@ -228,7 +241,7 @@ async function linkSubject(tx: Queryable, { connection, identity }: Findings, us
  */
 async function refreshUser(
   tx: Queryable,
-  { user, identity, known, vouched }: Findings & { user: User },
+  { user, connection, identity, known, vouched }: Findings & { user: User },
 ): Promise<User> {
   const email = (await nextEmail(tx, { user, identity, known, vouched })) ?? user.email
   const proven = vouched && identity.email !== undefined && emailKey(identity.email) === emailKey(email)
@@ -237,7 +250,7 @@ async function refreshUser(
   if (email === user.email && name === user.name && !(proven && !wasVerified)) return findUser(tx, user.id)
   await updateUser(tx, user.id, { name, email, ...(!wasVerified && { emailVerified: proven }) })
   if (email !== user.email) await endLinksOfMailboxes(tx, [user.email, email])
-  await recordChanges(tx, user, { name, email })
+  await recordChanges(tx, user, { name, email, actor: providerOf(connection) })
   return findUser(tx, user.id)
 }
 
@@ -252,8 +265,12 @@ async function nextEmail(
   return (await findUserByEmail(tx, email)) ? undefined : email
 }
 
-async function recordChanges(tx: Queryable, before: User, after: { name: string; email: string }): Promise<void> {
-  const event = { actor: before.id, subject: `user ${after.email}` }
+async function recordChanges(
+  tx: Queryable,
+  before: User,
+  after: { name: string; email: string; actor: SystemActor },
+): Promise<void> {
+  const event = { actor: after.actor, subject: `user ${after.email}` }
   const { name, email } = before
   await recordAuditEvents(tx, [
     ...(name !== after.name

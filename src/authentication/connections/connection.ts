@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SystemActor } from '#directory/users/actor.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { displayName } from '#foundation/values/names.ts'
 
@@ -176,4 +177,9 @@ export function issuerOf({ type, issuer }: Pick<Connection, 'type' | 'issuer'>):
 /** Where the provider sends the browser back to, and what has to be registered there. */
 export function callbackUrl(issuer: string, { handle }: Pick<Connection, 'handle'>): string {
   return `${issuer}/connections/${handle}/callback`
+}
+
+/** The provider acts, where what it says of a person makes or changes their account at a sign-in. */
+export function providerOf({ name }: Pick<Connection, 'name'>): SystemActor {
+  return { system: `connection:${name}` }
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
+import { type AccountOwner, requireFreshSignIn } from '#directory/users/actor.ts'
 import { lockActiveUser } from '#directory/users/user-queries.ts'
-import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { type AuditActor, recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -13,33 +14,36 @@ export type LinkOutcome =
   | { outcome: 'taken' }
 
 /**
- * Links what somebody is at an identity provider to their account, at their own wish: they are signed in here and there.
- * The caller has made sure of a fresh sign-in (`freshSignIn`). Linking the same again changes nothing.
- * @throws GatehouseError not_found once the person is deactivated
+ * Links what a person is at an identity provider to their account, at their own wish: they are signed in here and there.
+ * Linking the same again changes nothing.
+ * @param askedAt when they went to the provider: their sign-in here was fresh then
+ * @throws GatehouseError permission_denied without a fresh sign-in, not_found once the person is deactivated
  */
-export function linkIdentity(
+export async function linkIdentity(
   db: Queryable,
-  { userId, connection, identity }: { userId: string; connection: Connection; identity: UpstreamIdentity },
+  actor: AccountOwner,
+  { connection, identity, askedAt }: { connection: Connection; identity: UpstreamIdentity; askedAt: Date },
 ): Promise<LinkOutcome> {
+  requireFreshSignIn(actor, askedAt)
+  const userId = actor.user.id
   return db.transaction().execute(async (tx): Promise<LinkOutcome> => {
     await lockSubject(tx, connection.id, identity)
     const user = await requireUser(tx, userId)
     const known = await findIdentity(tx, connection.id, identity)
     if (known) return { outcome: known.userId === userId ? 'linked' : 'taken' }
     await insertIdentity(tx, { connectionId: connection.id, userId, identity })
-    await recordIdentityEvent(tx, 'identity.linked', { user, connection, identity })
+    await recordIdentityEvent(tx, 'identity.linked', { actor: { user }, user, connection, identity })
     return { outcome: 'linked' }
   })
 }
 
 /**
  * Takes a way to sign in away from its owner's account.
- * @throws GatehouseError not_found when it is none of theirs; conflict when it is the last way in
+ * @throws GatehouseError permission_denied without a fresh sign-in; not_found when it is none of theirs; conflict when it is the last way in
  */
-export async function unlinkIdentity(
-  db: Queryable,
-  { userId, identityId }: { userId: string; identityId: string },
-): Promise<void> {
+export async function unlinkIdentity(db: Queryable, actor: AccountOwner, identityId: string): Promise<void> {
+  requireFreshSignIn(actor)
+  const userId = actor.user.id
   await db.transaction().execute(async (tx) => {
     // Held, so that two at once can't each leave the other as the last one.
     const user = await requireUser(tx, userId)
@@ -56,7 +60,7 @@ export async function unlinkIdentity(
       throw new GatehouseError('conflict', 'This is your only way to sign in. Set a password first, or link another.')
     }
     await tx.deleteFrom('identities').where('userId', '=', userId).where('id', '=', identity.id).execute()
-    await recordIdentityEvent(tx, 'identity.unlinked', { user, connection: identity, identity })
+    await recordIdentityEvent(tx, 'identity.unlinked', { actor: { user }, user, connection: identity, identity })
   })
 }
 
@@ -65,15 +69,16 @@ export function recordIdentityEvent(
   tx: Queryable,
   action: 'identity.linked' | 'identity.unlinked',
   of: {
+    actor: AuditActor
     user: Pick<User, 'id' | 'email'>
     connection: Pick<Connection, 'name' | 'organizationId'>
     identity: { issuer: string; subject: string; email?: string | null | undefined }
   },
 ): Promise<void> {
-  const { user, connection, identity } = of
+  const { actor, user, connection, identity } = of
   const told = { issuer: identity.issuer, subject: identity.subject, email: identity.email ?? null }
   return recordAuditEvent(tx, {
-    actor: user.id,
+    actor,
     action,
     subject: `identity of ${user.email} at ${connection.name}`,
     organizationId: connection.organizationId,

@@ -8,18 +8,17 @@ import {
   listTeams,
   namesOf,
   requireConnection,
+  requireMayManageConnections,
 } from './save-connection.ts'
 
 /**
  * Removes a connection and who its upstream subjects are here. The people keep their accounts and memberships, and the
  * sessions that they have; a connection made later under the same name knows none of them.
- * @throws GatehouseError not_found
+ * @throws GatehouseError permission_denied, not_found
  */
-export async function removeConnection(
-  db: Queryable,
-  { organization, actor }: ConnectionManagement,
-  name: string,
-): Promise<void> {
+export async function removeConnection(db: Queryable, management: ConnectionManagement, name: string): Promise<void> {
+  requireMayManageConnections(management)
+  const { organization, actor } = management
   const organizationId = organization?.id ?? null
   await db.transaction().execute(async (tx) => {
     const connection = await requireConnection(tx, organizationId, name, 'locked')

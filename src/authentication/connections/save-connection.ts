@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { revokeGrantsOfOrganization } from '#credentials/revocation/revocation.ts'
+import { type Actor, refuseApiKey, requireAdminOf, requireSuperadmin } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
@@ -118,22 +119,37 @@ async function endPasswordSignIns(tx: Queryable, { organizationId }: ConnectionO
   if (organizationId !== null) await revokeGrantsOfOrganization(tx, organizationId)
 }
 
-/** Whose connections somebody manages, and who that is; the caller has made sure that they may. */
+/** Whose connections are managed, and by whom. */
 export interface ConnectionManagement {
   /** Null: the whole deployment. */
   organization: Pick<Organization, 'id' | 'slug'> | null
-  actor: string
+  actor: Actor
+}
+
+/**
+ * An organization's connections are its administrators' to change, the deployment's are superadmins'.
+ * @throws GatehouseError permission_denied, with any API key
+ */
+export function requireMayManageConnections({ organization, actor }: ConnectionManagement): void {
+  refuseApiKey(actor)
+  if (organization) requireAdminOf(actor, organization.id)
+  else requireSuperadmin(actor)
 }
 
 type WithSecret<T> = T & { client_secret?: string | null }
 
-/** @throws GatehouseError validation_failed naming the fields, conflict when its owner has one of that name */
+/**
+ * @throws GatehouseError permission_denied, validation_failed naming the fields, conflict when its owner has one of that
+ *   name
+ */
 export async function createConnection(
   db: Queryable,
   parts: ConnectionParts,
-  { organization, actor }: ConnectionManagement,
+  management: ConnectionManagement,
   { client_secret: clientSecret = null, ...description }: WithSecret<ConnectionDescription>,
 ): Promise<Connection> {
+  requireMayManageConnections(management)
+  const { organization, actor } = management
   const organizationId = organization?.id ?? null
   return db.transaction().execute(async (tx) => {
     const teams = await listTeams(tx, organizationId)
@@ -165,15 +181,17 @@ export async function createConnection(
 /**
  * Changes what is given. A secret stays with whom it was made for: another issuer or type needs it again, or whoever
  * may edit the connection could have it sent to themselves.
- * @throws GatehouseError not_found, validation_failed naming the fields
+ * @throws GatehouseError permission_denied, not_found, validation_failed naming the fields
  */
 export async function editConnection(
   db: Queryable,
   parts: ConnectionParts,
-  { organization, actor }: ConnectionManagement,
+  management: ConnectionManagement,
   name: string,
   { client_secret: clientSecret, ...edit }: Partial<WithSecret<Omit<ConnectionDescription, 'name'>>>,
 ): Promise<Connection> {
+  requireMayManageConnections(management)
+  const { organization, actor } = management
   const organizationId = organization?.id ?? null
   return db.transaction().execute(async (tx) => {
     const current = await requireConnection(tx, organizationId, name, 'locked')

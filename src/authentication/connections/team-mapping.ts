@@ -4,6 +4,7 @@ import { listTeamIds } from '#directory/access/team-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, Organization, User } from '#foundation/database/schema.ts'
+import { providerOf } from './connection.ts'
 
 /**
  * Puts a member into the teams that their groups stand for and takes them out of those they don't, at each sign-in; at
@@ -33,7 +34,7 @@ export async function applyTeamMapping(
   await changeTeamMembers(tx, organization.id, { join: join.map(placeIn), leave: leave.map(placeIn) })
   await rewriteEffectiveAuthorization(tx, organization.id, [membershipId])
   await recordAuditEvent(tx, {
-    actor: user.id,
+    actor: providerOf(connection),
     action: 'membership.teams_mapped',
     subject: `member ${organization.slug}/${user.email}`,
     organizationId: organization.id,

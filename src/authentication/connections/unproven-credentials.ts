@@ -24,7 +24,7 @@ export async function voidUnprovenCredentials(
   await endOtherSessions(tx, user.id, undefined)
   await endLinksOfUser(tx, user.id)
   await recordAuditEvent(tx, {
-    actor: user.id,
+    actor: { user },
     action: 'user.unproven_credentials_voided',
     subject: `user ${user.email}`,
     before: { password: user.passwordHash !== null, identities, api_keys: apiKeys },

@@ -110,7 +110,7 @@ async function join(tx: Queryable, { token, invitation, user, createUser }: Join
   if (!offered || !link || emailKey(link.email) !== emailKey(user.email)) return { outcome: 'dead' }
   await createUser?.()
   await closeInvitation(tx, invitation, user)
-  const membershipId = await joinOrganization(tx, { organization, user, admin: offered.admin, actor: user.id })
+  const membershipId = await joinOrganization(tx, { organization, user, admin: offered.admin, actor: { user } })
   if (membershipId) await joinTeams(tx, organization.id, membershipId, offered.teamIds)
   return { outcome: 'joined', user, organization }
 }
@@ -131,7 +131,7 @@ async function closeInvitation(tx: Queryable, invitation: OpenInvitation, user: 
     .where('id', '=', id)
     .execute()
   await recordAuditEvent(tx, {
-    actor: user.id,
+    actor: { user },
     action: 'invitation.accepted',
     subject: `invitation ${organization.slug}/${email}`,
     organizationId: organization.id,

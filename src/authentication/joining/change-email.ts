@@ -5,6 +5,7 @@ import {
   mailLinkPath,
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
+import { type AccountOwner, requireFreshSignIn } from '#directory/users/actor.ts'
 import { updateUser } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
@@ -21,13 +22,17 @@ export const changeEmailPage = '/change-email'
 
 /**
  * Mails a link to the new address of a signed-in person. Whether somebody else has that address is not looked at here:
- * only who reads the mailbox may learn it. The caller has made sure of a fresh sign-in (`freshSignIn`).
- * @throws GatehouseError validation_failed when it is no address, or the person's own
+ * only who reads the mailbox may learn it.
+ * @throws GatehouseError permission_denied without a fresh sign-in; validation_failed when it is no address, or the
+ *   person's own
  */
 export async function requestEmailChange(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  { user, newEmail, asked }: { user: Pick<User, 'id' | 'email'>; newEmail: string; asked: Asking },
+  actor: AccountOwner & { user: Pick<User, 'email'> },
+  { newEmail, asked }: { newEmail: string; asked: Asking },
 ): Promise<void> {
+  requireFreshSignIn(actor)
+  const { user } = actor
   if (emailKey(newEmail) === emailKey(user.email)) {
     const message = 'This is your address already. Enter the new one.'
     throw new GatehouseError('validation_failed', message, { fields: [{ path: 'email', message }] })
@@ -91,7 +96,7 @@ async function changeEmailIn(tx: Queryable, outbox: MailOutbox, token: string): 
   await updateUser(tx, user.id, { email: after, emailVerified: true })
   await endLinksOfMailboxes(tx, [before, after])
   await recordAuditEvent(tx, {
-    actor: user.id,
+    actor: { user },
     action: 'user.email_changed',
     subject: `user ${after}`,
     before: { email: before },

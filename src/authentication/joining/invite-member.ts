@@ -53,7 +53,7 @@ export function inviteMember(
     const id = await saveInvitation(tx, { organizationId: organization.id, email, admin, teamIds, actor })
     await mailInvitation(tx, outbox, { id, email, organization, actor })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'invitation.created',
       subject: `invitation ${organization.slug}/${email}`,
       organizationId: organization.id,
@@ -80,7 +80,7 @@ export function resendInvitation(
     requireMayOffer(actor, open)
     await mailInvitation(tx, outbox, { id: invitationId, email: open.email, organization, actor })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'invitation.resent',
       subject: `invitation ${organization.slug}/${open.email}`,
       organizationId: organization.id,

@@ -24,6 +24,7 @@ export async function insertVerifiedUser(
   user: { id: string; email: string; name: string; passwordHash: string },
 ): Promise<void> {
   await insertUsers(tx, [{ ...user, emailVerified: true, superadmin: false, active: true }])
-  const { id, email, name } = user
-  await recordAuditEvent(tx, { actor: id, action: 'user.created', subject: `user ${email}`, after: { email, name } })
+  const { email, name } = user
+  const after = { email, name }
+  await recordAuditEvent(tx, { actor: { user }, action: 'user.created', subject: `user ${email}`, after })
 }

@@ -134,7 +134,7 @@ async function endOtherWaysIn(
   const identities = endIdentities ? await removeIdentitiesOfUser(tx, user.id) : 0
   if (apiKeys + identities === 0) return
   await recordAuditEvent(tx, {
-    actor: user.id,
+    actor: { user },
     action: 'user.other_ways_in_ended',
     subject: `user ${user.email}`,
     before: { api_keys: apiKeys, identities },

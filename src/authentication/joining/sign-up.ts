@@ -94,6 +94,6 @@ async function giveOrganization(tx: Queryable, user: Pick<User, 'id' | 'email'>,
   const organization = await findOrganizationOfDomain(tx, domainOf(user.email))
   // Checked here as well as on the page: the domain may have left its organization since that was shown.
   if (!organization) return (await foundOwnOrganization(tx, { name, founder: user })).slug
-  await joinOrganization(tx, { organization, user, admin: false, actor: user.id })
+  await joinOrganization(tx, { organization, user, admin: false, actor: { user } })
   return organization.slug
 }

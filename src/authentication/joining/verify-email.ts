@@ -59,7 +59,7 @@ export function verifyEmail(
     const voided = user.emailVerifiedAt === null && user.id !== sessionUserId
     if (voided) await voidUnprovenCredentials(tx, user)
     await markEmailVerified(tx, user.id)
-    await recordAuditEvent(tx, { actor: user.id, action: 'user.email_verified', subject: `user ${user.email}` })
+    await recordAuditEvent(tx, { actor: { user }, action: 'user.email_verified', subject: `user ${user.email}` })
     return { user, voided }
   })
 }

@@ -31,7 +31,7 @@ export function withdrawInvitation(
       .execute()
     await endLinksOfInvitation(tx, { organizationId: organization.id, email })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'invitation.withdrawn',
       subject: `invitation ${organization.slug}/${email}`,
       organizationId: organization.id,

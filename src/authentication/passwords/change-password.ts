@@ -1,3 +1,4 @@
+import { type AccountOwner, requireFreshSignIn } from '#directory/users/actor.ts'
 import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -7,18 +8,20 @@ import { hashNewPassword, setPassword } from './set-password.ts'
 
 /**
  * Gives a signed-in person a new password. Every other session of theirs ends, and every grant that another one gave.
- * The caller has made sure that they signed in within the last ten minutes (`freshSignIn`): that is the proof, so the
- * old password is not asked again, and nobody can try it out here.
- * @throws GatehouseError validation_failed for `password`, in words for the person; not_found once they are deactivated
+ * @throws GatehouseError permission_denied without a fresh sign-in; validation_failed for `password`, in words for the
+ *   person; not_found once they are deactivated
  */
 export async function changePassword(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  { userId, sessionUid, password }: { userId: string; sessionUid: string; password: string },
+  actor: AccountOwner,
+  password: string,
 ): Promise<void> {
-  const owner = required(await findActiveUser(db, userId))
+  requireFreshSignIn(actor)
+  const { sessionUid } = actor
+  const owner = required(await findActiveUser(db, actor.user.id))
   const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
   await db.transaction().execute(async (tx) => {
-    const user = required(await lockActiveUser(tx, userId))
+    const user = required(await lockActiveUser(tx, actor.user.id))
     await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_changed', exceptSessionUid: sessionUid })
   })
 }

@@ -40,7 +40,7 @@ export async function setPassword(
   await setPasswordHash(tx, user.id, passwordHash)
   await endOtherSessions(tx, user.id, exceptSessionUid)
   await endLinksOfUser(tx, user.id)
-  await recordAuditEvent(tx, { actor: user.id, action, subject: `user ${user.email}` })
+  await recordAuditEvent(tx, { actor: { user }, action, subject: `user ${user.email}` })
   await outbox.enqueueMail(tx, {
     to: user.email,
     template: 'password-changed',

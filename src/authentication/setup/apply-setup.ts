@@ -1,5 +1,6 @@
 import type { ConnectionParts } from '#authentication/connections/save-connection.ts'
 import { hashPassword } from '#authentication/passwords/password.ts'
+import type { SystemActor } from '#directory/users/actor.ts'
 import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
@@ -18,8 +19,8 @@ const hashesAtOnce = 8
 type WithPassword = Pick<PlannedUser, 'email' | 'password' | 'passwordHash'>
 
 export interface ApplyOptions extends ConnectionParts {
-  /** Who the audit log names, such as `setup:boot`. */
-  actor: string
+  /** Whom the audit log names. */
+  actor: SystemActor
 }
 
 /**

@@ -19,7 +19,7 @@ export async function allowKeysInQuery(db: Queryable, actor: Actor, allowsKeysIn
     if (organization.allowsKeysInQuery === allowsKeysInQuery) return
     await updateOrganization(tx, actor.organizationId, { allowsKeysInQuery })
     await recordAuditEvent(tx, {
-      actor: actor.user.id,
+      actor,
       action: 'organization.updated',
       subject: `organization ${organization.slug}`,
       organizationId: actor.organizationId,

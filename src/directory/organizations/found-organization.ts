@@ -21,7 +21,7 @@ export async function foundOrganization(
   const slug = await insertUnderFreeSlug(tx, { id: organizationId, name })
   const membership = { id: newId('membership'), organizationId, userId: founder.id, admin: true }
   await insertMemberships(tx, [{ ...membership, active: true }])
-  const event = { actor: founder.id, organizationId }
+  const event = { actor: { user: founder }, organizationId }
   await recordAuditEvents(tx, [
     { ...event, action: 'organization.created', subject: `organization ${slug}`, after: { slug, name } },
     { ...event, action: 'membership.created', subject: `member ${slug}/${founder.email}`, after: { admin: true } },

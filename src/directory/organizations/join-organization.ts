@@ -1,4 +1,4 @@
-import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { type AuditActor, recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
@@ -13,7 +13,7 @@ export async function joinOrganization(
     organization: Pick<Organization, 'id' | 'slug'>
     user: Pick<User, 'id' | 'email'>
     admin: boolean
-    actor: string
+    actor: AuditActor
   },
 ): Promise<string | undefined> {
   const { organization, user, admin, actor } = place

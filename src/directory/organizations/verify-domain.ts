@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { Resolver } from 'node:dns/promises'
+import { type Actor, refuseApiKey, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { violates } from '#foundation/database/constraint.ts'
@@ -61,21 +62,29 @@ function recordValues(encryption: Encryption, { domain, organizationId }: Claim)
   })
 }
 
-/** Whose domains somebody manages, and who that is; the caller has made sure that they may. */
+/** Whose domains are managed, and by whom. */
 export interface DomainManagement {
   organization: Pick<Organization, 'id' | 'slug'>
-  actor: string
+  actor: Actor
+}
+
+/** @throws GatehouseError permission_denied, with any API key */
+function requireMayManageDomains({ organization, actor }: DomainManagement): void {
+  refuseApiKey(actor)
+  requireAdminOf(actor, organization.id)
 }
 
 /**
  * Claims a domain, which several organizations may: it means nothing before it is verified.
- * @throws GatehouseError conflict when it is on the list already
+ * @throws GatehouseError permission_denied, conflict when it is on the list already
  */
 export async function claimDomain(
   db: Queryable,
-  { organization, actor }: DomainManagement,
+  management: DomainManagement,
   domain: string,
 ): Promise<OrganizationDomain> {
+  requireMayManageDomains(management)
+  const { organization } = management
   return db.transaction().execute(async (tx) => {
     const claimed = await tx
       .insertInto('organizationDomains')
@@ -84,14 +93,14 @@ export async function claimDomain(
       .returningAll()
       .executeTakeFirst()
     if (!claimed) throw new GatehouseError('conflict', `${domain} is on the list already.`)
-    await recordAuditEvent(tx, { ...eventOf({ organization, actor }, domain), action: 'domain.created' })
+    await recordAuditEvent(tx, { ...eventOf(management, domain), action: 'domain.created' })
     return claimed
   })
 }
 
 /**
  * Looks for the record and makes the domain the organization's own. One that is verified stays so without another look.
- * @throws GatehouseError not_found; conflict when the record is not there or another organization owns the domain;
+ * @throws GatehouseError permission_denied, not_found; conflict when the record is not there or another organization owns the domain;
  *   temporarily_unavailable when no name server answers
  */
 export async function verifyDomain(
@@ -100,6 +109,7 @@ export async function verifyDomain(
   management: DomainManagement,
   domain: string,
 ): Promise<OrganizationDomain> {
+  requireMayManageDomains(management)
   const claim = { organizationId: management.organization.id, domain }
   const known = await findDomain(db, claim)
   if (!known) throw noSuchDomain(domain)
@@ -137,8 +147,9 @@ async function markVerified(db: Queryable, management: DomainManagement, domain:
   })
 }
 
-/** Gives a domain up: from then on it steers and links nobody here. @throws GatehouseError not_found */
+/** Gives a domain up: from then on it steers and links nobody here. @throws GatehouseError permission_denied, not_found */
 export async function removeDomain(db: Queryable, management: DomainManagement, domain: string): Promise<void> {
+  requireMayManageDomains(management)
   await db.transaction().execute(async (tx) => {
     const removed = await tx
       .deleteFrom('organizationDomains')

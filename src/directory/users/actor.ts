@@ -14,6 +14,42 @@ export interface Actor {
   byApiKey?: boolean
 }
 
+/** A person who changes their own account with a browser in which they are signed in. */
+export interface AccountOwner {
+  user: Pick<User, 'id'>
+  /** The session in which they sit. */
+  sessionUid: string
+  /** When they last proved who they are. */
+  signedInAt: Date
+}
+
+/** What acts when no person does, by the name that the audit log has. */
+export interface SystemActor {
+  system: 'setup:boot' | 'setup:apply' | 'setup:demo' | 'leak-report' | `connection:${string}`
+}
+
+/** How long a sign-in proves that its person still sits there. */
+export const freshSignInSeconds = 600
+
+/**
+ * A session may be in other hands by now: changing how an account is signed in to takes a proof of a few minutes ago.
+ * @param askedAt when the person asked for the change, where another step had to come between
+ * @throws GatehouseError permission_denied
+ */
+export function requireFreshSignIn(actor: Pick<AccountOwner, 'signedInAt'>, askedAt = new Date()): void {
+  if (isSignInFresh(actor, freshSignInSeconds, askedAt)) return
+  throw new GatehouseError('permission_denied', 'Sign in again first: this takes a sign-in of the last ten minutes.')
+}
+
+/** Whether a proof is not older than that; in whole seconds, as oidc-provider counts. */
+export function isSignInFresh(
+  { signedInAt }: Pick<AccountOwner, 'signedInAt'>,
+  withinSeconds: number,
+  at = new Date(),
+): boolean {
+  return Math.floor(at.getTime() / 1000) - signedInAt.getTime() / 1000 <= withinSeconds
+}
+
 /**
  * Who acts by a page's session or a request's credential, with the rights of this moment.
  * @param narrowed the credential carries less than its owner: it is no admin's then, whoever owns it
@@ -50,6 +86,22 @@ export function requireAdmin(actor: Actor): void {
   if (!actor.isAdmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')
   }
+}
+
+/** @throws GatehouseError permission_denied, also for a superadmin whose credential carries less */
+export function requireSuperadmin(actor: Actor): void {
+  if (!actor.user.superadmin || !actor.isAdmin) {
+    throw new GatehouseError('permission_denied', 'Only superadmins may do this.')
+  }
+}
+
+/**
+ * Connections and domains say who may sign in as whom: a stolen key would become browser sessions of others.
+ * @throws GatehouseError permission_denied
+ */
+export function refuseApiKey({ byApiKey }: Actor): void {
+  if (byApiKey)
+    throw new GatehouseError('permission_denied', 'An API key can’t do this. Sign in, or use an access token.')
 }
 
 /**

@@ -10,7 +10,7 @@ export async function endOwnSession(db: Queryable, { user }: Actor, uid: string)
     if (!isStorable(uid) || !(await endSession(tx, user.id, uid))) {
       throw new GatehouseError('not_found', 'That session has ended already.')
     }
-    await recordAuditEvent(tx, { actor: user.id, action: 'session.ended', subject: `session of ${user.email}` })
+    await recordAuditEvent(tx, { actor: { user }, action: 'session.ended', subject: `session of ${user.email}` })
   })
 }
 
@@ -18,6 +18,10 @@ export async function endOwnSession(db: Queryable, { user }: Actor, uid: string)
 export async function endOwnOtherSessions(db: Queryable, { user }: Actor, sessionUid: string): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await endOtherSessions(tx, user.id, sessionUid)
-    await recordAuditEvent(tx, { actor: user.id, action: 'session.others_ended', subject: `sessions of ${user.email}` })
+    await recordAuditEvent(tx, {
+      actor: { user },
+      action: 'session.others_ended',
+      subject: `sessions of ${user.email}`,
+    })
   })
 }

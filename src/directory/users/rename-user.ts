@@ -9,7 +9,7 @@ export async function renameOneself(db: Queryable, { user }: Actor, name: string
   await db.transaction().execute(async (tx) => {
     await updateUser(tx, user.id, { name })
     await recordAuditEvent(tx, {
-      actor: user.id,
+      actor: { user },
       action: 'user.updated',
       subject: `user ${user.email}`,
       before: { name: user.name },

@@ -1,9 +1,11 @@
 import { type Queryable, toJson } from '#foundation/database/database.ts'
 
+/** Who changed something: a person, or by its name what acts when no person does, such as `setup:boot`. */
+export type AuditActor = { user: { id: string } } | { system: string }
+
 /** One administrative change. `before` and `after` hold what changed, never a secret. */
 export interface AuditEvent {
-  /** User id, or `setup:<how>`. */
-  actor: string
+  actor: AuditActor
   /** `subject.verb`, as in `team.updated`. */
   action: `${string}.${string}`
   /** What a person calls it: `team acme/readers`, `user ada@acme.test`. */
@@ -24,8 +26,9 @@ export async function recordAuditEvents(tx: Queryable, events: readonly AuditEve
   await tx
     .insertInto('auditLog')
     .values(
-      events.map(({ before, after, organizationId = null, ...event }) => ({
+      events.map(({ actor, before, after, organizationId = null, ...event }) => ({
         ...event,
+        actor: 'system' in actor ? actor.system : actor.user.id,
         organizationId,
         before: before && toJson(before),
         after: after && toJson(after),

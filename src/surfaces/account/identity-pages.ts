@@ -51,7 +51,7 @@ async function postLink(request: SignedInRequest & Parts): Promise<void> {
 async function postUnlink(request: SignedInRequest & Parts): Promise<void> {
   const { ctx, db, form, signedIn } = request
   try {
-    await unlinkIdentity(db, { userId: signedIn.user.id, identityId: form.identity ?? '' })
+    await unlinkIdentity(db, signedIn, form.identity ?? '')
   } catch (error) {
     if (!(error instanceof GatehouseError) || error.code !== 'conflict') throw error
     return renderSecurity(request, { identityError: error.message }, 409)

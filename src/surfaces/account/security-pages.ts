@@ -7,6 +7,7 @@ import { isTooLong, passwordLength } from '#authentication/passwords/password.ts
 import { passwordOwner } from '#authentication/passwords/password-owner.ts'
 import { type PasswordOwner, passwordProblem } from '#authentication/passwords/password-rules.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
+import { freshSignInSeconds, isSignInFresh } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Route } from '#foundation/http/router.ts'
@@ -14,7 +15,7 @@ import { seeOther } from '#foundation/http/see-other.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import type { KnownBrowser } from '#surfaces/page-kit/known-browser.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
-import { freshSignIn, isSignInFresh } from '#surfaces/page-kit/signed-in-user.ts'
+import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
 
 const at = '/account/security'
 /** What the page can say has happened. */
@@ -71,7 +72,7 @@ async function postPassword(request: SecurityRequest): Promise<void> {
   if (newError) return renderSecurity(request, { newError }, 422)
   const refusal = await checkCurrentPassword(request, current)
   if (refusal) return renderSecurity(request, { currentError: refusal.message }, refusal.status)
-  await changePassword(request, { userId: signedIn.user.id, sessionUid: signedIn.sessionUid, password })
+  await changePassword(request, signedIn, password)
   seeOther(ctx, `${at}?changed=${password.length < recommendedLength ? 'short' : 'password'}`)
 }
 
@@ -120,7 +121,7 @@ export async function renderSecurity(
       ...mistakes,
       email: signedIn.user.email,
       hasPassword: signedIn.user.passwordHash !== null,
-      isFresh: isSignInFresh(signedIn, freshSignIn),
+      isFresh: isSignInFresh(signedIn, freshSignInSeconds),
       signedInAt: signedIn.signedInAt,
       changed: changes.find((known) => known === changed),
       identities: identities.map(({ connection, ...identity }) => ({

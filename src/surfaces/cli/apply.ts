@@ -7,6 +7,8 @@ import { withDatabase } from './with-database.ts'
 export async function applyFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const setup = await readSetupFile(file, environment)
   printOutcome(
-    await withDatabase(environment, (db, parts) => applySetup(db, setup, { actor: 'setup:apply', ...parts })),
+    await withDatabase(environment, (db, parts) =>
+      applySetup(db, setup, { actor: { system: 'setup:apply' }, ...parts }),
+    ),
   )
 }

@@ -19,9 +19,9 @@ import {
   requireConnection,
 } from '#authentication/connections/save-connection.ts'
 import { stepNames, tryConnection } from '#authentication/connections/try-connection.ts'
+import { requireSuperadmin } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection } from '#foundation/database/schema.ts'
-import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
 import { actorOf } from '#surfaces/api-kit/acting-caller.ts'
@@ -44,8 +44,7 @@ export function connectionApi(parts: ConnectionApiParts): ApiRoute[] {
       whose: 'of an organization',
       params: { org: z.string() },
       async manage(caller, { org }) {
-        const { organization, user } = await requireManagedOrganization(parts.db, caller, org)
-        return { organization, actor: user.id }
+        return requireManagedOrganization(parts.db, caller, org)
       },
     }),
     ...routesFor(parts, {
@@ -54,9 +53,9 @@ export function connectionApi(parts: ConnectionApiParts): ApiRoute[] {
       whose: 'of the whole deployment',
       params: {},
       async manage(caller) {
-        const { user, isAdmin } = await actorOf(parts.db, caller)
-        if (!user.superadmin || !isAdmin) throw new GatehouseError('permission_denied', 'Only superadmins may do this.')
-        return { organization: null, actor: user.id }
+        const actor = await actorOf(parts.db, caller)
+        requireSuperadmin(actor)
+        return { organization: null, actor }
       },
     }),
   ]

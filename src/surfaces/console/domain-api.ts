@@ -30,10 +30,7 @@ const ofDomain = z.strictObject({ org: z.string(), domain: emailDomain })
 
 /** `/v1/organizations/{org}/domains`: e-mail domains of an organization, and the proof that they are its own. */
 export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRoute[] {
-  const management = async (caller: AuthenticatedCaller, org: string) => {
-    const { organization, user } = await requireManagedOrganization(db, caller, org)
-    return { organization, actor: user.id }
-  }
+  const management = (caller: AuthenticatedCaller, org: string) => requireManagedOrganization(db, caller, org)
   const toAnswer = (row: OrganizationDomain) => ({
     domain: row.domain,
     status: row.verifiedAt ? ('verified' as const) : ('pending' as const),

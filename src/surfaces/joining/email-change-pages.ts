@@ -63,9 +63,8 @@ async function postQuestion(parts: EmailChangePagesParts, ctx: Koa.Context): Pro
   const form = await postedForm(ctx, parts.csrf)
   const signedIn = await parts.requireSignedInUser(ctx, demand)
   if (!signedIn) return
-  const { user } = signedIn
-  const request = (newEmail: string) => requestEmailChange(parts, { user, newEmail, asked: askingOf(ctx) })
-  await askForMail(parts, ctx, form, { kind: 'change-email', ask: askOf(user.email), request, sent })
+  const request = (newEmail: string) => requestEmailChange(parts, signedIn, { newEmail, asked: askingOf(ctx) })
+  await askForMail(parts, ctx, form, { kind: 'change-email', ask: askOf(signedIn.user.email), request, sent })
 }
 
 async function openConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {

@@ -5,6 +5,7 @@ import { lacksRequiredConnection } from '#authentication/connections/required-co
 import { findLiveGrant } from '#credentials/grants/grant-queries.ts'
 import { accountRedirectUri, builtInClientId } from '#directory/clients/built-in-client.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { type AccountOwner, freshSignInSeconds, isSignInFresh } from '#directory/users/actor.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
@@ -14,11 +15,9 @@ import { type BrowserSession, findBrowserSession } from '#protocol/provider/brow
 import type { Provider } from '#protocol/provider/provider.ts'
 
 /** Who uses the account pages, in which organization, and since when they are signed in. */
-export interface SignedInUser {
+export interface SignedInUser extends AccountOwner {
   user: User
   organization: Organization
-  sessionUid: string
-  signedInAt: Date
   /** Where the form that signs out may lead besides ourselves. */
   signOutTargets: string[]
 }
@@ -47,14 +46,14 @@ export interface SignInDemand {
 export type RequireSignedInUser = (ctx: Koa.Context, demand?: SignInDemand) => Promise<SignedInUser | undefined>
 
 /** A second step is asked before whatever changes how one signs in: a sign-in not older than ten minutes. */
-export const freshSignIn = { signedInWithinSeconds: 600 }
+export const freshSignIn = { signedInWithinSeconds: freshSignInSeconds }
 
 export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
   return async (ctx, { signedInWithinSeconds, returnTo = addressToComeBackTo(ctx) } = {}) => {
     const session = await findBrowserSession(ctx, parts.provider())
     const signedIn = await findSignedInUser(session, parts.db)
     if (!signedIn) return seeOther(ctx, authorizationRequest(parts.issuer, returnTo))
-    if (signedInWithinSeconds !== undefined && !isSignInFresh(signedIn, { signedInWithinSeconds })) {
+    if (signedInWithinSeconds !== undefined && !isSignInFresh(signedIn, signedInWithinSeconds)) {
       const connection = await connectionToConfirmBy(parts.db, session, signedIn.user)
       return seeOther(ctx, confirmationRequest(parts.issuer, returnTo, { signedIn, signedInWithinSeconds, connection }))
     }
@@ -66,14 +65,6 @@ export function signedInUsers(parts: SignedInUserParts): RequireSignedInUser {
 /** It is kept with the sign-in and shown in addresses, so no API key may stand in it. */
 function addressToComeBackTo(ctx: Koa.Context): string {
   return (ctx.method === 'GET' && withoutKeys(ctx.originalUrl)) || '/account'
-}
-
-/** Whether the person has proved who they are not longer ago than that; in whole seconds, as oidc-provider counts. */
-export function isSignInFresh(
-  { signedInAt }: Pick<SignedInUser, 'signedInAt'>,
-  { signedInWithinSeconds }: { signedInWithinSeconds: number },
-): boolean {
-  return Math.floor(Date.now() / 1000) - signedInAt.getTime() / 1000 <= signedInWithinSeconds
 }
 
 /** Who is signed in with a browser, whether or not they have chosen an organization to act in on our own pages. */

@@ -4,6 +4,7 @@ import { type ApplyOptions, applySetup } from '#authentication/setup/apply-setup
 import type { Setup } from '#authentication/setup/setup.ts'
 import { listClients } from '#directory/clients/client-queries.ts'
 import { hasOrganization } from '#directory/organizations/organization-queries.ts'
+import type { SystemActor } from '#directory/users/actor.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { parseSetupFile } from './setup-file.ts'
@@ -25,7 +26,7 @@ interface DemoOptions {
   encryption: Encryption
 }
 
-const actor = 'setup:demo'
+const actor: SystemActor = { system: 'setup:demo' }
 
 const people = [
   { email: 'ada@acme.test', variable: 'PASSWORD_ADA', note: 'admin of Acme, member of Globex: chooses at sign-in' },

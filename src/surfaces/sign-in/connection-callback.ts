@@ -79,7 +79,11 @@ async function comeBackToLink(
   if (session.userId !== purpose.userId || session.uid !== purpose.sessionUid) return showUnasked(parts, ctx)
   try {
     const identity = await identify(parts, ctx, { connection, transaction })
-    const { outcome } = await linkIdentity(parts.db, { userId: purpose.userId, connection, identity })
+    const { outcome } = await linkIdentity(
+      parts.db,
+      { user: { id: session.userId }, sessionUid: session.uid, signedInAt: session.signedInAt },
+      { connection, identity, askedAt: new Date(transaction.startedAt * 1000) },
+    )
     seeOther(ctx, `${securityPage}?changed=${outcome}`)
   } catch (error) {
     await showUpstreamError(parts, ctx, { error, connection, back: { label: 'Back to Security', href: securityPage } })

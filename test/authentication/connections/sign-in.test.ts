@@ -74,7 +74,12 @@ describe.each(availableStores())('signing in through a connection on $name', (st
       .where('via', '=', 'sign-in')
       .execute()
     expect(log).toMatchObject([{ outcome: 'accepted', credentialKind: 'connection', credentialName: 'acme-okta' }])
-    const audit = await db.selectFrom('auditLog').select('action').where('actor', '=', account!.user.id).execute()
+    const audit = await db
+      .selectFrom('auditLog')
+      .select(['action', 'actor'])
+      .where('subject', 'like', `%${account!.user.email}%`)
+      .execute()
+    expect(new Set(audit.map(({ actor }) => actor))).toEqual(new Set(['connection:acme-okta']))
     expect(audit.map(({ action }) => action).sort()).toEqual([
       'identity.linked',
       'membership.created',

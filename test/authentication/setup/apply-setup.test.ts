@@ -6,6 +6,7 @@ import { applySetup } from '#authentication/setup/apply-setup.ts'
 import type { Change } from '#authentication/setup/changes.ts'
 import { planSetup } from '#authentication/setup/plan-setup.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
+import type { SystemActor } from '#directory/users/actor.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
@@ -17,8 +18,8 @@ import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml')
 const parts = { encryption: encryptionWith([randomBytes(32)]), outboundAllowedHosts: ['idp.test:8080'] }
-const apply = async (db: Queryable, text: string, actor = 'setup:apply') =>
-  (await applySetup(db, setupOf(text), { actor, ...parts })).changes
+const apply = async (db: Queryable, text: string, system: SystemActor['system'] = 'setup:apply') =>
+  (await applySetup(db, setupOf(text), { actor: { system }, ...parts })).changes
 const plan = async (db: Queryable, text: string) => (await planSetup(db, setupOf(text), parts)).changes
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 
@@ -67,7 +68,7 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
   })
   afterAll(() => store.close())
   const notices = async (text: string) =>
-    (await applySetup(db, setupOf(text), { actor: 'setup:apply', ...parts })).notices.map(describeProblem)
+    (await applySetup(db, setupOf(text), { actor: { system: 'setup:apply' }, ...parts })).notices.map(describeProblem)
 
   test('plans without writing, applies, and finds nothing to do the second time', async () => {
     const own = await openTestDatabase(kind)
@@ -487,10 +488,10 @@ resource_servers:
   })
 
   test('an apply that fails at its last step has changed nothing', async () => {
-    await sql`alter table audit_log add constraint fails check (actor <> 'setup:fails')`.execute(db)
+    await sql`alter table audit_log add constraint fails check (actor <> 'setup:demo')`.execute(db)
     const before = await contents(db)
     const text = companyNamed('never')
-    await expect(apply(db, text, 'setup:fails')).rejects.toThrow('"fails"')
+    await expect(apply(db, text, 'setup:demo')).rejects.toThrow('"fails"')
     expect(await contents(db)).toEqual(before)
     await sql`alter table audit_log drop constraint fails`.execute(db)
   })

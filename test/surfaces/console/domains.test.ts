@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
 import { dnsTxtResolver, verifyDomain } from '#directory/organizations/verify-domain.ts'
+import { findActor } from '#directory/users/actor.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { bearer, call, databases, newTokens } from '#support/api-requests.ts'
 import { type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
@@ -217,11 +218,17 @@ describe('a name server', () => {
       .selectAll()
       .where('slug', '=', 'globex')
       .executeTakeFirstOrThrow()
+    const user = await db
+      .selectFrom('users')
+      .selectAll()
+      .where('email', '=', 'grace@globex.test')
+      .executeTakeFirstOrThrow()
+    const actor = await findActor(db, { user, organizationId: organization.id })
     const verifying = (keys: readonly Buffer[]) =>
       verifyDomain(
         db,
         { encryption: encryptionWith(keys), resolveTxt: async () => [record.value] },
-        { organization, actor: 'setup:test' },
+        { organization, actor },
         'old.test',
       )
     await expect(verifying([randomBytes(32)])).rejects.toThrow('no TXT record')

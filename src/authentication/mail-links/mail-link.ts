@@ -11,8 +11,18 @@ import { emailKey } from '#foundation/values/email-address.ts'
 
 /*
  * A link that is mailed proves that whoever follows it reads that mailbox: 32 random bytes, of which only the SHA-256 is
- * kept, for one hour and one use. Mail scanners GET every link, so following one shows a form; its POST consumes.
+ * kept, for one use within its lifetime. Mail scanners GET every link, so following one shows a form; its POST consumes.
  */
+
+/** How long a link lives: an invitation waits for a colleague's holiday, what opens an account does not. */
+const lifetimes: Record<MailLinkPurpose, string> = {
+  verify_email: '1 hour',
+  reset_password: '1 hour',
+  change_email: '1 hour',
+  sign_up: '1 hour',
+  prove_account: '1 hour',
+  invitation: '7 days',
+}
 
 /** What a link was made for. */
 export interface MailLink {
@@ -66,7 +76,7 @@ export async function makeMailLink(tx: Queryable, link: NewMailLink): Promise<st
       userId,
       organizationId,
       payload: toJson(payload),
-      expiresAt: sql<Date>`now() + interval '1 hour'`,
+      expiresAt: sql<Date>`now() + ${lifetimes[purpose]}::interval`,
       usedAt: null,
     })
     .execute()

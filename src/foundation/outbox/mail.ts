@@ -131,7 +131,7 @@ export const mailTemplates = {
     locals: z.strictObject({ linkPath, organizationName: name, invitedBy: name }),
     says: ({ linkPath, organizationName, invitedBy }) => ({
       paragraphs: [`“${invitedBy}” invites you to join “${organizationName}”.`],
-      button: { label: 'See the invitation', path: linkPath, note: onceWithinAnHour },
+      button: { label: 'See the invitation', path: linkPath, note: 'This link works once, within seven days.' },
       reason:
         'You get this mail because your address was entered for the invitation. ' +
         'If you do not know who sent it, ignore it: you join only if you accept.',

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inviteMember } from '#authentication/joining/invite-member.ts'
@@ -12,6 +13,7 @@ import { Browser } from '#support/browser.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { type Gatehouse, password } from '#support/gatehouse.ts'
 import {
+  askFor,
   dumpTables,
   latestLink,
   letLinksExpire,
@@ -57,6 +59,21 @@ describe.each(availableDatabases())('invitations on %s', (database) => {
     const { id } = await inviteMember({ db, outbox }, actor, organization, { email, admin, teamIds: teams })
     return { id, link: await latestLink(gatehouse, email, 'invitation') }
   }
+
+  test('an invitation waits for seven days, every other link for an hour', async () => {
+    await invite('holiday@elsewhere.test')
+    await askFor(gatehouse, '/reset-password', 'root@example.test')
+    const lifetimes = await gatehouse.database.db
+      .selectFrom('mailLinks')
+      .select(['purpose', sql<number>`extract(epoch from expires_at - created_at)::int`.as('seconds')])
+      .where('email', 'in', ['holiday@elsewhere.test', 'root@example.test'])
+      .orderBy('purpose')
+      .execute()
+    expect(lifetimes).toEqual([
+      { purpose: 'invitation', seconds: 7 * 86_400 },
+      { purpose: 'reset_password', seconds: 3_600 },
+    ])
+  })
 
   test('a new person sets name and password, and is a member with the teams that were offered', async () => {
     const { link } = await invite('bob@elsewhere.test', { teams: await teamIds(acme, 'readers', 'writers') })

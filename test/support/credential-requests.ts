@@ -98,3 +98,14 @@ export async function expire({ database }: Gatehouse, token: string): Promise<vo
     .where('hash', '=', hash)
     .execute()
 }
+
+/** When a token ends, as its row says: seconds since the epoch. */
+export async function expiryOf({ database }: Gatehouse, token: string): Promise<number> {
+  const hash = createHash('sha256').update(token).digest()
+  const { expiresAt } = await database.db
+    .selectFrom('credentials')
+    .select('expiresAt')
+    .where('hash', '=', hash)
+    .executeTakeFirstOrThrow()
+  return expiresAt.getTime() / 1000
+}

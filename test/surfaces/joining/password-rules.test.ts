@@ -26,7 +26,7 @@ describe('a new password', () => {
     ['1234567', 'at least 8'],
     ['😀😀😀😀', 'at least 8'],
     ['x'.repeat(129), 'at most 128'],
-    ['😀🙂'.repeat(64) + 'x', 'at most 128'],
+    [`${'😀🙂'.repeat(64)}x`, 'at most 128'],
     ['aaaaaaaaaaaa', 'again and again'],
     ['😀😀😀😀😀😀😀😀', 'again and again'],
     ['        ', 'again and again'],

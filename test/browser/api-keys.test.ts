@@ -81,7 +81,7 @@ describe.runIf(chromiumPath).each([
     await click('kept')
     await page.waitForSelector('[data-test="keys"]')
     expect(await page.content()).not.toContain(key)
-    expect(await page.textContent('.pill')).toBe('Expires in 7 days')
+    expect(await page.textContent('.pill')).toBe('Active')
     await expectTidy()
 
     // The menu opens and is walked with the keyboard alone.

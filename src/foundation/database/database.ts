@@ -1,8 +1,12 @@
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
 import { openPglitePool } from './pglite-pool.ts'
 import { openPostgresPool } from './postgres-pool.ts'
 import type { Tables } from './schema.ts'
 import type { SqlPool } from './sql-pool.ts'
+
+const int8 = 20
+pg.types.setTypeParser(int8, Number)
 
 const requestLimitMs = 5_000
 const backgroundLimitMs = 600_000

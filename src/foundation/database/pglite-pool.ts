@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { PGlite, types } from '@electric-sql/pglite'
+import { PGlite, protocol } from '@electric-sql/pglite'
 import pg from 'pg'
 import { isCluster, unpackEmptyCluster } from './empty-cluster.ts'
 import { PreparedStatements } from './prepared-statements.ts'
@@ -25,6 +25,12 @@ interface Query {
 
 type QueryResult = { command: string; rowCount: number; rows: unknown[] }
 
+const { serialize } = protocol
+const { CommandCompleteMessage, DataRowMessage, RowDescriptionMessage } = protocol.messages
+
+/** Values become parameters as pg makes them, so that both databases are given the same. */
+const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): string | Buffer | null } }).utils
+
 /**
  * The embedded PostgreSQL (PGlite) behind the methods of pg's pool that we use, so that one SQL and one set of queries
  * serve both. It has a single connection: `connect` waits for its turn and `release` ends it.
@@ -37,10 +43,6 @@ export async function openPglitePool(dataDir: string, settings: readonly string[
   const pglite = await PGlite.create({
     dataDir: directory,
     startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${sharedBuffers}`],
-    parsers: {
-      [types.BYTEA]: (value) => Buffer.from(value.slice(2), 'hex'),
-      [types.INT8]: Number,
-    },
   })
   await pglite.exec(settings.join('; '))
   const turns = new Turns()
@@ -48,28 +50,29 @@ export async function openPglitePool(dataDir: string, settings: readonly string[
   const prepared = new Set<string>()
 
   async function run({ text, values = [], rowMode }: Query): Promise<QueryResult> {
-    const options = rowMode ? { rowMode } : undefined
-    const statement = await asStatement(text, values)
-    const results =
-      statement === undefined ? undefined : await pglite.exec(statement, options).catch(throwWithoutValues)
-    const result = results ? results.at(-1) : await pglite.query(text, values, options).catch(throwWithoutValues)
-    const rows = result?.rows ?? []
-    return { command: commandOf(text), rowCount: result?.affectedRows || rows.length, rows }
+    if (pglite.closed) throw new Error('the embedded database is closed')
+    const messages = values.length === 0 ? await send(serialize.query(text)) : await bind(text, values)
+    return resultOf(messages, rowMode)
   }
 
-  /**
-   * The statement with its values in place, for one call into the database where the extended protocol takes five. It is
-   * prepared the first time: planning costs several times what executing does here. Undefined where that is not possible.
-   */
-  async function asStatement(text: string, values: unknown[]): Promise<string | undefined> {
-    if (values.length === 0) return text
-    const name = statements.nameOf(text, values)
-    if (!name) return undefined
-    if (!prepared.has(name)) {
-      await pglite.exec(`prepare ${name} as ${text}`)
-      prepared.add(name)
+  /** Executes with values bound, in one call where PGlite's `query` makes five; planned the first time, where that pays. */
+  async function bind(text: string, values: unknown[]): Promise<ProtocolMessages> {
+    const statement = statements.nameOf(text, values)
+    if (statement && !prepared.has(statement)) {
+      await send(serialize.parse({ name: statement, text }), serialize.sync())
+      prepared.add(statement)
     }
-    return `execute ${name}(${values.map(literal).join(', ')})`
+    return send(
+      ...(statement ? [] : [serialize.parse({ text })]),
+      serialize.bind({ statement, values: values.map(prepareValue) }),
+      serialize.describe({ type: 'P' }),
+      serialize.execute({}),
+      serialize.sync(),
+    )
+  }
+
+  async function send(...messages: Uint8Array[]): Promise<ProtocolMessages> {
+    return (await pglite.execProtocol(Buffer.concat(messages))).messages
   }
 
   const asQuery = (query: string | Query, values?: unknown[]) =>
@@ -106,23 +109,33 @@ function clusterIn(dataDir: string): string {
   return join(dataDir, 'pglite')
 }
 
-/** PGlite's errors carry the statement with its values, which belong into no log; pg's don't. */
-function throwWithoutValues(error: Error & { query?: unknown; params?: unknown; queryOptions?: unknown }): never {
-  delete error.query
-  delete error.params
-  delete error.queryOptions
-  throw error
+type ProtocolMessages = Awaited<ReturnType<PGlite['execProtocol']>>['messages']
+
+/** Of the last statement, its values read as pg reads them. */
+function resultOf(messages: ProtocolMessages, rowMode: Query['rowMode']): QueryResult {
+  let result: QueryResult = { command: '', rowCount: 0, rows: [] }
+  let rows: unknown[] = []
+  let read = (_: (string | null)[]): unknown => undefined
+  for (const message of messages) {
+    if (message instanceof RowDescriptionMessage) read = rowReader(message.fields, rowMode)
+    else if (message instanceof DataRowMessage) rows.push(read(message.fields))
+    else if (message instanceof CommandCompleteMessage) {
+      // "SELECT 3", "INSERT 0 3", "BEGIN"
+      const [command = '', ...counts] = message.text.split(' ')
+      result = { command, rowCount: Number(counts.at(-1) ?? 0), rows }
+      rows = []
+    }
+  }
+  return result
 }
 
-function literal(value: unknown): string {
-  if (value === null || value === undefined) return 'null'
-  if (value instanceof Date) return `'${value.toISOString()}'`
-  if (value instanceof Uint8Array) return `'\\x${Buffer.from(value).toString('hex')}'`
-  return pg.escapeLiteral(typeof value === 'object' ? JSON.stringify(value) : String(value))
-}
-
-function commandOf(text: string): string {
-  return /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? ''
+function rowReader(fields: readonly { name: string; dataTypeID: number }[], rowMode: Query['rowMode']) {
+  const parsers = fields.map(({ dataTypeID }) => pg.types.getTypeParser(dataTypeID, 'text'))
+  const read = (values: (string | null)[]) =>
+    values.map((value, index) => (value === null ? null : parsers[index]?.(value)))
+  if (rowMode === 'array') return read
+  return (values: (string | null)[]) =>
+    Object.fromEntries(read(values).map((value, index) => [fields[index]?.name, value]))
 }
 
 /** First come, first served. */

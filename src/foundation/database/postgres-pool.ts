@@ -3,9 +3,6 @@ import { StoreAwayError } from '#foundation/errors.ts'
 import { PreparedStatements } from './prepared-statements.ts'
 import type { SqlPool } from './sql-pool.ts'
 
-const int8 = 20
-pg.types.setTypeParser(int8, Number)
-
 const connectionLimitMs = 5_000
 /** Longest that `end` waits for a PostgreSQL that does not take its leave. */
 const farewellMs = 1_000

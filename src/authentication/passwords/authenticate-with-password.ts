@@ -6,13 +6,13 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
-import { hashPassword, needsRehash, verifyPassword } from './password.ts'
+import { hashPassword, isTooLong, needsRehash, passwordLength, verifyPassword } from './password.ts'
 
-export type PasswordOutcome =
-  | { outcome: 'authenticated'; user: User }
+export type PasswordOutcome = { outcome: 'authenticated'; user: User } | PasswordRefusal
+
+export type PasswordRefusal =
   /** Unknown e-mail, wrong password and deactivated user look the same, and take the same time. */
-  | { outcome: 'rejected' }
-  | { outcome: 'limited'; retryAfterSeconds: number }
+  { outcome: 'rejected'; because: 'wrong' | 'too_long' } | { outcome: 'limited'; retryAfterSeconds: number }
 
 export interface PasswordAttempt {
   email: string
@@ -32,7 +32,8 @@ const minutes = 60
 
 /**
  * Signs a person in by password: at most ten tries in five minutes for an address, counted once for every spelling,
- * channel and node, whether anybody has that address or not; a thousand from one network, which may be an office. Every try is logged.
+ * channel and node, whether it has an account or not; a thousand from one network, which may be an office. Every try is logged, but one that
+ * is longer than any password, which is neither counted nor hashed.
  */
 export function passwordAuthentication({
   db,
@@ -45,6 +46,7 @@ export function passwordAuthentication({
   const fromNetwork = networkLimit(createRateLimit, { name: 'password-address', points: 1_000, seconds: 5 * minutes })
 
   return async (attempt) => {
+    if (isTooLong(attempt.password)) return { outcome: 'rejected', because: 'too_long' }
     const account = accountKey(attempt)
     const retryAfterSeconds = (await ofAccount.take(account)) || (await fromNetwork(attempt.ip))
     if (retryAfterSeconds > 0) {
@@ -56,13 +58,25 @@ export function passwordAuthentication({
     const matches = await verifyPassword(user?.passwordHash, attempt.password)
     if (!user || !matches || user.deactivatedAt) {
       await record(db, attempt, { outcome: 'refused', reason: reasonOf(user, matches), user })
-      return { outcome: 'rejected' }
+      return { outcome: 'rejected', because: 'wrong' }
     }
     await ofAccount.giveBack(account)
     await record(db, attempt, { outcome: 'accepted', reason: null, user })
     await rehashIfWeak(db, user, attempt.password)
     return { outcome: 'authenticated', user }
   }
+}
+
+/** What a person is told. @param wrong in words of the page that asks */
+export function passwordRefusalMessage(
+  refusal: PasswordRefusal,
+  wrong = 'That e-mail address and password do not go together.',
+): string {
+  if (refusal.outcome === 'rejected') {
+    return refusal.because === 'wrong' ? wrong : `A password has at most ${passwordLength.max} characters.`
+  }
+  const minutes = Math.ceil(refusal.retryAfterSeconds / 60)
+  return `Too many tries. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`} and try again.`
 }
 
 function reasonOf(user: User | undefined, matches: boolean): SignInUse['reason'] {

@@ -1,6 +1,9 @@
 import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
-import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
-import { isTooLong, passwordLength, verifyPassword } from '#authentication/passwords/password.ts'
+import {
+  type AuthenticateWithPassword,
+  passwordRefusalMessage,
+} from '#authentication/passwords/authenticate-with-password.ts'
+import { verifyPassword } from '#authentication/passwords/password.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import type { OrganizationOption } from '#directory/organizations/organization-queries.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
@@ -54,34 +57,25 @@ export async function authenticateDirectly(
 }
 
 async function requireUser(parts: DirectAuthenticationParts, attempt: DirectAttempt): Promise<User> {
-  const { email, password, organization, ip, userAgent } = attempt
-  if (isTooLong(password)) {
-    const message = `A password has at most ${passwordLength.max} characters.`
-    throw new GatehouseError('invalid_request', message, { fields: [{ path: 'password', message }] })
-  }
   const outcome = await parts.authenticateWithPassword({
-    email,
-    password,
-    ip,
-    userAgent,
+    ...attempt,
     clientId: builtInClientId,
-    organization,
     knownBrowser: undefined,
   })
-  switch (outcome.outcome) {
-    case 'authenticated':
-      return outcome.user
-    case 'rejected':
-      throw rejected()
-    case 'limited':
-      throw new GatehouseError('too_many_requests', 'Too many tries. Wait a while and try again.', {
-        retryAfterSeconds: outcome.retryAfterSeconds,
-      })
+  if (outcome.outcome === 'authenticated') return outcome.user
+  const message = passwordRefusalMessage(outcome)
+  if (outcome.outcome === 'limited') {
+    throw new GatehouseError('too_many_requests', message, { retryAfterSeconds: outcome.retryAfterSeconds })
   }
+  if (outcome.because === 'wrong') throw rejected()
+  throw new GatehouseError('invalid_request', message, { fields: [{ path: 'password', message }] })
 }
 
 function rejected(): GatehouseError {
-  return new GatehouseError('authentication_required', 'That e-mail address and password do not go together.')
+  return new GatehouseError(
+    'authentication_required',
+    passwordRefusalMessage({ outcome: 'rejected', because: 'wrong' }),
+  )
 }
 
 async function requireOrganization(db: Queryable, user: User, requested: string | undefined): Promise<Organization> {

@@ -1,7 +1,6 @@
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import { listConnectionsForUser, listIdentitiesOfUser } from '#authentication/connections/identity-queries.ts'
-import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
 import { changePassword } from '#authentication/passwords/change-password.ts'
 import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import { passwordOwner } from '#authentication/passwords/password-owner.ts'
@@ -9,11 +8,14 @@ import { type PasswordOwner, passwordProblem } from '#authentication/passwords/p
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { freshSignInSeconds, isSignInFresh } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
-import type { KnownBrowser } from '#surfaces/page-kit/known-browser.ts'
+import {
+  type EnteredPassword,
+  type EnteredPasswordParts,
+  tryEnteredPassword,
+} from '#surfaces/page-kit/entered-password.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
 
@@ -23,12 +25,9 @@ const changes = ['password', 'short', 'linked', 'taken', 'unlinked']
 /** Without a second factor, length is what makes a password hard to guess. */
 const recommendedLength = 15
 
-export interface SecurityParts {
+export interface SecurityParts extends EnteredPasswordParts {
   db: Queryable
   outbox: MailOutbox
-  authenticateWithPassword: AuthenticateWithPassword
-  clientAddress: ClientAddress
-  knownBrowser: KnownBrowser
 }
 
 type SecurityRequest = SignedInRequest & SecurityParts
@@ -63,15 +62,13 @@ async function postPassword(request: SecurityRequest): Promise<void> {
   const { ctx, form, signedIn } = request
   const current = form.current_password ?? ''
   const password = form.new_password ?? ''
-  if (isTooLong(current) || isTooLong(password)) {
-    const tooLong = `A password has at most ${passwordLength.max} characters.`
-    const mistakes = isTooLong(current) ? { currentError: tooLong } : { newError: tooLong }
-    return renderSecurity(request, mistakes, 400)
-  }
   const newError = problemWith(password, current, await passwordOwner(request.db, signedIn.user))
-  if (newError) return renderSecurity(request, { newError }, 422)
-  const refusal = await checkCurrentPassword(request, current)
-  if (refusal) return renderSecurity(request, { currentError: refusal.message }, refusal.status)
+  if (newError) return renderSecurity(request, { newError }, isTooLong(password) ? 400 : 422)
+  const attempt = await tryCurrentPassword(request, current)
+  if (attempt.outcome === 'refused') {
+    // 401 would be about the session, which is as good as before.
+    return renderSecurity(request, { currentError: attempt.message }, attempt.status === 401 ? 422 : attempt.status)
+  }
   await changePassword(request, signedIn, password)
   seeOther(ctx, `${at}?changed=${password.length < recommendedLength ? 'short' : 'password'}`)
 }
@@ -83,24 +80,15 @@ function problemWith(password: string, current: string, owner: PasswordOwner): s
 }
 
 /** Counted with every other try at this account's password: a borrowed browser is no place for guessing it. */
-async function checkCurrentPassword(
-  { ctx, signedIn, authenticateWithPassword, clientAddress, knownBrowser }: SecurityRequest,
-  password: string,
-): Promise<{ message: string; status: number } | undefined> {
-  const { email } = signedIn.user
-  const attempt = await authenticateWithPassword({
+function tryCurrentPassword(request: SecurityRequest, password: string): Promise<EnteredPassword> {
+  const { email } = request.signedIn.user
+  return tryEnteredPassword(request, request.ctx, {
     email,
     password,
-    ip: clientAddress(ctx.req),
-    userAgent: ctx.get('user-agent') || undefined,
     clientId: builtInClientId,
-    organization: signedIn.organization.slug,
-    knownBrowser: knownBrowser.nameFor(ctx, email),
+    organization: request.signedIn.organization.slug,
+    wrong: 'That is not your current password.',
   })
-  if (attempt.outcome === 'authenticated') return undefined
-  if (attempt.outcome === 'rejected') return { message: 'That is not your current password.', status: 422 }
-  ctx.set('Retry-After', String(attempt.retryAfterSeconds))
-  return { message: 'Too many tries. Wait a few minutes and try again.', status: 429 }
 }
 
 export async function renderSecurity(

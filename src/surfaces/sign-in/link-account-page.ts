@@ -7,13 +7,12 @@ import { connectionLabel } from '#authentication/connections/connection.ts'
 import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
 import type { ArrivedIdentity } from '#authentication/connections/link-account-by-mail.ts'
 import type { UpstreamIdentity } from '#authentication/connections/upstream-identity.ts'
-import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
+import { tryEnteredPassword } from '#surfaces/page-kit/entered-password.ts'
 import { backToSignIn } from './connection-page.ts'
 import { formTargets, keepWithInteraction } from './interaction.ts'
-import { limitedMessage } from './login-page.ts'
 import { finishOrAsk } from './replace-person-page.ts'
 import type { Step } from './step.ts'
 
@@ -94,31 +93,15 @@ export async function showLinkAccount(step: Step): Promise<void> {
 }
 
 export async function postLinkAccount(step: Step): Promise<void> {
-  const { ctx, form, interaction, knownBrowser } = step
+  const { ctx, form, interaction } = step
   const pending = await findPending(step)
   if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
   const { email = '' } = pending.identity
   const { password = '' } = form
-  if (isTooLong(password)) {
-    return renderProof(step, pending, `A password has at most ${passwordLength.max} characters.`, 400)
-  }
-  const attempt = await step.authenticateWithPassword({
-    email,
-    password,
-    ip: step.clientAddress(ctx.req),
-    userAgent: ctx.get('user-agent') || undefined,
-    clientId: interaction.client.clientId,
-    knownBrowser: knownBrowser.nameFor(ctx, email),
-  })
-  switch (attempt.outcome) {
-    case 'rejected':
-      return renderProof(step, pending, 'That is not the password of this account.', 401)
-    case 'limited':
-      ctx.set('Retry-After', String(attempt.retryAfterSeconds))
-      return renderProof(step, pending, limitedMessage(attempt.retryAfterSeconds), 429)
-    case 'authenticated':
-      return finishConnectionLogin(step, { ...pending, provenUserId: attempt.user.id })
-  }
+  const wrong = 'That is not the password of this account.'
+  const attempt = await tryEnteredPassword(step, ctx, { email, password, clientId: interaction.client.clientId, wrong })
+  if (attempt.outcome === 'refused') return renderProof(step, pending, attempt.message, attempt.status)
+  await finishConnectionLogin(step, { ...pending, provenUserId: attempt.user.id })
 }
 
 /** Undefined when nobody has come back in this interaction, or longer ago than ten minutes. */

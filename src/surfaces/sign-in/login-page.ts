@@ -1,13 +1,13 @@
 import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import { type SignInWays, waysFor, waysInto } from '#authentication/connections/home-realm.ts'
 import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
-import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
+import { tryEnteredPassword } from '#surfaces/page-kit/entered-password.ts'
 import { connectionButtons, findAskedConnection, goToConnection, renderConnections } from './connection-page.ts'
 import { finishStep, formTargets } from './interaction.ts'
 import { leaveFor } from './leave-page.ts'
@@ -49,10 +49,6 @@ export async function postLogin(step: Step): Promise<void> {
     await showWaysOf(step, email, goToConnection)
     return
   }
-  if (isTooLong(password)) {
-    await renderPassword(step, { email, error: `A password has at most ${passwordLength.max} characters.` }, 400)
-    return
-  }
   await signIn(step, email, password)
 }
 
@@ -80,35 +76,17 @@ async function showRequiredConnections(step: Step): Promise<void> {
 
 async function signIn(step: Step, email: string, password: string): Promise<void> {
   const { ctx, provider, interaction, knownBrowser } = step
-  const attempt = await step.authenticateWithPassword({
-    email,
-    password,
-    ip: step.clientAddress(ctx.req),
-    userAgent: ctx.get('user-agent') || undefined,
-    clientId: interaction.client.clientId,
-    organization: interaction.request.organization,
-    knownBrowser: knownBrowser.nameFor(ctx, email),
-  })
-  switch (attempt.outcome) {
-    case 'rejected':
-      await renderPassword(step, { email, error: 'That e-mail address and password do not go together.' }, 401)
-      return
-    case 'limited':
-      ctx.set('Retry-After', String(attempt.retryAfterSeconds))
-      await renderPassword(step, { email, error: limitedMessage(attempt.retryAfterSeconds) }, 429)
-      return
-    case 'authenticated': {
-      knownBrowser.remember(ctx, email)
-      const { user } = attempt
-      const login = { accountId: user.id, amr: ['pwd'], remember: true, passwordVersion: passwordVersion(user) }
-      await finishStep(ctx, provider, { login })
-    }
+  const { client, request } = interaction
+  const entered = { email, password, clientId: client.clientId, organization: request.organization }
+  const attempt = await tryEnteredPassword(step, ctx, entered)
+  if (attempt.outcome === 'refused') {
+    await renderPassword(step, { email, error: attempt.message }, attempt.status)
+    return
   }
-}
-
-export function limitedMessage(seconds: number): string {
-  const minutes = Math.ceil(seconds / 60)
-  return `Too many tries. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`} and try again.`
+  knownBrowser.remember(ctx, email)
+  const { user } = attempt
+  const login = { accountId: user.id, amr: ['pwd'], remember: true, passwordVersion: passwordVersion(user) }
+  await finishStep(ctx, provider, { login })
 }
 
 /** An address that is entered here may lead to the identity provider of any organization. */

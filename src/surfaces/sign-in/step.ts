@@ -2,20 +2,18 @@ import type Koa from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { Logger } from 'pino'
 import type { Upstreams } from '#authentication/connections/upstreams.ts'
-import type { AuthenticateWithPassword } from '#authentication/passwords/authenticate-with-password.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import type { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
-import type { KnownBrowser } from '#surfaces/page-kit/known-browser.ts'
+import type { EnteredPasswordParts } from '#surfaces/page-kit/entered-password.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import type { Interaction } from './interaction.ts'
 import type { UpstreamTransactions } from './upstream-transactions.ts'
 
-export interface InteractionParts {
+export interface InteractionParts extends EnteredPasswordParts {
   issuer: string
   log: Logger
   encryption: Encryption
@@ -26,9 +24,6 @@ export interface InteractionParts {
   db: Queryable
   render: Render
   csrf: Csrf
-  authenticateWithPassword: AuthenticateWithPassword
-  knownBrowser: KnownBrowser
-  clientAddress: ClientAddress
   signUp: 'open' | 'closed'
   /** Hosts whose identity providers may do without https. */
   outboundAllowedHosts: readonly string[]

@@ -16,7 +16,7 @@ import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
 import { userinfoLog } from '#protocol/provider/log-token-use.ts'
 import { formTargetsOf } from '#protocol/provider/page-sources.ts'
 import { routes } from '#protocol/provider/provider.ts'
-import { acceptJwtForRevocation } from '#protocol/provider/revoke-jwt.ts'
+import { revocationRequest } from '#protocol/provider/revocation-request.ts'
 import { revokeGrantsOnSignOut } from '#protocol/provider/sign-out.ts'
 import { tokenRequest } from '#protocol/provider/token-request.ts'
 import type { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
@@ -55,10 +55,6 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
   const secretsLimited = limitWrongSecrets(wrongSecrets)
   const publicLimited = limitPublicClients(createRateLimit)
   const fromClients = (...layers: Koa.Middleware[]) => around(inWordsOfOAuth, bodyRead, secretsLimited, ...layers)
-  const revocation = [
-    acceptJwtForRevocation(() => current.verifyJwt),
-    ((_ctx, next) => requestTransaction.run(() => next())) satisfies Koa.Middleware,
-  ]
   const toScripts = (path: string): Route => ['OPTIONS', path, plain]
   return [
     ['GET', '/.well-known/openid-configuration', plain],
@@ -80,7 +76,11 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     ['GET', routes.userinfo, around(userinfoLog(parts))],
     ['POST', routes.userinfo, around(bodyRead, userinfoLog(parts))],
     toScripts(routes.userinfo),
-    ['POST', routes.revocation, fromClients(...revocation)],
+    [
+      'POST',
+      routes.revocation,
+      fromClients(revocationRequest({ requestTransaction, verifyJwt: () => current.verifyJwt })),
+    ],
     toScripts(routes.revocation),
     ['POST', routes.device_authorization, fromClients(publicLimited, scopesKnown)],
     toScripts(routes.device_authorization),

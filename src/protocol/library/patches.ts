@@ -16,7 +16,7 @@ import { installUnsavedSessions } from './unsaved-sessions.ts'
  * pins it; a test finds what a new version has renamed.
  */
 export const patches: readonly Patch[] = [
-  { members: ['Client.prototype.compareClientSecret'], arity: 1, install: installSecretHashes },
+  { members: ['Client.prototype.compareClientSecret', 'Client.find'], arity: 1, install: installSecretHashes },
   { members: ['Client.prototype.backchannelLogout'], arity: 2, install: installWaitingLogoutTokens },
   { members: ['ReplayDetection.unique'], arity: 3, install: installReplayDetection },
   {

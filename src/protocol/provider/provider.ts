@@ -5,6 +5,7 @@ import {
   type ClientCredentials,
   type Configuration,
   errors,
+  type KoaContextWithOIDC,
   Provider,
 } from 'oidc-provider'
 import { insertToken } from '#credentials/issued/tokens.ts'
@@ -188,8 +189,20 @@ function now(): number {
   return Math.floor(Date.now() / 1000)
 }
 
-/** A browser app may call the endpoints from the origins it is registered with, never with credentials. */
-const clientBasedCORS: Configuration['clientBasedCORS'] = (_ctx, origin, client) =>
-  [...(client.redirectUris ?? []), ...(client.postLogoutRedirectUris ?? [])].some(
-    (uri) => URL.canParse(uri) && new URL(uri).origin === origin,
-  )
+/**
+ * A browser app may call the endpoints from the origins it is registered with, never with credentials. The library asks
+ * before the client has proven itself: to one that has to, another origin is one more wrong secret, which tells a
+ * stranger nothing of the client (RFC 6749 §5.2).
+ */
+const clientBasedCORS: Configuration['clientBasedCORS'] = (ctx, origin, client) => {
+  const own = [...(client.redirectUris ?? []), ...(client.postLogoutRedirectUris ?? [])]
+  const allowed = own.some((uri) => URL.canParse(uri) && new URL(uri).origin === origin)
+  const proves = client.clientAuthMethod !== 'none' || presentsProof(ctx)
+  if (!allowed && proves && ctx.oidc.route !== 'userinfo') throw new errors.InvalidClientAuth('origin not allowed')
+  return allowed
+}
+
+function presentsProof({ oidc, headers }: KoaContextWithOIDC): boolean {
+  const { client_secret: secret, client_assertion: assertion } = oidc.params ?? {}
+  return headers.authorization !== undefined || secret !== undefined || assertion !== undefined
+}

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Browser } from '#support/browser.ts'
 import { enterPassword, pickOrganization } from '#support/relying-party.ts'
-import { availableStores, type Deployment, deploy, isActive, postForm, type Stores } from '#support/wire.ts'
+import { allAtOnce, availableStores, type Deployment, deploy, isActive, postForm, type Stores } from '#support/wire.ts'
 
 describe.each(availableStores())('the device flow on $name', (store: Stores) => {
   let deployment: Deployment
@@ -19,6 +19,7 @@ describe.each(availableStores())('the device flow on $name', (store: Stores) => 
       scope: 'openid profile',
     })
     expect(status).toBe(200)
+    expect(json.interval).toBe(5)
     return json as { device_code: string; user_code: string; verification_uri: string; expires_in: number }
   }
 
@@ -29,6 +30,12 @@ describe.each(availableStores())('the device flow on $name', (store: Stores) => 
       { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: deviceCode, client_id: 'tv' },
       { ...(port && { port }) },
     )
+
+  /** As if a device had waited. */
+  const wait = (seconds: number) =>
+    gatehouse.database.pool.query({
+      text: `update single_uses set expires_at = expires_at - interval '${seconds} seconds'`,
+    })
 
   /** Up to the page that asks whether this is one's device. */
   async function enterCode(browser: Browser, userCode: string) {
@@ -45,6 +52,7 @@ describe.each(availableStores())('the device flow on $name', (store: Stores) => 
     await enterCode(browser, device.user_code.toLowerCase())
     expect(browser.page.html).toContain('Television')
     expect(browser.page.html).toContain(device.user_code)
+    await wait(5)
     expect(await poll(device.device_code)).toMatchObject({ json: { error: 'authorization_pending' } })
     await browser.submit({ confirm: 'yes' })
     await enterPassword(browser, 'ada@acme.test')
@@ -60,6 +68,30 @@ describe.each(availableStores())('the device flow on $name', (store: Stores) => 
     // a device code is spent once, and a second use kills what it gave
     expect(await poll(device.device_code)).toMatchObject({ status: 400, json: { error: 'invalid_grant' } })
     expect(await isActive(gatehouse, String(json.access_token))).toBe(false)
+  })
+
+  test('a device that polls sooner than its interval is slowed down by every node, for five seconds more', async () => {
+    const device = await startDevice()
+    const next = async (port?: number) => (await poll(device.device_code, port)).json.error
+    const [one, other] = deployment.ports
+    expect(await next(one)).toBe('authorization_pending')
+    expect(await poll(device.device_code, other)).toMatchObject({ status: 400, json: { error: 'slow_down' } })
+    await wait(5)
+    expect(await next(one)).toBe('slow_down')
+    await wait(10)
+    expect(await next(other)).toBe('authorization_pending')
+    await wait(5)
+    expect(await next(one)).toBe('authorization_pending')
+    await wait(5)
+    const answers = await allAtOnce(10, deployment.ports, (port) => next(port))
+    expect(answers.toSorted()).toEqual(['authorization_pending', ...Array(9).fill('slow_down')])
+    // another device waits for nothing, and what the person gave is handed out at once
+    expect(await poll((await startDevice()).device_code)).toMatchObject({ json: { error: 'authorization_pending' } })
+    const browser = new Browser()
+    await enterCode(browser, device.user_code)
+    await browser.submit({ confirm: 'yes' })
+    await enterPassword(browser, 'grace@globex.test')
+    expect(await poll(device.device_code)).toMatchObject({ status: 200 })
   })
 
   test('of twenty simultaneous polls over all nodes exactly one gets the tokens', async () => {

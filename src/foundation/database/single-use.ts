@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from './database.ts'
 
@@ -15,4 +16,30 @@ export async function claimOnce(db: Queryable, name: string, expiresAt: Date): P
     .returning('hash')
     .executeTakeFirst()
   return claimed !== undefined
+}
+
+/**
+ * Takes the next turn of something that may happen once every so many seconds. One row decides over all nodes; whoever
+ * comes early moves the next turn back by as many seconds.
+ * @param name what is taken in turns: stored only as SHA-256
+ * @param earlySeconds how much too early still counts as in time, for what a network delays unevenly
+ * @returns whether it is time
+ */
+export async function takeTurn(
+  db: Queryable,
+  name: string,
+  { everySeconds, earlySeconds }: { everySeconds: number; earlySeconds: number },
+): Promise<boolean> {
+  const after = (seconds: number) => sql<Date>`now() + ${seconds} * interval '1 second'`
+  const { inTime } = await db
+    .insertInto('singleUses')
+    .values({ hash: sha256(name), expiresAt: after(everySeconds) })
+    .onConflict((conflict) =>
+      conflict.column('hash').doUpdateSet({
+        expiresAt: sql<Date>`greatest(single_uses.expires_at, now()) + ${everySeconds} * interval '1 second'`,
+      }),
+    )
+    .returning(sql<boolean>`expires_at <= ${after(everySeconds + earlySeconds)}`.as('inTime'))
+    .executeTakeFirstOrThrow()
+  return inTime
 }

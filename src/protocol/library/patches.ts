@@ -3,6 +3,7 @@ import { installReplayDetection } from './assertion-replays.ts'
 import { installWaitingLogoutTokens } from './backchannel-logout.ts'
 import { installClientCredentialsScope } from './client-credentials-scope.ts'
 import { installSecretHashes } from './client-secrets.ts'
+import { installSlowDown } from './device-polling.ts'
 import { installInteractionCookies } from './interaction-cookies.ts'
 import { installOutdatedLogins } from './outdated-logins.ts'
 import type { Patch, PatchParts } from './patch.ts'
@@ -29,6 +30,7 @@ export const patches: readonly Patch[] = [
   { members: ['ClientCredentials.prototype.save'], arity: 0, install: installClientCredentialsScope },
   { members: ['Interaction.find'], arity: 1, install: installOutdatedLogins },
   { members: ['RefreshToken.find'], arity: 0, install: installReuseDetection },
+  { members: ['DeviceCode.find'], arity: 0, install: installSlowDown },
   {
     members: ['context.cookies'],
     arity: undefined,

@@ -12,6 +12,7 @@ import { readBody } from '#foundation/http/read-body.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Route, RouteHandler } from '#foundation/http/router.ts'
 import { allowFormTargets } from '#foundation/http/security-headers.ts'
+import { pollSeconds } from '#protocol/library/device-polling.ts'
 import type { CurrentProvider } from '#protocol/provider/current-provider.ts'
 import { userinfoLog } from '#protocol/provider/log-token-use.ts'
 import { formTargetsOf } from '#protocol/provider/page-sources.ts'
@@ -82,7 +83,7 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
       fromClients(revocationRequest({ requestTransaction, verifyJwt: () => current.verifyJwt })),
     ],
     toScripts(routes.revocation),
-    ['POST', routes.device_authorization, fromClients(publicLimited, scopesKnown)],
+    ['POST', routes.device_authorization, fromClients(publicLimited, scopesKnown, tellInterval)],
     toScripts(routes.device_authorization),
     ['GET', routes.code_verification, plain],
     ['POST', routes.code_verification, around(bodyRead, limitUserCodes(createRateLimit))],
@@ -125,6 +126,12 @@ function providerCallback(current: CurrentProvider, log: Logger): (ctx: Koa.Cont
 /** Each layer around the next, as Koa runs them. */
 function inTurn(layers: readonly Koa.Middleware[]): Koa.Middleware {
   return (ctx, next) => layers.reduceRight<Koa.Next>((inner, layer) => async () => layer(ctx, inner), next)()
+}
+
+/** The library leaves it to the device to know how often it may ask (RFC 8628 §3.2). */
+const tellInterval: Koa.Middleware = async (ctx, next) => {
+  await next()
+  if (ctx.status === 200) Object.assign(ctx.body as object, { interval: pollSeconds })
 }
 
 /** HEAD is safe (RFC 9110 §9.2.1): it issues no code, and ends nothing that a GET would use up. */

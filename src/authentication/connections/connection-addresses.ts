@@ -18,8 +18,9 @@ export function upstreamTargets(connections: readonly Pick<Connection, 'type' | 
 }
 
 /**
- * The same for a page on which the connection isn't known yet, because it follows from what is entered. What it says is
- * the operator's configuration: no organization's connection makes it longer, or can be read from it.
+ * The same for a page on which the connection isn't known yet, because it follows from what is entered; for those only
+ * where there is a connection that may follow. What it says is the operator's configuration: no organization's
+ * connection makes it longer, or can be read from it.
  */
 export function anyUpstreamTarget(outboundAllowedHosts: readonly string[]): string[] {
   return ['https:', ...outboundAllowedHosts.map((host) => `http://${/:\d+$/.test(host) ? host : `${host}:*`}`)]

@@ -45,6 +45,13 @@ export function listEnabledConnections(db: Queryable, owner: ConnectionOwner): P
     .execute()
 }
 
+/** Whether any organization has an enabled connection. @param only the ones that their organization requires */
+export async function haveOrganizationsConnections(db: Queryable, only?: 'required'): Promise<boolean> {
+  let connections = enabledConnections(db).where('c.organizationId', 'is not', null)
+  if (only) connections = connections.where('c.required', '=', true)
+  return (await connections.limit(1).executeTakeFirst()) !== undefined
+}
+
 /**
  * One connection of its owner, enabled or not, for those who manage it.
  * @param lock held until the transaction ends, by whoever is about to change it

@@ -1,6 +1,10 @@
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/connection-addresses.ts'
-import { findEnabledConnection, findEnabledConnectionOf } from '#authentication/connections/connection-queries.ts'
+import {
+  findEnabledConnection,
+  findEnabledConnectionOf,
+  haveOrganizationsConnections,
+} from '#authentication/connections/connection-queries.ts'
 import { waysInto } from '#authentication/connections/home-realm.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
 import { findOrganization, findOrganizationByName } from '#directory/organizations/organization-queries.ts'
@@ -134,7 +138,8 @@ export function connectionButtons({ uid }: Interaction, connections: readonly Co
 async function renderSso(step: Step, locals: { name: string; error?: string }, status = 200): Promise<void> {
   const { ctx, interaction } = step
   const { uid } = interaction
-  const formAction = [...formTargets(interaction), ...anyUpstreamTarget(step.outboundAllowedHosts)]
+  const elsewhere = (await haveOrganizationsConnections(step.db)) ? anyUpstreamTarget(step.outboundAllowedHosts) : []
+  const formAction = [...formTargets(interaction), ...elsewhere]
   const links = [
     { label: 'Forgot your organization name?', href: '/organizations/forgot', test: 'forgot-organization' },
     { label: 'Sign in without it', href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },

@@ -1,4 +1,5 @@
 import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/connection-addresses.ts'
+import { haveOrganizationsConnections } from '#authentication/connections/connection-queries.ts'
 import { type SignInWays, waysFor, waysInto } from '#authentication/connections/home-realm.ts'
 import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
@@ -89,13 +90,12 @@ async function signIn(step: Step, email: string, password: string): Promise<void
   await finishStep(ctx, provider, { login })
 }
 
-/** An address that is entered here may lead to the identity provider of any organization. */
 async function renderLogin(step: Step, locals: { email: string; error?: string }, status = 200): Promise<void> {
   const { db, interaction } = step
   const named = interaction.request.organization
   const ways = await waysInto(db, named === undefined ? undefined : await findOrganization(db, named))
-  const elsewhere = anyUpstreamTarget(step.outboundAllowedHosts)
   const passwordOnly = wantsPassword(step)
+  const elsewhere = passwordOnly ? [] : await targetsOfAnyAddress(step)
   const more = {
     passwordOnly,
     emailAllowed: passwordOnly || !ways.required,
@@ -103,6 +103,16 @@ async function renderLogin(step: Step, locals: { email: string; error?: string }
     anotherWayUrl: ways.required ? `/interaction/${interaction.uid}?way=password` : undefined,
   }
   await renderStep(step, 'sign-in/login', { ...locals, ...more }, { status, ways, targets: elsewhere })
+}
+
+/**
+ * An address leads straight to the identity provider that its domain's organization requires, whichever that is: the one
+ * page with `https:` for providers that have no button on it. Not where an organization is named, since then no other's
+ * connection follows, nor where none is required.
+ */
+async function targetsOfAnyAddress({ db, interaction, outboundAllowedHosts }: Step): Promise<string[]> {
+  if (interaction.request.organization !== undefined) return []
+  return (await haveOrganizationsConnections(db, 'required')) ? anyUpstreamTarget(outboundAllowedHosts) : []
 }
 
 async function renderPassword(

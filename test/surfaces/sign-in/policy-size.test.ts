@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect, newBrowser } from '#support/federation.ts'
-import { type Gatehouse, setup, startGatehouse } from '#support/gatehouse.ts'
+import { type Gatehouse, redirectUri, setup, startGatehouse } from '#support/gatehouse.ts'
 import { beginSignIn } from '#support/relying-party.ts'
 
 let gatehouse: Gatehouse
@@ -48,4 +48,36 @@ function expectSmallHeaders(headers: Headers): void {
   expect(text.length).toBeLessThan(2048)
   expect(headers.get('content-security-policy')).toContain('form-action')
   expect(text).not.toContain('idp-')
+}
+
+test('a page allows its forms only what they can lead to, and any provider only where one may follow from what is entered', async () => {
+  const small = await startGatehouse({ setup: `${setup}  - { slug: initech, name: Initech }\n` })
+  const own = `'self' ${new URL(redirectUri).origin}`
+  const anywhere = `${own} https:`
+  /** `form-action` of the sign-in page, the SSO page, the page of `?way=password`, and sign-in to an organization. */
+  const policies = async (organization: string) => {
+    const { browser } = await beginSignIn(small.url, { browser: newBrowser() })
+    const signIn = formActionOf(browser)
+    const { url } = browser.page
+    await browser.get(`${url}/sso`)
+    const sso = formActionOf(browser)
+    await browser.get(`${url}?way=password`)
+    const byPassword = formActionOf(browser)
+    const named = await beginSignIn(small.url, { parameters: { organization }, browser: newBrowser() })
+    return { signIn, sso, byPassword, named: formActionOf(named.browser) }
+  }
+  try {
+    expect(await policies('acme')).toEqual({ signIn: own, sso: own, byPassword: own, named: own })
+    await connect(small, { name: 'offered', organization: 'globex', issuer: longIssuer(1) })
+    expect(await policies('acme')).toEqual({ signIn: own, sso: anywhere, byPassword: own, named: own })
+    await connect(small, { name: 'required', organization: 'initech', issuer: longIssuer(2), required: true })
+    expect(await policies('acme')).toEqual({ signIn: anywhere, sso: anywhere, byPassword: own, named: own })
+    expect(await policies('initech')).toMatchObject({ named: anywhere })
+  } finally {
+    await small.stop()
+  }
+})
+
+function formActionOf({ page }: ReturnType<typeof newBrowser>): string | undefined {
+  return /form-action ([^;]*)/.exec(page.headers.get('content-security-policy') ?? '')?.[1]
 }

@@ -22,6 +22,7 @@ import { adminPages } from '#surfaces/console/admin-pages.ts'
 import { connectionApi } from '#surfaces/console/connection-api.ts'
 import { domainApi } from '#surfaces/console/domain-api.ts'
 import { invitationApi } from '#surfaces/console/invitation-api.ts'
+import { memberApi } from '#surfaces/console/member-api.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
 import { discoverApi } from '#surfaces/joining/discover-api.ts'
 import { emailChangePages } from '#surfaces/joining/email-change-pages.ts'
@@ -83,6 +84,7 @@ function apiOf(parts: Parts): Route[] {
     ...connectionApi({ issuer, db, encryption, outboundFetch, outboundAllowedHosts }),
     ...domainApi({ db, encryption, resolveTxt }),
     ...invitationApi({ db, outbox: parts.outbox }),
+    ...memberApi({ db }),
     ...authenticationLogApi({ db }),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]

@@ -1,5 +1,6 @@
 import type { ConnectionParts } from '#authentication/connections/save-connection.ts'
 import { hashPassword } from '#authentication/passwords/password.ts'
+import { holdAdministrators } from '#directory/organizations/last-administrators.ts'
 import type { SystemActor } from '#directory/users/actor.ts'
 import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -49,6 +50,7 @@ function applyHashed(
 ): Promise<SetupOutcome | undefined> {
   return db.transaction().execute(async (tx) => {
     await lock(tx, 'setup')
+    await holdAdministrators(tx)
     const plan = await prepareSetup(tx, setup, options)
     if (isDone(plan)) return outcomeOf(plan)
     if (!fillInHashes(plan, hashes)) return undefined

@@ -1,4 +1,5 @@
 import { canonicalGrants, type Grants } from '#directory/access/grants.ts'
+import { lastHolders } from '#directory/organizations/last-administrators.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { changesOf, noteChange } from './changes.ts'
@@ -70,7 +71,7 @@ function adminsToKeep(
   if (meant.some((one) => one.entry.admin && one.person.active && staysActive(one))) return new Set()
   const admins = members.filter(isActiveAdmin).map(({ id }) => id)
   const losing = new Set([...meant.flatMap(({ member }) => member?.id ?? []), ...leaving.map(({ id }) => id)])
-  return admins.every((id) => losing.has(id)) ? new Set(admins) : new Set()
+  return lastHolders(admins, losing)
 }
 
 function isActiveAdmin({ admin, deactivatedAt, userDeactivatedAt }: CurrentMember): boolean {

@@ -1,3 +1,4 @@
+import { lastHolders } from '#directory/organizations/last-administrators.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
@@ -142,7 +143,7 @@ function superadminsToKeep(planning: Planning): Set<string> {
     if (isMeant && staysSuperadmin) return new Set()
     if (isMeant && user && current.superadminIds.includes(user.id)) losing.add(user.id)
   }
-  return current.superadminIds.every((id) => losing.has(id)) ? losing : new Set()
+  return lastHolders(current.superadminIds, losing)
 }
 
 function rememberUser(planning: Planning, { email, name }: UserEntry, objectId: string): void {

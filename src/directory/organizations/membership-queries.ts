@@ -83,6 +83,39 @@ export function listMemberships(db: Queryable, organizationIds: readonly string[
     .execute()
 }
 
+export type NamedMembership = MembershipWithEmail & { name: string }
+
+/** A membership, active or not, by user id or e-mail address of its member. */
+export async function findMembership(
+  db: Queryable,
+  organizationId: string,
+  idOrEmail: string,
+): Promise<NamedMembership | undefined> {
+  if (!isStorable(idOrEmail)) return undefined
+  return db
+    .selectFrom('memberships as m')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .selectAll('m')
+    .select(['u.email', 'u.name', 'u.deactivatedAt as userDeactivatedAt'])
+    .where('m.organizationId', '=', organizationId)
+    .where((where) => where.or([where('u.id', '=', idOrEmail), where(sql`lower(u.email)`, '=', emailKey(idOrEmail))]))
+    .executeTakeFirst()
+}
+
+/** Ids of the memberships of an organization's active admins. */
+export async function listActiveAdmins(db: Queryable, organizationId: string): Promise<string[]> {
+  const admins = await db
+    .selectFrom('memberships as m')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .select('m.id')
+    .where('m.organizationId', '=', organizationId)
+    .where('m.admin', '=', true)
+    .where('m.deactivatedAt', 'is', null)
+    .where('u.deactivatedAt', 'is', null)
+    .execute()
+  return admins.map(({ id }) => id)
+}
+
 /** Those of these people who are an active admin of an organization that has none but of them. */
 export async function listLastAdmins(db: Queryable, userIds: readonly string[]): Promise<string[]> {
   if (userIds.length === 0) return []

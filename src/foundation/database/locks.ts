@@ -10,6 +10,8 @@ const locks = {
   migrations: 7_148_301,
   /** Applying a setup file: of nodes that start at once, all but the first find nothing to do. */
   setup: 7_148_302,
+  /** Taking rights away from administrators and superadmins, so that none of two demotes the other as the last. */
+  administrators: 7_148_312,
   /** Making and rotating signing keys. */
   signingKeys: 7_148_303,
   /** Making and dropping partitions of the authentication log. */

@@ -113,7 +113,7 @@ function joiningOf(parts: Parts): Route[] {
   return [
     ...organizationPages({ ...finding, upstreamTransactions }),
     ...invitationPages({ issuer, db, userOfBrowser, render, csrf }),
-    ...(parts.signUp === 'open' ? signUpPages({ ...asking, issuer }) : []),
+    ...signUpPages({ ...asking, issuer, signUp: parts.signUp }),
     ...recoveryPages({ ...asking, userOfBrowser }),
     ...emailVerificationPages({ ...asking, issuer, requireSignedInUser, userOfBrowser }),
     ...emailChangePages({ ...asking, issuer, requireSignedInUser, userOfBrowser }),

@@ -1,40 +1,81 @@
+import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
+import { ownsDomainOf } from '#authentication/connections/vouching.ts'
 import { consumeMailLink, findMailLink, mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
 import type { PasswordOwner } from '#authentication/passwords/password-rules.ts'
 import { hashNewPassword } from '#authentication/passwords/set-password.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
-import { findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
+import { findOrganization, findOrganizationOfDomain } from '#directory/organizations/organization-queries.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { domainOf } from '#foundation/values/email-address.ts'
 import { foundOwnOrganization } from './found-own-organization.ts'
 import { insertVerifiedUser } from './register-user.ts'
 
-/** Where the link leads. */
-export const signUpDetailsPage = '/sign-up/details'
+/** Where a person signs up: at an organization, which they join; without one, they found their own. */
+export type SignUpPlace = Organization | undefined
+
+/** Where an address is asked for. */
+export function signUpPage(place: Pick<Organization, 'slug'> | undefined): string {
+  return place ? `/o/${place.slug}/sign-up` : '/sign-up'
+}
+
+/** Where the mailed link leads. */
+export function signUpDetailsPage(place: Pick<Organization, 'slug'> | undefined): string {
+  return `${signUpPage(place)}/details`
+}
 
 /**
- * Mails a link to whoever wants an account. Somebody who has one already is mailed that instead: whoever asks sees the
- * same answer after the same time, so nobody learns here who has an account.
- * @throws GatehouseError validation_failed when `email` is not one address
+ * Whether people with an address of the organization's verified domains may join it by signing up: where it says so, and
+ * takes a password.
+ */
+export async function takesSignUps(
+  db: Queryable,
+  organization: Pick<Organization, 'id' | 'joinByDomain'>,
+): Promise<boolean> {
+  return organization.joinByDomain && (await listRequiredConnections(db, organization.id)).length === 0
+}
+
+/** The organization to sign up at; undefined for one that takes no sign-ups, or does not exist. */
+export async function findSignUpOrganization(db: Queryable, slug: string): Promise<Organization | undefined> {
+  const organization = await findOrganization(db, slug)
+  return organization && (await takesSignUps(db, organization)) ? organization : undefined
+}
+
+/** The organization that an address may join by signing up there. */
+export async function findOrganizationToJoin(db: Queryable, email: string): Promise<Organization | undefined> {
+  const organization = await findOrganizationOfDomain(db, domainOf(email))
+  return organization && (await takesSignUps(db, organization)) ? organization : undefined
+}
+
+/**
+ * Mails a link to whoever wants an account. Who has one already is mailed that instead: the answer and its time are the
+ * same, so it tells no one who has an account.
+ * @throws GatehouseError validation_failed for `email` when the organization does not own its domain
  */
 export async function requestSignUp(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
-  { email, asked }: { email: string; asked: Asking },
+  { email, asked, place }: { email: string; asked: Asking; place: SignUpPlace },
 ): Promise<void> {
+  if (place && !(await ownsDomainOf(db, place.id, email))) {
+    const message = `${place.name} takes in its own addresses only. Enter yours there, or ask an administrator to invite you.`
+    throw new GatehouseError('validation_failed', message, { fields: [{ path: 'email', message }] })
+  }
   await db.transaction().execute(async (tx) => {
     const user = await findUserByEmail(tx, email)
-    const token = await makeMailLink(tx, { purpose: 'sign_up', email, payload: { asked } })
+    const of = { purpose: 'sign_up', email, payload: { asked }, ...(place && { organizationId: place.id }) } as const
+    const token = await makeMailLink(tx, of)
     if (!token) return
     if (user) {
       const decoy = user.deactivatedAt !== null
       await outbox.enqueueMail(tx, { to: user.email, template: 'account-exists', locals: { asked }, decoy })
     } else {
-      const locals = { linkPath: mailLinkPath(signUpDetailsPage, token), asked }
+      const locals = { linkPath: mailLinkPath(signUpDetailsPage(place), token), asked }
       await outbox.enqueueMail(tx, { to: email, template: 'verify-email', locals })
     }
   })
@@ -43,57 +84,59 @@ export async function requestSignUp(
 /** What a link for signing up leads to. */
 export interface SignUp {
   email: string
-  /** The organization that owns the address's domain: the person joins it. Without one they found their own. */
-  organization: Organization | undefined
+  place: SignUpPlace
   asked: Asking | undefined
 }
 
-/** Undefined when the link does not work any more, or somebody has the address meanwhile. */
-export async function findSignUp(db: Queryable, token: string): Promise<SignUp | undefined> {
+/**
+ * Undefined when the link does not work any more or is of another place, when somebody has the address meanwhile, or the
+ * organization no longer owns its domain.
+ */
+export async function findSignUp(
+  db: Queryable,
+  { place, token }: { place: SignUpPlace; token: string },
+): Promise<SignUp | undefined> {
   const link = await findMailLink(db, 'sign_up', token)
-  if (!link || (await findUserByEmail(db, link.email))) return undefined
-  const organization = await findOrganizationOfDomain(db, domainOf(link.email))
-  return { email: link.email, organization, asked: link.payload.asked }
+  if (!link || link.organizationId !== (place?.id ?? null)) return undefined
+  if (place && !(await ownsDomainOf(db, place.id, link.email))) return undefined
+  if (await findUserByEmail(db, link.email)) return undefined
+  return { email: link.email, place, asked: link.payload.asked }
 }
 
 /** What the rules for a new password ask of whoever signs up. @param founding the name that the organization is to have */
-export function ownerOf({ email, organization }: SignUp, founding: string | undefined): PasswordOwner {
-  return { email, organizations: organization ? [organization.name, organization.slug] : [founding ?? ''] }
+export function ownerOf({ email, place }: SignUp, founding: string | undefined): PasswordOwner {
+  return { email, organizations: place ? [place.name, place.slug] : [founding ?? ''] }
 }
 
 /**
- * Creates the account of whoever holds the link, and in the same transaction either their place in the organization that
- * owns the address's domain, where they get no grant, or an organization of their own.
+ * Creates the account of whoever holds the link, and in the same transaction either their membership of the organization
+ * where they signed up, without any grant, or an organization of their own.
  * @param details.organizationName of the organization to found; not looked at where there is one to join
  * @returns undefined when the link does not work any more
  * @throws GatehouseError validation_failed for `password` or, when one is to be founded without a name, `organization`
  */
 export async function completeSignUp(
   db: Queryable,
-  details: { token: string; name: string; password: string; organizationName: string },
-): Promise<{ user: Pick<User, 'id' | 'email'>; organizationSlug: string } | undefined> {
-  const signUp = await findSignUp(db, details.token)
+  details: { place: SignUpPlace; token: string; name: string; password: string; organizationName: string },
+): Promise<Pick<User, 'id' | 'email'> | undefined> {
+  const { place, token, name, organizationName } = details
+  const signUp = await findSignUp(db, { place, token })
   if (!signUp) return undefined
-  const passwordHash = await hashNewPassword(details.password, ownerOf(signUp, details.organizationName))
+  const passwordHash = await hashNewPassword(details.password, ownerOf(signUp, organizationName))
   return db
     .transaction()
     .execute(async (tx) => {
-      const link = await consumeMailLink(tx, 'sign_up', details.token)
+      // Again: the domain may have left its organization since.
+      const link = (await findSignUp(tx, { place, token })) && (await consumeMailLink(tx, 'sign_up', token))
       if (!link) return undefined
       const user = { id: newId('user'), email: link.email }
-      await insertVerifiedUser(tx, { ...user, name: details.name, passwordHash })
-      return { user, organizationSlug: await giveOrganization(tx, user, details.organizationName) }
+      await insertVerifiedUser(tx, { ...user, name, passwordHash })
+      if (place) await joinOrganization(tx, { organization: place, user, admin: false, actor: { user } })
+      else await foundOwnOrganization(tx, { name: organizationName, founder: user })
+      return user
     })
     .catch((error) => {
       if (violates(error, 'users_email_unique')) return undefined
       throw error
     })
-}
-
-async function giveOrganization(tx: Queryable, user: Pick<User, 'id' | 'email'>, name: string): Promise<string> {
-  const organization = await findOrganizationOfDomain(tx, domainOf(user.email))
-  // Checked here as well as on the page: the domain may have left its organization since that was shown.
-  if (!organization) return (await foundOwnOrganization(tx, { name, founder: user })).slug
-  await joinOrganization(tx, { organization, user, admin: false, actor: { user } })
-  return organization.slug
 }

@@ -1,3 +1,4 @@
+import type { NewOrganization } from '#directory/organizations/save-organization.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { changesOf, noteChange } from './changes.ts'
@@ -66,12 +67,14 @@ function planOrganization(scene: Scene, entry: OrganizationEntry, adopted: boole
     name: organization.name,
     logoUrl: organization.logoUrl,
     accentColor: organization.accentColor,
+    joinByDomain: organization.joinByDomain,
     active: organization.suspendedAt === null,
   }
   const after = {
     name: entry.name ?? organization?.name ?? slug,
     logoUrl: entry.branding ? (entry.branding.logo_url ?? null) : (organization?.logoUrl ?? null),
     accentColor: entry.branding ? (entry.branding.accent_color ?? null) : (organization?.accentColor ?? null),
+    joinByDomain: entry.join_by_domain ?? organization?.joinByDomain ?? false,
     active: entry.active ?? before?.active ?? true,
   }
   const domainsBefore = organization?.domains.toSorted() ?? []
@@ -111,10 +114,7 @@ function freeDomains(scene: Scene, domains: readonly string[]): string[] {
   })
 }
 
-function inFileWords(
-  organization: { name: string; logoUrl: string | null; accentColor: string | null; active: boolean },
-  domains: string[],
-) {
-  const { name, active, logoUrl, accentColor } = organization
-  return { name, active, logo_url: logoUrl, accent_color: accentColor, domains }
+function inFileWords(organization: Omit<NewOrganization, 'id' | 'slug'>, domains: string[]) {
+  const { name, active, logoUrl, accentColor, joinByDomain } = organization
+  return { name, active, logo_url: logoUrl, accent_color: accentColor, domains, join_by_domain: joinByDomain }
 }

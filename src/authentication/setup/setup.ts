@@ -103,6 +103,7 @@ const organization = z.strictObject({
   active: z.boolean().optional(),
   branding: z.strictObject({ logo_url: logoUrl.optional(), accent_color: accentColor.optional() }).optional(),
   domains: z.array(emailDomain).optional(),
+  join_by_domain: z.boolean().optional(),
   teams: z.array(team).optional(),
   members: z.array(member).optional(),
   connections: z.array(connectionOf({ hasOrganization: true })).optional(),

@@ -7,6 +7,7 @@ export interface NewOrganization {
   name: string
   logoUrl: string | null
   accentColor: string | null
+  joinByDomain: boolean
   active: boolean
 }
 
@@ -16,6 +17,7 @@ export interface OrganizationEdit {
   logoUrl?: string | null
   accentColor?: string | null
   allowsKeysInQuery?: boolean
+  joinByDomain?: boolean
   active?: boolean
 }
 

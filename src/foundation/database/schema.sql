@@ -260,6 +260,7 @@ create table organizations (
   suspended_at timestamp with time zone,
   created_at timestamp with time zone not null default now(),
   allows_keys_in_query boolean not null default true,
+  join_by_domain boolean not null default false,
   constraint organizations_accent_color_form CHECK ((accent_color ~ '^#[0-9a-f]{6}$'::text)),
   constraint organizations_pkey PRIMARY KEY (id),
   constraint organizations_slug_form CHECK ((slug ~ '^[a-z0-9-]{2,63}$'::text)),

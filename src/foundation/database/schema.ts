@@ -24,6 +24,7 @@ export interface OrganizationsTable {
   logoUrl: string | null
   accentColor: string | null
   allowsKeysInQuery: Generated<boolean>
+  joinByDomain: Generated<boolean>
   suspendedAt: Date | null
   createdAt: Generated<Date>
 }

@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { upstreamTargets } from '#authentication/connections/connection-addresses.ts'
 import { waysInto } from '#authentication/connections/home-realm.ts'
+import { signUpPage, takesSignUps } from '#authentication/joining/sign-up.ts'
 import type { DiscoverOrganizations } from '#directory/organizations/discover-organizations.ts'
 import { slugOf } from '#directory/organizations/found-organization.ts'
 import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
@@ -125,6 +126,7 @@ async function showLogin(
       connections: connections.map((connection) => ({ handle: connection.handle, label: connectionLabel(connection) })),
       passwordAllowed: !required,
       signedIn: user && { name: user.name, email: user.email },
+      signUpUrl: organization && (await takesSignUps(db, organization)) ? signUpPage(organization) : undefined,
       brand: brandOfAsked(slug, organization),
     },
     { status: status ?? 200, formAction: upstreamTargets(connections) },

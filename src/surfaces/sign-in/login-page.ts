@@ -2,11 +2,12 @@ import { anyUpstreamTarget, upstreamTargets } from '#authentication/connections/
 import { haveOrganizationsConnections } from '#authentication/connections/connection-queries.ts'
 import { type SignInWays, waysFor, waysInto } from '#authentication/connections/home-realm.ts'
 import { listRequiredConnections } from '#authentication/connections/required-connections.ts'
+import { signUpPage, takesSignUps } from '#authentication/joining/sign-up.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
-import type { Connection } from '#foundation/database/schema.ts'
+import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
 import { tryEnteredPassword } from '#surfaces/page-kit/entered-password.ts'
 import { connectionButtons, findAskedConnection, goToConnection, renderConnections } from './connection-page.ts'
@@ -133,7 +134,8 @@ async function renderStep(
 ): Promise<void> {
   const { ctx, interaction, db } = step
   const asked = interaction.request.organization
-  const brand = asked === undefined ? undefined : brandOfAsked(asked, await findOrganization(db, asked))
+  const organization = asked === undefined ? undefined : await findOrganization(db, asked)
+  const brand = asked === undefined ? undefined : brandOfAsked(asked, organization)
   // At an organization's own address that is where one goes, not to a client that nobody has heard of.
   const isOurs = interaction.client.clientId === builtInClientId
   await step.render(
@@ -146,13 +148,18 @@ async function renderStep(
       action: `/interaction/${interaction.uid}/login`,
       notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
       forgotUrl: '/reset-password',
-      signUpUrl: step.signUp === 'open' ? '/sign-up' : undefined,
+      signUpUrl: await signUpUrlOf(step, organization),
       // Who came by an organization's own address is not asked for its name again (S2-14).
       links: asked === undefined ? linksToOrganizations : undefined,
       brand,
     },
     { status, formAction: [...formTargets(interaction), ...upstreamTargets(ways.connections), ...targets] },
   )
+}
+
+async function signUpUrlOf({ db, signUp }: Step, named: Organization | undefined): Promise<string | undefined> {
+  if (named && (await takesSignUps(db, named))) return signUpPage(named)
+  return signUp === 'open' ? signUpPage(undefined) : undefined
 }
 
 const linksToOrganizations = [

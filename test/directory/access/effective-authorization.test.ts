@@ -138,7 +138,7 @@ async function newMember(db: Queryable, organizationId = newId('organization')) 
   if (!known) {
     const slug = organizationId.slice(4).toLowerCase()
     await insertOrganizations(db, [
-      { id: organizationId, slug, name: slug, logoUrl: null, accentColor: null, active: true },
+      { id: organizationId, slug, name: slug, logoUrl: null, accentColor: null, joinByDomain: false, active: true },
     ])
   }
   await insertUsers(db, [{ id: userId, email: `${userId}@example.test`, name: 'Ada', passwordHash: null, ...flags }])

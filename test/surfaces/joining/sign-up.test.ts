@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { call } from '#support/api-requests.ts'
 import { Browser } from '#support/browser.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { type Gatehouse, password, startGatehouse } from '#support/gatehouse.ts'
@@ -51,42 +52,27 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
     expect((await mailsTo(gatehouse, 'unknown@globex.test')).map((mail) => mail.template)).toEqual(['verify-email'])
   })
 
-  test('an address of a verified domain joins its organization, without any grant', async () => {
+  test('an address of a verified domain founds an organization like any other', async () => {
     const browser = new Browser()
-    await browser.get(await linkFor('newcomer@acme.test'))
-    expect(browser.page.html).toContain('Acme Corporation')
-    expect(browser.page.html).not.toContain('name="organization"')
-    await browser.submit({ name: 'Newcomer', password: newPassword, organization: 'Of my own' })
-    const { tokens } = await signIn(gatehouse.url, { email: 'newcomer@acme.test', secret: newPassword })
-    expect(tokens.claims()).toMatchObject({ org_slug: 'acme' })
-    expect((await gatehouse.introspect(tokens.access_token)).json).toMatchObject({ permissions: [], data_scopes: [] })
-    expect(await auditOf('newcomer@acme.test')).toEqual(['membership.created', 'user.created'])
-    const membership = await gatehouse.database.db
-      .selectFrom('memberships')
-      .innerJoin('users', 'users.id', 'memberships.userId')
-      .select('admin')
-      .where('email', '=', 'newcomer@acme.test')
-      .execute()
-    expect(membership).toEqual([{ admin: false }])
+    await browser.get(await linkFor('founder@acme.test'))
+    expect(browser.page.html).not.toContain('Acme Corporation')
+    await browser.submit({ ...details, organization: 'Of my own' })
+    const { tokens } = await signIn(gatehouse.url, { email: 'founder@acme.test', secret: newPassword })
+    expect(tokens.claims()).toMatchObject({ org_slug: 'of-my-own' })
   })
 
-  test('a domain that was only claimed lets nobody in', async () => {
-    const { db } = gatehouse.database
-    const { id } = await db
-      .selectFrom('organizations')
-      .select('id')
-      .where('slug', '=', 'globex')
-      .executeTakeFirstOrThrow()
-    await db
-      .insertInto('organizationDomains')
-      .values({ domain: 'claimed.test', organizationId: id, verifiedAt: null })
-      .execute()
+  test('a founder invites people and gives them permissions at once', async () => {
     const browser = new Browser()
-    await browser.get(await linkFor('eve@claimed.test'))
-    expect(browser.page.html).not.toContain('Globex')
-    await browser.submit({ ...details, organization: 'Claimed' })
-    const { tokens } = await signIn(gatehouse.url, { email: 'eve@claimed.test', secret: newPassword })
-    expect(tokens.claims()).toMatchObject({ org_slug: 'claimed' })
+    await browser.get(await linkFor('first@guild.test'))
+    await browser.submit({ ...details, organization: 'Guild' })
+    const { tokens } = await signIn(gatehouse.url, { email: 'first@guild.test', secret: newPassword })
+    const { status } = await call(gatehouse, '/v1/organizations/guild/members', {
+      json: { email: 'second@guild.test', admin: true },
+      headers: { authorization: `Bearer ${tokens.access_token}` },
+    })
+    expect(status).toBe(202)
+    const page = await new Browser().get(await latestLink(gatehouse, 'second@guild.test', 'invitation'))
+    expect(page.html).toContain('Guild')
   })
 
   test('ten people who name their organization alike at once get ten slugs', async () => {

@@ -79,7 +79,7 @@ function rejected(): GatehouseError {
 }
 
 async function requireOrganization(db: Queryable, user: User, requested: string | undefined): Promise<Organization> {
-  const choice = await chooseOrganization(db, { userId: user.id, requested, picked: undefined })
+  const choice = await chooseOrganization(db, { user, requested, picked: undefined })
   switch (choice.outcome) {
     case 'chosen':
       await requirePasswordAllowed(db, user, choice.organization)

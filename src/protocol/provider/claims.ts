@@ -1,7 +1,7 @@
 import type { AccessToken, Account, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
-import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { activeUserOf } from '#protocol/request/active-user.ts'
 import { rememberedOrganization, rememberedUser } from '#protocol/request/grant-parties.ts'
 import type { OrganizationGrant } from './grant.ts'
 
@@ -18,7 +18,7 @@ export async function findAccount(
   db: () => Queryable,
   userId: string,
 ): Promise<Account | undefined> {
-  const user = rememberedUser(ctx, userId) ?? (await findActiveUser(db(), userId))
+  const user = rememberedUser(ctx, userId) ?? (await activeUserOf(ctx, db, userId))
   if (!user) return undefined
   return {
     accountId: user.id,

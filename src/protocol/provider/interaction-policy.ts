@@ -1,8 +1,8 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { lacksRequiredConnection } from '#authentication/connections/required-connections.ts'
-import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { usedConnections } from '#protocol/library/session-connections.ts'
+import { activeUserOf } from '#protocol/request/active-user.ts'
 import { organizationChoice } from './organization-choice.ts'
 
 const { Check, Prompt, base } = interactionPolicy
@@ -48,7 +48,7 @@ async function organizationWantingConnection(
   if (!session?.accountId) return undefined
   const choice = await organizationChoice(ctx, db)
   if (choice.outcome !== 'chosen') return undefined
-  const user = await findActiveUser(db(), session.accountId)
+  const user = await activeUserOf(ctx, db, session.accountId)
   const organizationId = choice.organization.id
   const lacks = user && (await lacksRequiredConnection(db(), { user, organizationId, used: usedConnections(session) }))
   return lacks ? organizationId : undefined

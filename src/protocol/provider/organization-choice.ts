@@ -5,10 +5,10 @@ import {
   listOrganizationsOfUser,
   type OrganizationOption,
 } from '#directory/organizations/organization-queries.ts'
-import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Organization } from '#foundation/database/schema.ts'
+import type { Organization, User } from '#foundation/database/schema.ts'
 import { RequestState } from '#foundation/http/request-state.ts'
+import { activeUserOf } from '#protocol/request/active-user.ts'
 
 /** In which organization one authorization request acts. */
 export type OrganizationChoice =
@@ -23,28 +23,30 @@ const superadminChoices = 50
 
 /** Decided once for a request: the grant, the prompts and the claims must agree. */
 export function organizationChoice(ctx: KoaContextWithOIDC, db: () => Queryable): Promise<OrganizationChoice> {
-  let choice = choices.get(ctx)
-  if (!choice) {
-    const picked = ctx.oidc.result?.select_organization as { organizationId: string } | undefined
-    choice = chooseOrganization(db(), {
-      userId: ctx.oidc.session?.accountId ?? '',
-      requested: ctx.oidc.params?.organization as string | undefined,
-      picked: picked?.organizationId,
-    })
-    choices.set(ctx, choice)
-  }
+  const choice = choices.get(ctx) ?? choiceOfRequest(ctx, db)
+  choices.set(ctx, choice)
   return choice
 }
 
+async function choiceOfRequest(ctx: KoaContextWithOIDC, db: () => Queryable): Promise<OrganizationChoice> {
+  const { session, result, params } = ctx.oidc
+  const picked = result?.select_organization as { organizationId: string } | undefined
+  return chooseOrganization(db(), {
+    user: await activeUserOf(ctx, db, session?.accountId ?? ''),
+    requested: params?.organization as string | undefined,
+    picked: picked?.organizationId,
+  })
+}
+
 /**
+ * @param user undefined: the person is not active any more
  * @param requested the `organization` parameter: slug or id
  * @param picked id of the organization that the person picked; membership is checked again
  */
 export async function chooseOrganization(
   db: Queryable,
-  { userId, requested, picked }: { userId: string; requested: string | undefined; picked: string | undefined },
+  { user, requested, picked }: { user: User | undefined; requested: string | undefined; picked: string | undefined },
 ): Promise<OrganizationChoice> {
-  const user = await findActiveUser(db, userId)
   if (!user) return { outcome: 'none' }
   if (requested !== undefined) {
     const organization = await findOrganizationForUser(db, user, requested)

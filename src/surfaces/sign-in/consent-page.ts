@@ -1,5 +1,6 @@
 import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
+import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
@@ -72,7 +73,7 @@ function addWhatWasMissing(grant: OrganizationGrant, details: Missing): void {
 
 async function requireOrganization({ db, interaction }: Step, userId: string): Promise<Organization> {
   const choice = await chooseOrganization(db, {
-    userId,
+    user: await findActiveUser(db, userId),
     requested: interaction.request.organization,
     picked: interaction.pickedOrganizationId,
   })

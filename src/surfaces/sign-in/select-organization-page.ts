@@ -24,7 +24,7 @@ export async function showOrganizations(step: Step): Promise<void> {
     seeOther(ctx, invitationPage)
     return
   }
-  const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: undefined })
+  const choice = await chooseOrganization(db, { user, requested: undefined, picked: undefined })
   // The person may have got their first organization, or all but one suspended, since this prompt was decided on.
   if (choice.outcome === 'chosen') return finishIn(step, choice.organization)
   if (choice.outcome !== 'ambiguous') return showNoOrganization(step, user)
@@ -61,7 +61,7 @@ export async function postNewOrganization(step: Step): Promise<void> {
   if (!mayFound(step, user)) throw new GatehouseError('not_found', 'There is nothing at this address.')
   const problems = await fieldErrors(async () => {
     const founded = await foundFirstOrganization(db, { name: form.organization ?? '', founder: user })
-    const choice = await chooseOrganization(db, { userId: user.id, requested: undefined, picked: founded?.id })
+    const choice = await chooseOrganization(db, { user, requested: undefined, picked: founded?.id })
     if (choice.outcome !== 'chosen') return seeOther(ctx, `/interaction/${interaction.uid}`)
     await finishIn(step, choice.organization)
   })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { connectionProblems, connectionShape, upstreamSecret } from '#authentication/connections/connection.ts'
-import { isPasswordHash, passwordLength } from '#authentication/passwords/password.ts'
+import { isPasswordHash, isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import { dataScope, grantedPermission, permissionName } from '#directory/access/grants.ts'
 import { type ClientRegistration, clientProblems, clientSecret, clientShape } from '#directory/clients/client.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
@@ -17,8 +17,8 @@ const grantsShape = {
 /** Of a new user. */
 export const setupPassword = z
   .string()
-  .min(passwordLength.min, `must be at least ${passwordLength.min} characters`)
-  .max(passwordLength.max, `must be at most ${passwordLength.max} characters`)
+  .refine((password) => [...password].length >= passwordLength.min, `must be at least ${passwordLength.min} characters`)
+  .refine((password) => !isTooLong(password), `must be at most ${passwordLength.max} characters`)
 
 const permission = z.strictObject({ name: permissionName, description: z.string().max(1000).optional() })
 

@@ -162,6 +162,11 @@ describe('values are refused where they stand', () => {
       '2:34 users[0].password: must be at least 8',
     ],
     [
+      'a password of four characters in eight units',
+      'users:\n  - { email: a@b.test, password: 😀🙂🙃😉 }',
+      '2:34 users[0].password: must be at least 8',
+    ],
+    [
       'a plain password as hash',
       'users:\n  - { email: a@b.test, password_hash: hunter2 }',
       '2:39 users[0].password_hash: must be an argon2id hash',

@@ -113,6 +113,11 @@ describe.each(availableDatabases())('the pages of one’s own keys on %s', (data
       { name, expires: '30', sees: 'only', 'sees:[null,"x"]': 'on' },
       { name, expires: '30', sees: 'only', 'sees:{}': 'on' },
       { name, expires: '30', sees: 'only', 'sees:]': 'on' },
+      { name, expires: '30', may: 'everything' },
+      { name, expires: '30', may: '' },
+      { name, expires: '30', may: 'ONLY', 'may:configuration-items:read': 'on' },
+      { name, expires: '30', sees: 'none' },
+      { name, expires: '30', sees: 'only ', 'sees:[null,null]': 'on' },
       { name: `a\0b`, expires: '30' },
       { name },
     ] as Record<string, string>[]) {

@@ -73,6 +73,8 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   signingKeys: 'credentials/signing-keys',
   // The statement that resolves a batch of credentials writes their entries: one round trip.
   authenticationLog: ['credentials/log', 'credentials/resolve'],
+  // Counted where they are resolved; the log lets old ones go.
+  unknownUses: ['credentials/log', 'credentials/resolve'],
   authenticationLogDays: 'credentials/log',
   authenticationLogCounted: 'credentials/log',
   protocolState: 'protocol/adapters',

@@ -16,6 +16,7 @@ export interface Entry {
   user_agent: string | null
   method: string | null
   path: string | null
+  count: number
 }
 
 export function askLog(

@@ -83,6 +83,13 @@ export function logEntries({ database }: Gatehouse, userAgent?: string) {
   return entries.execute()
 }
 
+/** Sums of uses that have no owner, the first counted first; `via` of one way of presenting. */
+export function unknownUses({ database }: Gatehouse, via?: string) {
+  let sums = database.db.selectFrom('unknownUses').selectAll().orderBy('id')
+  if (via !== undefined) sums = sums.where('via', '=', via)
+  return sums.execute()
+}
+
 /** The row of an opaque credential. */
 export function rowOf({ database }: Gatehouse, token: string) {
   const hash = createHash('sha256').update(token).digest()

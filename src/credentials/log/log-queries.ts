@@ -9,13 +9,18 @@ export type Subject =
   | { of: 'person'; userId: string; organizationId: string | null }
   | { of: 'api key'; apiKeyId: string; organizationId: string; userId?: string | undefined }
 
+/** What belongs to no owner: strangers' garbage, summed up in `unknown_uses` by minute and network. */
+export interface NoOwner {
+  of: 'no owner'
+}
+
 export const logOutcomes = ['accepted', 'refused', 'denied'] as const
 
 export type LogOutcome = (typeof logOutcomes)[number]
 
 /** Which entries; `from` is included, `to` is not, both as text that PostgreSQL reads. */
 export interface LogFilter {
-  subjects: readonly Subject[]
+  subjects: readonly (Subject | NoOwner)[]
   outcome?: LogOutcome | undefined
   from?: string | undefined
   to?: string | undefined
@@ -38,6 +43,7 @@ export interface LogRow {
   organizationId: string | null
   clientId: string | null
   resourceServer: string | null
+  /** Of a sum: the network, in CIDR notation. */
   ip: string | null
   userAgent: string | null
   method: string | null
@@ -82,8 +88,10 @@ export function listLogEntries(
 ): Promise<LogRow[]> {
   const walks = outcomesOf(filter).flatMap((outcome) =>
     filter.subjects.map((subject) => {
-      const conditions = sql.join([...entriesOf(subject, outcome), ...between(filter), ...beyond(cursor)], sql` and `)
-      return sql`(select ${columns} from authentication_log where ${conditions} ${newestFirst} limit ${limit})`
+      const isOwned = subject.of !== 'no owner'
+      const own = isOwned ? entriesOf(subject, outcome) : [sql`outcome = ${outcome}`]
+      const conditions = sql.join([...own, ...between(filter), ...beyond(cursor)], sql` and `)
+      return sql`(select ${columns} from ${isOwned ? entries : sums} where ${conditions} ${newestFirst} limit ${limit})`
     }),
   )
   return readAlongIndexes(
@@ -181,6 +189,14 @@ export const onlyIndexes = sql.join(
 const columns = sql`id, occurred_at, to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
   outcome, reason, credential_id, credential_kind, credential_name, via, user_id, user_email, organization_id, client_id,
   resource_server, ip, user_agent, method, path, count`
+
+const entries = sql`(select *, 1::bigint as count from authentication_log) as entries`
+
+/** The sums of `unknown_uses` in the form of entries. */
+const sums = sql`(select id, minute as occurred_at, 'refused' as outcome, reason, null::text as credential_id,
+  'unknown' as credential_kind, null::text as credential_name, via, null::text as user_id, null::text as user_email,
+  null::text as organization_id, null::text as client_id, resource_server, network as ip, null::text as user_agent,
+  null::text as method, null::text as path, count from unknown_uses) as sums`
 
 const newestFirst = sql`order by occurred_at desc, id desc`
 

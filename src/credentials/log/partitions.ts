@@ -18,7 +18,7 @@ const partitionName = /^authentication_log_(\d{4})_(\d{2})$/
 /**
  * Makes the authentication log's partitions of this month and the next two, and lets entries go that are older than
  * `retentionDays`: by partition where a whole one is, which costs nothing, and by row in the default partition. Their
- * counts by day go as well.
+ * counts by day go as well, and the sums of unknown uses.
  * One node at a time changes partitions. Where another is at it, or a long query (an export) holds the log, the next
  * time will do: entries of a month without a partition go to the default one.
  * @param now for tests
@@ -30,6 +30,7 @@ export async function maintainPartitions(
   const oldest = new Date(now.getTime() - retentionDays * 24 * 60 * 60 * 1000)
   const done = await changePartitions(db, oldest, now)
   await sql`delete from authentication_log_days where day < ${oldest.toISOString()}::date`.execute(db)
+  await sql`delete from unknown_uses where minute < ${oldest.toISOString()}::timestamptz`.execute(db)
   return { created: [], dropped: [], ...done, deletedRows: await deleteOldRows(db, oldest) }
 }
 

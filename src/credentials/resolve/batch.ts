@@ -4,14 +4,15 @@
  * trip is slow (a replicated commit) several may be under way.
  */
 export class Batch<Input, Output> {
-  readonly #run: (inputs: Input[]) => Promise<Output[]>
-  #waiting: { input: Input; resolve: (output: Output) => void; reject: (error: unknown) => void }[] = []
+  readonly #run: (inputs: Input[]) => Promise<(Output | Promise<Output>)[]>
+  #waiting: { input: Input; resolve: (output: Output | Promise<Output>) => void; reject: (error: unknown) => void }[] =
+    []
   #underWay = 0
   #scheduled = false
   #roundTripMs = 0
 
-  /** @param run answers each input, in order */
-  constructor(run: (inputs: Input[]) => Promise<Output[]>) {
+  /** @param run answers each input, in order; with a promise what takes longer than the others of its batch */
+  constructor(run: (inputs: Input[]) => Promise<(Output | Promise<Output>)[]>) {
     this.#run = run
   }
 
@@ -38,7 +39,7 @@ export class Batch<Input, Output> {
     const started = performance.now()
     try {
       const outputs = await this.#run(batch.map((entry) => entry.input))
-      for (const [index, entry] of batch.entries()) entry.resolve(outputs[index] as Output)
+      for (const [index, entry] of batch.entries()) entry.resolve(outputs[index] as Output | Promise<Output>)
     } catch (error) {
       for (const entry of batch) entry.reject(error)
     } finally {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { SqlPool } from '#foundation/database/sql-pool.ts'
 import { Batch } from './batch.ts'
+import { unknownUseCounter } from './count-unknown-uses.ts'
 import type { CredentialReference, Reference } from './credential.ts'
 
 /** How a credential came to us; `introspection` is a resource server's question. */
@@ -56,20 +57,26 @@ export interface LiveCredential {
 
 export type Resolution =
   | LiveCredential
-  | { outcome: 'refused'; reason: string }
+  | Refusal
   /** The caller was edited or deactivated since it was authenticated: nothing was logged, authenticate it again. */
   | { outcome: 'caller_changed' }
+
+interface Refusal {
+  outcome: 'refused'
+  reason: string
+}
 
 export type ResolveCredential = (question: Question) => Promise<Resolution>
 
 /**
  * The hot path: any number of presented credentials in one statement, which finds them by hash, joins
  * who they act for and what that may do and see at this moment, and writes their authentication-log rows. The promise
- * resolves after the commit, so no answer leaves without its entry.
+ * resolves after the commit, so no answer leaves without its entry; of what has no owner, without having been counted.
  *
  * A key whose checksum is wrong was never a key: it costs no statement, and only the process's own log tells of it.
  */
 export function credentialResolver({ pool, log }: { pool: SqlPool; log: Logger }): ResolveCredential {
+  const countUnknownUse = unknownUseCounter(pool)
   const batch = new Batch<FormedQuestion, Resolution>(async (questions) => {
     const { rows } = await pool.query({
       name: 'resolve-credentials',
@@ -78,10 +85,20 @@ export function credentialResolver({ pool, log }: { pool: SqlPool; log: Logger }
       rowMode: 'array',
     })
     const [[answers, loggedAt]] = rows as [[string, string]]
-    const resolutions = new Array<Resolution>(questions.length)
-    for (const row of JSON.parse(answers) as Row[]) resolutions[row[0]] = toResolution(row, loggedAt)
+    const resolutions = new Array<Resolution | Promise<Resolution>>(questions.length)
+    for (const row of JSON.parse(answers) as Row[]) {
+      const resolution = toResolution(row, loggedAt)
+      const isUnknown = resolution.outcome === 'refused' && at(row, 'id') === null
+      resolutions[row[0]] = isUnknown ? counted(questions[row[0]]!, resolution) : resolution
+    }
     return resolutions
   })
+
+  async function counted({ ip, via, caller }: Question, resolution: Refusal): Promise<Resolution> {
+    await countUnknownUse({ ip, via, reason: resolution.reason, resourceServer: caller?.clientId })
+    return resolution
+  }
+
   return (question) => {
     if (question.reference !== 'mistyped') return batch.add(question as FormedQuestion)
     const { via, caller, ip, userAgent, method, path } = question
@@ -203,9 +220,9 @@ with asked as (
 ), logged as (
   insert into authentication_log (outcome, reason, credential_id, credential_kind, credential_name, via, user_id,
     user_email, organization_id, client_id, resource_server, ip, user_agent, method, path)
-  select case when reason is null then 'accepted' else 'refused' end, reason, id, coalesce(kind, 'unknown'), name, v,
+  select case when reason is null then 'accepted' else 'refused' end, reason, id, kind, name, v,
     user_id, email, organization_id, client_id, resource_server, ip, ua, m, p
-  from found where not caller_changed
+  from found where not caller_changed and id is not null
 )
 select json_agg(json_build_array(n, caller_changed, reason, ${Object.values(columns).join(', ')}))::text, now()::text
 from found`

@@ -28,7 +28,6 @@ create table authentication_log (
   user_agent text,
   method text,
   path text,
-  count integer not null default 1,
   constraint authentication_log_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text, 'denied'::text]))) NOT VALID
 ) partition by range (occurred_at);
 
@@ -354,6 +353,16 @@ create table token_answers (
   constraint token_answers_pkey PRIMARY KEY (request_hash)
 );
 
+create table unknown_uses (
+  id bigint not null default nextval('authentication_log_id_seq'::regclass),
+  minute timestamp with time zone not null,
+  network text,
+  via text not null,
+  reason text not null,
+  resource_server text,
+  count bigint not null
+);
+
 create table users (
   id text not null,
   email text not null,
@@ -454,5 +463,7 @@ CREATE INDEX team_members_membership ON public.team_members USING btree (members
 CREATE UNIQUE INDEX teams_name_unique ON public.teams USING btree (organization_id, lower(name));
 
 CREATE INDEX token_answers_expiry ON public.token_answers USING btree (expires_at);
+
+CREATE UNIQUE INDEX unknown_uses_sum ON public.unknown_uses USING btree (minute, network, via, reason, resource_server) NULLS NOT DISTINCT;
 
 CREATE UNIQUE INDEX users_email_unique ON public.users USING btree (lower(email));

@@ -179,8 +179,18 @@ export interface AuthenticationLogTable {
   userAgent: string | null
   method: string | null
   path: string | null
-  /** How many uses the entry stands for. */
-  count: Generated<number>
+}
+
+/** Uses of what has no owner, summed up. */
+export interface UnknownUsesTable {
+  id: Generated<number>
+  minute: Date
+  /** In CIDR notation. */
+  network: string | null
+  via: string
+  reason: string
+  resourceServer: string | null
+  count: number
 }
 
 export interface AuthenticationLogDaysTable {
@@ -335,6 +345,7 @@ export interface Tables {
   authenticationLog: AuthenticationLogTable
   authenticationLogDays: AuthenticationLogDaysTable
   authenticationLogCounted: AuthenticationLogCountedTable
+  unknownUses: UnknownUsesTable
   auditLog: AuditLogTable
   mailOutbox: MailOutboxTable
   sessions: SessionsTable

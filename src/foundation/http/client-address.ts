@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type BlockList, isIP, isIPv6 } from 'node:net'
+import { type BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 
 /** The address of whoever sent a request. */
 export type ClientAddress = (request: IncomingMessage) => string
@@ -32,6 +32,12 @@ export function networkOf(ip: string): string {
 /** What is around it, and may be one owner's as well: an IPv4 /24, an IPv6 /48. */
 export function widerNetworkOf(ip: string): string {
   return isIPv6(ip) ? groupsOf(ip).slice(0, 3).join(':') : ip.split('.').slice(0, 3).join('.')
+}
+
+/** An address's network in CIDR notation, as a log sums up strangers by it: IPv4 /24, IPv6 /64; undefined for other texts. */
+export function networkNameOf(ip: string): string | undefined {
+  if (isIPv4(ip)) return `${widerNetworkOf(ip)}.0/24`
+  return isIPv6(ip) && !ip.includes('%') ? `${networkOf(ip)}::/64` : undefined
 }
 
 /** The eight groups of an IPv6 address, however it is spelt. */

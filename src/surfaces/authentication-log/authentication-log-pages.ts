@@ -7,7 +7,6 @@ import {
   listLogEntries,
   logOutcomes,
   positionOf,
-  type Subject,
 } from '#credentials/log/log-queries.ts'
 import { activityByDay, isSignIn } from '#credentials/log/uses-by-day.ts'
 import { namesOfClients } from '#directory/clients/client-queries.ts'
@@ -124,7 +123,7 @@ async function showLog(request: LogRequest): Promise<void> {
 interface FoundLog {
   rows: LogRow[]
   nextCursor: string | null
-  subjects: readonly Subject[] | undefined
+  subjects: LogFilter['subjects'] | undefined
   /** Of the one that is asked for. */
   personId: string | undefined
   keyName: string | undefined

@@ -84,8 +84,9 @@ function factsOf(row: LogRow): [label: string, value: string][] {
   const facts: [string, string | null][] = [
     ['Time', row.at.replace('T', ' ').replace('Z', ' UTC')],
     ['Person', row.userEmail],
+    ['Uses', row.count > 1 ? `${row.count} within a minute` : null],
     ['Request', row.path && `${row.method ?? ''} ${row.path}`.trim()],
-    ['Address', row.ip],
+    [row.credentialKind === 'unknown' && row.ip?.includes('/') ? 'Network' : 'Address', row.ip],
     ['User agent', row.userAgent],
     ['Credential', row.credentialId],
     ['Asked by', row.resourceServer],

@@ -1,4 +1,4 @@
-import { findOwnerOfApiKey, listLogEntries, type Subject } from '#credentials/log/log-queries.ts'
+import { findOwnerOfApiKey, listLogEntries, type NoOwner, type Subject } from '#credentials/log/log-queries.ts'
 import { findMember } from '#directory/organizations/membership-queries.ts'
 import { type Actor, isActor } from '#directory/users/actor.ts'
 import { findUserByEmail, namesOfPeople } from '#directory/users/user-queries.ts'
@@ -15,8 +15,9 @@ export interface AskedSubjects {
 
 /**
  * What an actor may see of it. One's own: in the organization in which one acts, and what happened before an organization
- * was chosen, but nothing in another one. An administrator: everything in the organization, and nothing else.
- * @returns subjects of one kind
+ * was chosen, but nothing in another one. An administrator: everything in the organization, and nothing else. A
+ * superadmin who asks for everybody's: what belongs to no owner as well.
+ * @returns subjects of one kind, and no owner
  * @throws GatehouseError permission_denied for somebody else's without being an administrator; not_found for whoever has
  *   nothing to do with the organization
  */
@@ -24,12 +25,17 @@ export async function visibleSubjects(
   db: Queryable,
   actor: Actor,
   { user, apiKey }: AskedSubjects,
-): Promise<readonly Subject[]> {
-  const { organizationId } = actor
+): Promise<readonly (Subject | NoOwner)[]> {
+  const { organizationId, isAdmin } = actor
   const userId = await askedUser(db, actor, user)
   const anybody = user === undefined || user === '*'
   if (apiKey !== undefined) return [await askedApiKey(db, actor, apiKey, anybody ? undefined : userId)]
-  if (user === '*') return [{ of: 'organization', organizationId }]
+  if (user === '*') {
+    return [
+      { of: 'organization', organizationId },
+      ...(isAdmin && actor.user.superadmin ? [{ of: 'no owner' } as const] : []),
+    ]
+  }
   if (userId !== actor.user.id) return [{ of: 'person', userId, organizationId }]
   return ownSubjects(actor)
 }

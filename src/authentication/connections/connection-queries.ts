@@ -110,3 +110,12 @@ export function listConnectionsOfOwners(db: Queryable, slugs: readonly string[])
     .orderBy('c.name')
     .execute()
 }
+
+/** Connections, of any owner, whose addresses hold one of these. */
+export function listHandles(db: Queryable, handles: readonly string[]): Promise<Pick<Connection, 'id' | 'handle'>[]> {
+  return db
+    .selectFrom('connections')
+    .select(['id', 'handle'])
+    .where(sql<boolean>`handle = any(${handles}::text[])`)
+    .execute()
+}

@@ -90,8 +90,8 @@ function isDone({ changes, writes }: SetupPlan): boolean {
   return changes.length + writes.objects.length === 0
 }
 
-function outcomeOf({ changes, notices }: SetupPlan): SetupOutcome {
-  return { changes, notices }
+function outcomeOf({ changes, notices, callbacks }: SetupPlan): SetupOutcome {
+  return { changes, notices, callbacks }
 }
 
 function needsHash({ passwordHash, password }: WithPassword): boolean {

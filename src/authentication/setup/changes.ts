@@ -17,12 +17,23 @@ export interface Change {
   after?: Fields
 }
 
+/** A connection of the file and where its provider sends people back to. */
+export interface PlannedCallback {
+  /** `connection acme/acme-okta` */
+  subject: string
+  connectionId: string
+  /** What stands in its addresses; null: the id that it gets once it is made. */
+  handle: string | null
+}
+
 /** What a setup changes, and what it leaves as it is although the file says otherwise. */
 export interface SetupOutcome {
   /** In the order of the file. */
   changes: Change[]
   /** Each says what to do. */
   notices: SetupProblem[]
+  /** Of every connection that is the file's, changed or not. */
+  callbacks: PlannedCallback[]
 }
 
 /** The outcome, who else must know of it, and the rows that make it true. */

@@ -1,4 +1,4 @@
-import { listConnectionsOfOwners } from '#authentication/connections/connection-queries.ts'
+import { listConnectionsOfOwners, listHandles } from '#authentication/connections/connection-queries.ts'
 import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { listTeamPlaces, listTeams } from '#directory/access/team-queries.ts'
 import { listClients } from '#directory/clients/client-queries.ts'
@@ -13,7 +13,7 @@ import { listSuperadminIds, listUsers } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Client, Connection, Organization, Team, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
-import type { SetupValues } from './setup.ts'
+import { listConnectionEntries, type SetupValues } from './setup.ts'
 import { readSetupObjects, type SetupObjects } from './setup-objects.ts'
 
 export interface CurrentMember extends MembershipWithEmail {
@@ -49,6 +49,8 @@ export interface CurrentSetup {
   clients: Map<string, Client>
   /** The deployment's and those of the organizations. */
   connections: Connection[]
+  /** Whose addresses have one of the names of the file's connections, whoever owns them. */
+  handles: Pick<Connection, 'id' | 'handle'>[]
 }
 
 /** @param organizationId null: the deployment's */
@@ -68,6 +70,7 @@ export async function readCurrentSetup(db: Queryable, values: SetupValues): Prom
   const domains = organizations.flatMap((entry) => entry.domains ?? [])
   const clientIds = clients.map((entry) => entry.client_id)
   const resources = clients.flatMap((entry) => entry.resource ?? [])
+  const connectionNames = listConnectionEntries(values).map(({ entry }) => entry.name)
   const objects = await readSetupObjects(db)
   const users = await readUsers(db, objects, emails)
   const off = (values.users ?? []).filter((entry) => entry.active === false)
@@ -82,6 +85,7 @@ export async function readCurrentSetup(db: Queryable, values: SetupValues): Prom
     domainOwners: new Map((await listOwnersOfDomains(db, domains)).map(({ domain, slug }) => [domain, slug])),
     clients: byKey(await listClients(db, { clientIds, resources }), (client) => client.clientId),
     connections: await listConnectionsOfOwners(db, slugs),
+    handles: await listHandles(db, connectionNames),
   }
 }
 

@@ -75,8 +75,20 @@ function planConnection(
   }
   if (action === 'create') plan.writes.newConnections.push(write)
   if (action && connection) plan.writes.connectionEdits.push({ edit: write, before: connection })
+  plan.callbacks.push({ subject: subject.name, connectionId: objectId, handle: connection?.handle ?? null })
   const name = owner ? `${owner.slug}/${entry.name}` : entry.name
   remember(scene, { kind: 'connection', name, objectId, declared: {} })
+}
+
+/** New connections take their names where these are free, once what the file removes is gone; else their ids. */
+export function assignHandles({ plan, current }: Pick<Planning, 'plan' | 'current'>): void {
+  const removed = new Set(plan.writes.removedConnections.map(({ id }) => id))
+  const taken = new Set(current.handles.flatMap(({ id, handle }) => (removed.has(id) ? [] : handle)))
+  for (const { id, name } of plan.writes.newConnections) {
+    const callback = plan.callbacks.find(({ connectionId }) => connectionId === id)
+    if (callback) callback.handle = taken.has(name) ? id : name
+    taken.add(name)
+  }
 }
 
 /** Undefined: encrypted under a key that is gone, so it has to be written again. */

@@ -4,7 +4,7 @@ import type { SetupOutcome, SetupPlan } from './changes.ts'
 import { connectionsOf, readCurrentSetup } from './current-setup.ts'
 import { danglingReferences } from './dangling-references.ts'
 import { planClients } from './plan-clients.ts'
-import { planConnections } from './plan-connections.ts'
+import { assignHandles, planConnections } from './plan-connections.ts'
 import { planOrganizations } from './plan-organizations.ts'
 import { planPermissions, planUsers } from './plan-users.ts'
 import type { Planning } from './planning.ts'
@@ -17,8 +17,11 @@ import { noWrites } from './setup-writes.ts'
  * @throws SetupError when the file refers to something that neither it nor the database has
  */
 export async function planSetup(db: Queryable, setup: Setup, parts: ConnectionParts): Promise<SetupOutcome> {
-  const { changes, notices } = await readPlan(db, setup, parts)
-  return { changes, notices }
+  const { changes, notices, callbacks, writes } = await readPlan(db, setup, parts)
+  // Applying it draws other ids than these.
+  const drawn = new Set(writes.newConnections.map(({ id }) => id))
+  const known = callbacks.map((one) => ({ ...one, handle: drawn.has(one.handle ?? '') ? null : one.handle }))
+  return { changes, notices, callbacks: known }
 }
 
 /** The whole plan as of this moment, from one snapshot: by the time it is carried out another may be due. */
@@ -36,7 +39,7 @@ export async function prepareSetup(
   const current = await readCurrentSetup(tx, setup.values)
   const problems = danglingReferences(setup, current, outboundAllowedHosts)
   if (problems.length > 0) throw new SetupError(problems)
-  const plan: SetupPlan = { changes: [], notices: [], events: [], writes: noWrites() }
+  const plan: SetupPlan = { changes: [], notices: [], callbacks: [], events: [], writes: noWrites() }
   const planning: Planning = { plan, setup, current }
   planPermissions(planning)
   const people = planUsers(planning)
@@ -46,5 +49,6 @@ export async function prepareSetup(
     const scene = { ...planning, encryption, owner: null, path: [], exclusive: false, connections }
     planConnections({ ...scene, teams: new Map(), teamNames: new Map() }, setup.values.connections)
   }
+  assignHandles(planning)
   return plan
 }

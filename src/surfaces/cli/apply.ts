@@ -6,9 +6,10 @@ import { withDatabase } from './with-database.ts'
 /** `gatehouse apply -f FILE` */
 export async function applyFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const setup = await readSetupFile(file, environment)
-  printOutcome(
-    await withDatabase(environment, (db, parts) =>
-      applySetup(db, setup, { actor: { system: 'setup:apply' }, ...parts }),
-    ),
-  )
+  const actor = { system: 'setup:apply' } as const
+  await withDatabase(environment, async (db, parts) => {
+    const outcome = await applySetup(db, setup, { actor, ...parts })
+    const callbacks = outcome.changes.length > 0 ? outcome.callbacks : []
+    printOutcome({ ...outcome, callbacks }, parts.issuer)
+  })
 }

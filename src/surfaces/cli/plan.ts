@@ -6,5 +6,5 @@ import { lookAtDatabase } from './with-database.ts'
 /** `gatehouse plan -f FILE` */
 export async function planFile(file: string, environment: NodeJS.ProcessEnv): Promise<void> {
   const setup = await readSetupFile(file, environment)
-  printOutcome(await lookAtDatabase(environment, (db, parts) => planSetup(db, setup, parts)))
+  await lookAtDatabase(environment, async (db, parts) => printOutcome(await planSetup(db, setup, parts), parts.issuer))
 }

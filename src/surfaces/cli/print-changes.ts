@@ -1,22 +1,29 @@
-import type { Change, Fields, SetupOutcome } from '#authentication/setup/changes.ts'
+import { callbackUrl } from '#authentication/connections/connection.ts'
+import type { Change, Fields, PlannedCallback, SetupOutcome } from '#authentication/setup/changes.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
 
 const signs = { create: '+', adopt: '!', update: '~', delete: '-' } as const
 
 /**
  * One line for each change, as in `~ update team acme/readers  permissions: [] → [reports:read]`, and one for each thing
- * that stays as it is although the file says otherwise.
+ * that stays as it is although the file says otherwise; then where each connection's provider sends people back to.
  */
-export function printOutcome({ changes, notices }: SetupOutcome): void {
+export function printOutcome({ changes, notices, callbacks }: SetupOutcome, issuer: string): void {
   if (changes.length === 0) console.log('No changes.')
   for (const change of changes) console.log(describeChange(change))
   for (const notice of notices) console.log(`= ${describeProblem(notice)}`)
+  for (const callback of callbacks) console.log(describeCallback(callback, issuer))
 }
 
 export function describeChange({ action, subject, before, after }: Change): string {
   const line = `${signs[action]} ${action} ${subject}`
   const hasDifference = (action === 'update' || action === 'adopt') && before && after && Object.keys(after).length > 0
   return hasDifference ? `${line}  ${describeDifference(before, after)}` : line
+}
+
+/** `{id}` where the name is another owner's already, and the id is not known before the connection is made. */
+function describeCallback({ subject, handle }: PlannedCallback, issuer: string): string {
+  return `@ ${subject}  callback_url: ${callbackUrl(issuer, { handle: handle ?? '{id}' })}`
 }
 
 function describeDifference(before: Fields, after: Fields): string {

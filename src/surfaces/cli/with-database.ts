@@ -6,7 +6,7 @@ import { openDatabase, type Queryable } from '#foundation/database/database.ts'
 import { listPendingMigrations, migrate } from '#foundation/database/migrate.ts'
 import { embeddedDatabaseExists } from '#foundation/database/pglite-pool.ts'
 
-type Work<T> = (db: Queryable, parts: ConnectionParts) => Promise<T>
+type Work<T> = (db: Queryable, parts: ConnectionParts & { issuer: string }) => Promise<T>
 
 /** What would have to be written before there is anything to look at. */
 export class NotMigratedError extends Error {}
@@ -43,11 +43,11 @@ export async function lookAtDatabase<T>(environment: NodeJS.ProcessEnv, look: Wo
 }
 
 async function opened<T>(config: Config, work: Work<T>): Promise<T> {
-  const { databaseUrl, dataDir, encryptionKeys, outboundAllowedHosts } = config
+  const { databaseUrl, dataDir, encryptionKeys, outboundAllowedHosts, issuer } = config
   // A connection that breaks while it is idle is replaced; the next statement says what is wrong.
   const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
   try {
-    return await work(database.background, { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts })
+    return await work(database.background, { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts, issuer })
   } finally {
     await database.close()
   }

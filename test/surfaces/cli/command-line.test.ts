@@ -26,11 +26,13 @@ afterAll(async () => {
 test('plan, apply and apply again say what would be, what is and that nothing is to do', async () => {
   const connection = '{ name: x, type: github, client_id: a, client_secret: hunter2 }'
   writeFileSync(file, `permissions: [{ name: items:read }]\nconnections: [${connection}]\n`)
-  const changes = '+ create permission items:read\n+ create connection x\n'
+  const callback = '@ connection x  callback_url: http://localhost:3000/connections/x/callback\n'
+  const changes = `+ create permission items:read\n+ create connection x\n${callback}`
   expect(await run(['plan', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
   expect(await run(['apply', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
   // The second run is a process of its own, which finds the keys of the first one beside the data.
   expect(await run(['apply', '--file', file])).toEqual({ status: 0, stdout: 'No changes.\n', stderr: '' })
+  expect(await run(['plan', '-f', file])).toEqual({ status: 0, stdout: `No changes.\n${callback}`, stderr: '' })
 })
 
 test('plan makes neither a directory nor a table nor a key, and says what is missing', async () => {

@@ -51,6 +51,10 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
       .concat(organizations, more)
   }
 
+  /** The line of `plan`. */
+  const callbackOf = (name: string, handle = name.split('/')[1]) =>
+    `@ connection ${name}  callback_url: http://localhost:3000/connections/${handle}/callback\n`
+
   async function boot(text: string): Promise<void> {
     await server?.stop()
     server = undefined
@@ -177,6 +181,13 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
         organizations: `  - slug: hooli\n    name: Hooli of the file\n    domains: [hooli.test]\n${more}    teams: [{ name: all, permissions: ["*"] }]\n    members: [{ email: grace@globex.test, admin: true }]\n`,
         more: `connections: [{ name: sso, type: github, client_id: a, client_secret: b }]\n`,
       })
+    // A stranger has the one name, nobody the other, and the id is drawn when it is applied.
+    const planned = await plan(
+      listed('').replace('[{ name: sso', '[{ name: free, type: google, client_id: a, client_secret: b }, { name: sso'),
+    )
+    expect(planned).toContain('@ connection sso  callback_url: http://localhost:3000/connections/{id}/callback\n')
+    expect(planned).toContain('@ connection free  callback_url: http://localhost:3000/connections/free/callback\n')
+    expect(planned).toContain(callbackOf('acme/acme-okta'))
     await boot(listed(''))
     expect(lines).toEqual([
       expect.stringContaining(
@@ -210,7 +221,7 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
     await comeThroughOkta({ ...ada, groups: ['sre'] })
     const before = await membersOf('acme')
     expect(before).toContain('carol@acme.test writers')
-    expect(await plan(fileWith())).toBe('No changes.\n')
+    expect(await plan(fileWith())).toBe(`No changes.\n${callbackOf('acme/acme-okta')}`)
     for (let boots = 0; boots < 2; boots++) {
       await boot(fileWith())
       expect(lines).toEqual([])
@@ -291,7 +302,7 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
         '{ email: ada@acme.test, teams: [auditors], active: false }',
       )
       .replace('slug: globex\n', 'slug: globex\n    active: false\n')
-    expect((await plan(off)).split('\n').filter(Boolean)).toEqual([
+    expect((await plan(off)).split('\n').filter((line) => /^[^@]/.test(line))).toEqual([
       '~ update user nobody@example.test  active: true → false',
       '~ update organization globex  active: true → false',
       '~ update member globex/ada@acme.test  active: true → false',
@@ -309,7 +320,7 @@ describe.each(availableDatabases())('a setup file at every boot on %s', patience
         '~ update user nobody@example.test  active: false → true',
         '~ update organization globex  active: false → true',
         '~ update member globex/ada@acme.test  active: false → true',
-        '',
+        callbackOf('acme/acme-okta'),
       ].join('\n'),
     )
     await boot(off.replaceAll('active: false', 'active: true'))

@@ -20,6 +20,7 @@ export const samples: { [T in MailTemplate]: MailLocals<T> } = {
   'email-changed': { newEmail: 'ada.lovelace@acme.test', changedAt: at },
   invitation: { linkPath, organizationName: 'Acme Corporation', invitedBy: 'Ada Lovelace' },
   'link-account': { linkPath, connectionLabel: 'Okta', upstreamPerson: 'Ada Lovelace, 00u1a2b3' },
+  'no-account': { connectionLabel: 'Okta', upstreamPerson: 'Ada Lovelace, 00u1a2b3' },
   'password-changed': { changedAt: at },
   'api-key-created-for-you': { ...key, createdBy: 'Grace Hopper', expiresAt: at },
   'api-key-revoked': { ...key, revokedBy: 'Grace Hopper' },

@@ -22,7 +22,7 @@ import { mayLinkByEmail, ownsDomainOf, vouchesForEmail } from './vouching.ts'
 
 /** Why somebody whom the identity provider knows isn't signed in here. */
 export type ConnectionRefusal =
-  /** There is an account with this address, and nothing says yet that it is theirs. */
+  /** Nothing says yet that an account with this address is theirs, or that there is one. */
   | 'proof_needed'
   /** The connection brings no new people in. */
   | 'unknown'
@@ -117,8 +117,17 @@ async function complete(tx: Queryable, attempt: ConnectionAttempt) {
   if (!linked) return refused('proof_needed')
   const findings = await gather(tx, { connection, identity, known, user, signUp })
   const refusal = await refusalOf(tx, findings)
+  if (refusal === 'unknown' && tellsOfAccounts(findings)) return refused('proof_needed')
   const accountProven = known !== undefined || provenUserId !== undefined
   return refusal ? refused(refusal) : signIn(tx, findings, accountProven)
+}
+
+/**
+ * An organization's provider says any address that its administrator likes: an address without an account is answered as
+ * one with an account is, unless the provider vouches for it. The deployment's own providers are the operator's word.
+ */
+function tellsOfAccounts({ user, organization, identity, vouched }: Findings): boolean {
+  return user === undefined && organization !== undefined && identity.email !== undefined && !vouched
 }
 
 function refused(reason: ConnectionRefusal): ConnectionLogin {

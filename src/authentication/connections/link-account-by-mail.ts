@@ -23,7 +23,8 @@ export interface ArrivedIdentity {
 }
 
 /**
- * Mails the owner of the account a link by which they prove that it is theirs; nothing where there is no such account.
+ * Mails the owner of the account a link by which they prove that it is theirs. Where there is no such account, the mail
+ * says so: only who reads the mailbox learns which.
  * @param of.sealedUid names the sign-in that the link is for
  * @param of.page where the link leads
  */
@@ -33,8 +34,10 @@ export async function mailAccountLink(
 ): Promise<void> {
   const { arrived, sealedUid, page, asked } = of
   await db.transaction().execute(async (tx) => {
-    const owner = await findUserByEmail(tx, arrived.identity.email ?? '')
-    const user = owner && (await lockActiveUser(tx, owner.id))
+    const { email = '' } = arrived.identity
+    const owner = await findUserByEmail(tx, email)
+    if (!owner) return mailThatThereIsNone(tx, outbox, { email, arrived, asked })
+    const user = await lockActiveUser(tx, owner.id)
     if (!user) return
     const payload = { sealedUid, upstreamSubject: nameOfSubject(arrived), asked }
     const token = await makeMailLink(tx, { purpose: 'prove_account', email: user.email, userId: user.id, payload })
@@ -50,6 +53,15 @@ export async function mailAccountLink(
       },
     })
   })
+}
+
+async function mailThatThereIsNone(
+  tx: Queryable,
+  outbox: MailOutbox,
+  { email, arrived, asked }: { email: string; arrived: ArrivedIdentity; asked: Asking },
+): Promise<void> {
+  const locals = { connectionLabel: connectionLabel(arrived.connection), upstreamPerson: personAt(arrived), asked }
+  await outbox.enqueueMail(tx, { to: email, template: 'no-account', locals })
 }
 
 /** Whether a mailed link was asked for by this very identity: the interaction may have another one by now. */

@@ -162,6 +162,23 @@ export const mailTemplates = {
         'If you are not signing in, ignore it: without the link nothing happens.',
     }),
   }),
+  /** To an address without an account, which a sign-in through a connection asks to be linked to. */
+  'no-account': mail({
+    subject: 'There is no account with your address',
+    locals: z.strictObject({
+      connectionLabel: name,
+      upstreamPerson: z.string().max(800).optional(),
+      asked: asking.optional(),
+    }),
+    says: ({ connectionLabel, upstreamPerson, asked }) => ({
+      paragraphs: [
+        `A sign-in with “${connectionLabel}”${upstreamPerson ? ` as “${upstreamPerson}”` : ''} asks for the account of this address, and there is none.`,
+        'If that is you, ask an administrator of your organization to invite you, or sign in with the address that your account has.',
+      ],
+      facts: factsOfAsking(asked),
+      reason: 'You get this mail because your address was told at that sign-in. If you are not signing in, ignore it.',
+    }),
+  }),
   'password-changed': mail({
     subject: 'Your password was changed',
     locals: z.strictObject({ changedAt: time }),

@@ -30,8 +30,8 @@ export async function postLinkByMail(step: Step): Promise<void> {
   const sealedUid = encryption.encrypt(interaction.uid).toString('base64url')
   await mailAccountLink(step, { arrived: pending, sealedUid, page: linkPage, asked: askingOf(ctx) })
   await render(ctx, 'joining/mail-sent', {
-    lead: `We have sent a link to ${pending.identity.email}.`,
-    hint: 'Open it in this browser within ten minutes, and you are signed in.',
+    lead: `We have sent a mail to ${pending.identity.email}.`,
+    hint: 'Open its link in this browser within ten minutes, and you are signed in.',
     links: [
       { label: 'Enter the password instead', href: `/interaction/${interaction.uid}/prove`, test: 'to-password' },
     ],

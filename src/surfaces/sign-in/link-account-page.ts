@@ -85,7 +85,7 @@ async function askForProof(step: Step, of: { connection: Connection; identity: U
   seeOther(step.ctx, `/interaction/${interaction.uid}/prove`)
 }
 
-/** There is an account with the address that the provider told: whose it is, its password says. */
+/** Whether there is an account with the address that the provider told, and whose, its password or its mailbox says. */
 export async function showLinkAccount(step: Step): Promise<void> {
   const pending = await findPending(step)
   if (!pending) return seeOther(step.ctx, `/interaction/${step.interaction.uid}`)
@@ -98,7 +98,7 @@ export async function postLinkAccount(step: Step): Promise<void> {
   if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
   const { email = '' } = pending.identity
   const { password = '' } = form
-  const wrong = 'That is not the password of this account.'
+  const wrong = 'That is not the password of an account with this address.'
   const attempt = await tryEnteredPassword(step, ctx, { email, password, clientId: interaction.client.clientId, wrong })
   if (attempt.outcome === 'refused') return renderProof(step, pending, attempt.message, attempt.status)
   await finishConnectionLogin(step, { ...pending, provenUserId: attempt.user.id })

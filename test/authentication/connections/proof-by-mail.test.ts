@@ -51,6 +51,37 @@ organizations:
     return flow
   }
 
+  test('an organization’s provider is not told whether an address has an account; its mailbox is', async () => {
+    const name = `probe-${count}`
+    await connect(gatehouse, { name, organization: 'acme', issuer: provider.issuer, jit: false })
+    const absent = `absent${count}@example.test`
+    const answers: string[][] = []
+    for (const address of [email, absent]) {
+      provider.person = { sub: `probe-${address}`, name: 'Mallory', email: address, email_verified: true }
+      const { browser } = await signInThrough(gatehouse, name, { parameters: { organization: 'acme' } })
+      const seen = [browser.page]
+      await browser.submit({ password: 'a guess of theirs' })
+      seen.push(browser.page)
+      await browser.submit({}, '/prove/mail')
+      seen.push(browser.page)
+      answers.push(
+        seen.map(({ status, html, url }) =>
+          [status, html, new URL(url).pathname]
+            .join(' ')
+            .replaceAll(address, 'ADDRESS')
+            .replaceAll(/interaction\/[\w-]+|value="[\w.-]{40,}"/g, ''),
+        ),
+      )
+    }
+    expect(answers[0]![0]).toContain('data-test="prove-account"')
+    expect(answers[0]![1]).toMatch(/^401/)
+    expect(answers[0]![2]).toContain('data-test="mail-sent"')
+    expect(answers[1]).toEqual(answers[0])
+    expect((await mailsTo(gatehouse, absent)).map(({ template }) => template)).toEqual(['no-account'])
+    expect((await mailsTo(gatehouse, email)).map(({ template }) => template)).toEqual(['link-account'])
+    expect(await accountOf(gatehouse, absent)).toBeUndefined()
+  })
+
   test('the link links the account and finishes the sign-in, in the browser that asked for it, once', async () => {
     const before = (await accountOf(gatehouse, email))!.user
     const flow = await askForLink()

@@ -35,13 +35,13 @@ export interface StoredState {
 }
 
 interface ModelRules {
-  /** Thrown at whoever comes second; a model without it is not spent. */
+  /** Thrown at the second use; a model without it is not spent. */
   alreadyConsumed?: () => Error
   /** A second use means that the code leaked: what it gave dies with it (RFC 9700 §2.1.1, RFC 6749 §4.1.2). */
   secondUseRevokesGrant?: boolean
   /** The one route on which the id comes out of our own Interaction record, and never out of the request. */
   handleRoute?: string
-  /** Looked at although expired: to say `expired_token`, or when somebody took longer to sign in than it lives. */
+  /** Looked at although expired: to say `expired_token`, or when a person took longer to sign in than it lives. */
   keptPastExpirySeconds?: number
 }
 
@@ -86,7 +86,7 @@ export function protocolStateAdapter(
   const model = modelName as ProtocolStateModel
   const { alreadyConsumed, secondUseRevokesGrant, handleRoute, keptPastExpirySeconds = 0 }: ModelRules = rules[model]
 
-  /** A handle names a record without opening it: whoever read one in a dump of the database can't present it. */
+  /** A handle names a record without opening it: a reader of a database dump can't present it. */
   function mayOpen(id: string): boolean {
     return !isHandle(id) || (handleRoute !== undefined && route() === handleRoute)
   }
@@ -154,7 +154,7 @@ function spentName(kind: string, idHash: string): string {
 }
 
 /**
- * The library reads a device code, sees that nobody has taken it up, and saves it as `inFlight` (or as refused): two
+ * The library reads a device code, sees that it is not taken up yet, and saves it as `inFlight` (or as refused): two
  * people who enter one user code at the same moment would both go on, and either could approve the other's device.
  * So the first step away from pending is taken once.
  */

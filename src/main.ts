@@ -28,7 +28,7 @@ async function serve(config: Config): Promise<void> {
   sendConsoleTo(log)
   if (!config.databaseUrl && !embeddedDatabaseExists(config.dataDir)) announceFirstStart(config, log)
   const server = await startServer(config, { log, environment: process.env })
-  // Before anybody is told: whoever waits for the word may send the signal at once.
+  // Before the word is given: a supervisor that waits for it may send the signal at once.
   stopOnSignal(server)
   if (cluster.isPrimary) {
     process.stdout.write(bannerFor(server.demoAccounts, config))

@@ -38,8 +38,8 @@ const sweeps = [
 ] as const satisfies Sweep[]
 
 /**
- * Deletes what has expired, in batches short enough that nobody waits for one. Any number of nodes may do it at once:
- * each skips the rows that another is deleting.
+ * Deletes what has expired, in batches short enough that no request waits for one. Any number of nodes may do it at
+ * once: each skips the rows that another is deleting.
  */
 export async function sweepExpired(db: Queryable): Promise<SweepCounts> {
   const counts: Record<string, number> = {}

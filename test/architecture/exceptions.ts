@@ -2,20 +2,8 @@
 const exceptions: Record<string, readonly string[]> = {
   'SQL in surfaces': [],
   'patches elsewhere': [],
-  'files cited that are not there': [
-    'src/authentication/connections/complete-connection-login.ts: design.md',
-    'src/authentication/connections/vouching.ts: design.md',
-    'src/directory/organizations/verify-domain.ts: design.md',
-  ],
-  'numbers cited': [
-    'src/authentication/connections/complete-connection-login.ts: S0-06',
-    'src/authentication/connections/complete-connection-login.ts: design.md \u00a7',
-    'src/authentication/connections/vouching.ts: design.md \u00a7',
-    'src/directory/organizations/verify-domain.ts: design.md \u00a7',
-    'src/surfaces/sign-in/connection-page.ts: S2-10',
-    'src/surfaces/sign-in/login-page.ts: S2-14',
-    'src/surfaces/sign-in/link-account-page.ts: S2-10',
-  ],
+  'files cited that are not there': [],
+  'numbers cited': [],
   'importers of oidc-provider': [],
 }
 

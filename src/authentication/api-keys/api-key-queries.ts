@@ -79,7 +79,7 @@ export async function findApiKey(
   return row && toApiKey(row)
 }
 
-/** Whether somebody has a key of that name in an organization, in whichever case. */
+/** Whether a person has a key of that name in an organization, in whichever case. */
 export async function hasKeyNamed(
   db: Queryable,
   { userId, organizationId }: { userId: string; organizationId: string },
@@ -98,7 +98,7 @@ export async function hasKeyNamed(
   return key !== undefined
 }
 
-/** How many keys somebody may still use in an organization, at the moment `now`. */
+/** How many keys a person may still use in an organization, at the moment `now`. */
 export async function countLiveApiKeys(
   db: Queryable,
   { userId, organizationId }: { userId: string; organizationId: string },

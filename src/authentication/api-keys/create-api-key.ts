@@ -83,7 +83,7 @@ export async function createApiKey(
   })
 }
 
-/** Only an administrator names somebody else; who that is must belong to the organization. */
+/** Only an administrator names another person, who must belong to the organization. */
 async function findOwner(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string> {
   const { user, organizationId, isAdmin } = actor
   if (wanted === undefined || isActor(actor, wanted)) return user.id
@@ -100,7 +100,7 @@ export async function requireAdministrator(tx: Queryable, owner: User, organizat
   throw invalid([{ path: 'administration', message }])
 }
 
-/** A mistyped permission would make a key that can do nothing, and nobody would know why. */
+/** A mistyped permission would make a key that can do nothing, without saying why. */
 async function requireKnownGrants(
   tx: Queryable,
   { permissions, data_scopes }: NewApiKeyInput,

@@ -28,7 +28,7 @@ export interface ApiKeyChange {
 /**
  * Runs a change of one key in a transaction. Changes of one person's keys wait for each other at the row of that person,
  * so the number of live keys that a change has counted is still true when it commits.
- * @throws GatehouseError not_found for a key of another organization, or of somebody else where `actor` is no admin
+ * @throws GatehouseError not_found for a key of another organization, or of another person where `actor` is no admin
  */
 export async function changeApiKey<T>(
   db: Queryable,
@@ -98,7 +98,7 @@ export async function requireRoom(
   )
 }
 
-/** A superadmin's key passes every check in every organization, so nobody else makes or prolongs one. */
+/** A superadmin's key passes every check in every organization, so only a superadmin makes or prolongs one. */
 export function mayEmpower(actor: Actor, owner: { superadmin: boolean }): boolean {
   return actor.user.superadmin || !owner.superadmin
 }

@@ -6,7 +6,7 @@ const batchSize = 100
 
 /**
  * Mails the owners of keys that expire within seven days, once for each key and end; keys that live hardly longer than
- * that are no news to anybody. Any number of nodes may do it at once. At most one mail to one person at a time, and the
+ * that are no news. Any number of nodes may do it at once. At most one mail to one person at a time, and the
  * next twenty minutes later: the outbox drops a fourth of a kind within an hour, and no key shall go unannounced.
  * @returns how many mails were left in the outbox
  */

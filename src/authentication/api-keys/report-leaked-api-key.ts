@@ -10,8 +10,8 @@ import { type ApiKeyParts, auditSubject, lockOwner } from './manage-api-key.ts'
 const leakReport: SystemActor = { system: 'leak-report' }
 
 /**
- * Ends the key that somebody has found and presents: holding it is the proof. It stays revoked for good, and its owner is
- * told. Of anything else nothing is said: whoever reports learns as little as whoever guesses.
+ * Ends the key that a finder presents: holding it is the proof. It stays revoked for good, and its owner is
+ * told. Of anything else nothing is said: a report tells as little as a guess.
  */
 export async function reportLeakedApiKey({ db, outbox }: ApiKeyParts, presented: CredentialReference): Promise<void> {
   await db.transaction().execute(async (tx) => {

@@ -28,7 +28,7 @@ export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
   })
 }
 
-/** Tells a key's owner that somebody else has ended it. @param revokedBy a name */
+/** Tells a key's owner that another person has ended it. @param revokedBy a name */
 export function tellOwner(
   { outbox }: Pick<ApiKeyParts, 'outbox'>,
   tx: Queryable,

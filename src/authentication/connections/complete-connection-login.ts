@@ -20,7 +20,7 @@ import { voidUnprovenCredentials } from './unproven-credentials.ts'
 import type { UpstreamIdentity } from './upstream-identity.ts'
 import { mayLinkByEmail, ownsDomainOf, vouchesForEmail } from './vouching.ts'
 
-/** Why somebody whom the identity provider knows isn't signed in here. */
+/** Why a person whom the identity provider knows isn't signed in here. */
 export type ConnectionRefusal =
   /** Nothing says yet that an account with this address is theirs, or that there is one. */
   | 'proof_needed'
@@ -56,14 +56,14 @@ export interface ConnectionAttempt {
 const mostTries = 3
 
 /**
- * Signs somebody in whom an identity provider has identified: finds their account, or makes it where the connection may
+ * Signs a person in whom an identity provider has identified: finds their account, or makes it where the connection may
  * (just in time), with membership, teams, name and address as the provider tells them now. One transaction: either
  * all of it is there, or nothing.
  *
- * The rules of linking are design.md §9's: a subject that is known here is that person. An unknown one with the address
+ * The rules of linking: a subject that is known here is that person. An unknown one with the address
  * of an existing account is that account's only if the connection's organization owns the address's domain and the
- * provider says that the address is verified, or if the person has proven the account. No claim makes anybody an admin
- * or superadmin, and an address alone links nobody to a superadmin.
+ * provider says that the address is verified, or if the person has proven the account. No claim makes a person an admin
+ * or superadmin, and an address alone links to no superadmin.
  */
 export async function completeConnectionLogin(db: Queryable, attempt: ConnectionAttempt): Promise<ConnectionLogin> {
   const login = await inOneTransaction(db, attempt)
@@ -74,7 +74,7 @@ export async function completeConnectionLogin(db: Queryable, attempt: Connection
   return login
 }
 
-/** Somebody may take the very address at this moment by another way; the next try finds them. */
+/** Another request may take the very address at this moment; the next try finds its owner. */
 async function inOneTransaction(db: Queryable, attempt: ConnectionAttempt): Promise<ConnectionLogin> {
   for (let tries = 1; ; tries++) {
     try {
@@ -85,7 +85,7 @@ async function inOneTransaction(db: Queryable, attempt: ConnectionAttempt): Prom
   }
 }
 
-/** What is known of somebody before anything is written. */
+/** What is known of a person before anything is written. */
 interface Findings {
   connection: Connection
   organization: Organization | undefined
@@ -203,7 +203,7 @@ async function signIn(tx: Queryable, findings: Findings, accountProven: boolean)
     const { groups } = identity
     await applyTeamMapping(tx, { connection, organization, user: account, membershipId, groups, first })
   }
-  // People last, as whoever accepts an invitation does: teams, memberships, then they.
+  // People last, as accepting an invitation has it: teams, memberships, then they.
   if (findings.vouched && account.emailVerifiedAt === null && !accountProven) {
     await voidUnprovenCredentials(tx, account, { keepIdentityId: identityId })
   }
@@ -212,7 +212,7 @@ async function signIn(tx: Queryable, findings: Findings, accountProven: boolean)
   return { outcome: 'signed_in', user, organizationId: organization?.id ?? null }
 }
 
-/** Nobody signs in with less than an address; a name may be missing. @throws on `users_email_unique` */
+/** No account is made without an address; a name may be missing. @throws on `users_email_unique` */
 async function createUser(tx: Queryable, { identity, connection, vouched }: Findings): Promise<User> {
   const { email = '' } = identity
   const user = { id: newId('user'), email, name: identity.name ?? email }
@@ -245,7 +245,7 @@ async function linkSubject(
 }
 
 /**
- * Name and address as the provider tells them now (S0-06). The address follows only while it is the one that this
+ * Name and address as the provider tells them now. The address follows only while it is the one that this
  * provider told before; a verified one gives way only to one that is vouched for; and none goes to two people.
  */
 async function refreshUser(

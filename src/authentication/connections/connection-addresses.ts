@@ -8,7 +8,7 @@ export function signedOutUrl(issuer: string, { handle }: Pick<Connection, 'handl
 
 /**
  * What the `form-action` of a page must allow whose form leads to one of these connections. Browsers hold every redirect
- * that follows a form to it, and identity providers send people on among hosts of their own that nobody can list: so
+ * that follows a form to it, and identity providers send people on among hosts of their own that cannot be listed: so
  * any https origin (docs/adr/0009), and of the providers without https those of these buttons.
  */
 export function upstreamTargets(connections: readonly Pick<Connection, 'type' | 'issuer'>[]): string[] {

@@ -9,7 +9,7 @@ export interface ConnectionOwner {
 }
 
 /**
- * A connection that somebody may sign in through now: it is enabled, and the organization it belongs to isn't
+ * A connection that a person may sign in through now: it is enabled, and the organization it belongs to isn't
  * suspended. `clientSecret` is still encrypted.
  * @param handle what stands in its addresses
  */
@@ -31,7 +31,7 @@ export async function findEnabledConnectionOf(
     .executeTakeFirst()
 }
 
-/** The same by id: of one that somebody has signed in through. */
+/** The same by id: of one that a person has signed in through. */
 export function findEnabledConnectionById(db: Queryable, id: string): Promise<Connection | undefined> {
   return enabledConnections(db).where('c.id', '=', id).executeTakeFirst()
 }
@@ -54,7 +54,7 @@ export async function haveOrganizationsConnections(db: Queryable, only?: 'requir
 
 /**
  * One connection of its owner, enabled or not, for those who manage it.
- * @param lock held until the transaction ends, by whoever is about to change it
+ * @param lock held until the transaction ends, by the transaction that is about to change it
  */
 export async function findConnection(
   db: Queryable,

@@ -3,7 +3,7 @@ import type { SystemActor } from '#directory/users/actor.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { displayName } from '#foundation/values/names.ts'
 
-/** Nobody needs to write these down. GitHub is no OpenID provider: its address stands where an issuer is needed. */
+/** These need not be configured. GitHub is no OpenID provider: its address stands where an issuer is needed. */
 const knownIssuers = { google: 'https://accounts.google.com', github: 'https://github.com', oidc: '' }
 
 /** What Gatehouse proves itself with at the provider. Stored encrypted, never shown again. */
@@ -44,7 +44,7 @@ export const connectionShape = {
   enabled: z.boolean().optional(),
 }
 
-/** A connection as somebody describes it, before defaults. */
+/** A connection as it is described, before defaults. */
 export type ConnectionDescription = z.infer<z.ZodObject<typeof connectionShape>>
 
 /** A connection as its row holds it, but for its secret, its name and whose it is. */
@@ -103,14 +103,14 @@ export function isTrustworthyUrl(value: unknown, outboundAllowedHosts: readonly 
   return outboundAllowedHosts.includes(url.host) || outboundAllowedHosts.includes(url.hostname)
 }
 
-/** The message of whoever refuses an issuer that isn't. */
+/** The message with which an issuer that isn't is refused. */
 export const untrustworthyIssuer = 'must be an https URL (or its host is named in OUTBOUND_ALLOWED_HOSTS)'
 
 /**
  * The row of a description that `connectionProblems` finds nothing wrong with.
  *
- * `jit` is off by default only where an organization uses Google or GitHub: anybody may have an account there, and would
- * be a member, so somebody has to say so. An account made for the whole deployment belongs to no organization.
+ * `jit` is off by default only where an organization uses Google or GitHub: any stranger may have an account there, and
+ * would be a member, so it has to be said. An account made for the whole deployment belongs to no organization.
  * @param teamIdOf by name; the names have been checked
  */
 export function toConnectionContent(
@@ -168,7 +168,7 @@ export function connectionLabel(connection: Pick<Connection, 'displayName' | 'ty
 
 /**
  * Who vouches for the identities of a connection: the `issuer` of its rows in `identities`, without slash at the end for
- * GitHub. A GitHub Enterprise Server is another than github.com, and its user 1 somebody else.
+ * GitHub. A GitHub Enterprise Server is another than github.com, and its user 1 another person.
  */
 export function issuerOf({ type, issuer }: Pick<Connection, 'type' | 'issuer'>): string {
   return (type === 'github' ? issuer?.replace(/\/+$/, '') : issuer) ?? knownIssuers[type]

@@ -13,7 +13,7 @@ const gitHubEmails = z.array(z.object({ email: z.string(), primary: z.boolean(),
 
 /**
  * GitHub is OAuth 2.0 without id tokens: who signed in, its API says to the access token that we got for the code. A
- * login name can be given up and taken by somebody else, so the numeric id is the subject.
+ * login name can be given up and taken by another person, so the numeric id is the subject.
  */
 export class GitHubUpstream {
   readonly #fetch: Fetch

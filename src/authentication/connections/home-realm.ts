@@ -4,7 +4,7 @@ import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { domainOf } from '#foundation/values/email-address.ts'
 import { listEnabledConnections } from './connection-queries.ts'
 
-/** By which identity providers somebody may sign in, and whether a password will do. */
+/** By which identity providers a person may sign in, and whether a password will do. */
 export interface SignInWays {
   connections: Connection[]
   /** The organization refuses passwords: one of `connections` has to be used. */
@@ -13,7 +13,7 @@ export interface SignInWays {
 
 /**
  * The ways into an organization: its own connections; only those that it requires, when it does; else the deployment's as
- * well. An organization that nobody has offers what one without connections does.
+ * well. A name without an organization offers what one without connections does.
  * @param organization undefined: none is named
  */
 export async function waysInto(db: Queryable, organization: Organization | undefined): Promise<SignInWays> {
@@ -26,7 +26,7 @@ export async function waysInto(db: Queryable, organization: Organization | undef
 
 /**
  * Home-realm discovery: the organization that has verified an address's domain says how its people sign in. Only the
- * domain is looked at, never whether anybody has the address. Whoever has named another organization wants to sign in
+ * domain is looked at, never whether it has an account. A person who has named another organization wants to sign in
  * there, so the address's own organization has no say.
  * @param named the `organization` parameter, slug or id
  */

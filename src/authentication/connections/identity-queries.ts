@@ -7,7 +7,7 @@ import type { UpstreamIdentity } from './upstream-identity.ts'
 
 type Subject = Pick<UpstreamIdentity, 'issuer' | 'subject'>
 
-/** Who a subject of a connection is here. The same `sub` of another issuer is somebody else. */
+/** Who a subject of a connection is here. The same `sub` of another issuer is another person. */
 export function findIdentity(db: Queryable, connectionId: string, { issuer, subject }: Subject) {
   return db
     .selectFrom('identities')
@@ -20,7 +20,7 @@ export function findIdentity(db: Queryable, connectionId: string, { issuer, subj
 
 /**
  * Makes sign-ins of one subject, and then all first sign-ins with one address, go one after the other, on every node:
- * two at once would each find nobody and make two people. In this order two can't wait for each other.
+ * two at once would each find no account and make two. In this order two can't wait for each other.
  */
 export async function lockSubject(
   tx: Queryable,
@@ -31,7 +31,7 @@ export async function lockSubject(
   if (email !== undefined) await lock(tx, 'subjectEmail', emailKey(email))
 }
 
-/** @throws on `identities_subject_unique` when the subject is somebody here already */
+/** @throws on `identities_subject_unique` when the subject is a person here already */
 export async function insertIdentity(
   tx: Queryable,
   { connectionId, userId, identity }: { connectionId: string; userId: string; identity: UpstreamIdentity },

@@ -10,7 +10,7 @@ import type { UpstreamIdentity } from './upstream-identity.ts'
 
 export type LinkOutcome =
   | { outcome: 'linked' }
-  /** The subject is somebody else here, and stays so. */
+  /** The subject is another person here, and stays so. */
   | { outcome: 'taken' }
 
 /**
@@ -86,7 +86,7 @@ export function recordIdentityEvent(
   })
 }
 
-/** The moment is told to whoever looks for a way in that nobody uses any more. */
+/** The moment is shown to those who look for an unused way in. */
 export async function noteIdentityUse(
   tx: Queryable,
   place: { id: string; connectionId: string },

@@ -132,7 +132,7 @@ export class OpenidUpstream {
       execute: mayDoWithoutHttps(issuer) ? [client.allowInsecureRequests] : [],
     })
     const metadata = configuration.serverMetadata()
-    // openid-client lets Microsoft's "any tenant" issuers pass: then anybody could be anybody of another tenant.
+    // openid-client lets Microsoft's "any tenant" issuers pass: then one tenant could pass for another.
     if (new URL(metadata.issuer).href !== new URL(issuer).href) throw new UpstreamError('untrustworthy', 'issuer')
     return metadata
   }

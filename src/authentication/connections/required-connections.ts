@@ -3,8 +3,8 @@ import type { Connection, User } from '#foundation/database/schema.ts'
 import { listEnabledConnections } from './connection-queries.ts'
 
 /**
- * The connections of which an organization wants one to have been used before somebody acts in it; empty when any sign-in
- * will do. It binds in that organization only: none can lock a person out of another one.
+ * The connections of which an organization wants one to have been used before a person acts in it; empty when any
+ * sign-in will do. It binds in that organization only: none can lock a person out of another one.
  */
 export async function listRequiredConnections(db: Queryable, organizationId: string): Promise<Connection[]> {
   const connections = await listEnabledConnections(db, { organizationId })
@@ -13,7 +13,7 @@ export async function listRequiredConnections(db: Queryable, organizationId: str
 
 /**
  * Whether a sign-in isn't good enough for an organization. Superadmins are exempt: when an identity provider is broken or
- * its connection was set up wrongly, somebody must get in to mend it.
+ * its connection was set up wrongly, a person must get in to mend it.
  * @param used ids of the connections that the sign-in went through; none for a password
  */
 export async function lacksRequiredConnection(

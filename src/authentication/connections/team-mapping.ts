@@ -9,7 +9,7 @@ import { providerOf } from './connection.ts'
 /**
  * Puts a member into the teams that their groups stand for and takes them out of those they don't, at each sign-in; at
  * the first one into the default teams as well. Only teams that the connection names are touched, and only its own
- * organization's: what the provider says gives nobody anything else. A group claim that is missing means no group.
+ * organization's: what the provider says gives nothing else. A group claim that is missing means no group.
  */
 export async function applyTeamMapping(
   tx: Queryable,

@@ -37,7 +37,7 @@ export const stepNames = [
   'redirect_uri',
 ] as const
 
-/** A document of a megabyte holds more keys than anybody signs with. */
+/** A document of a megabyte holds more keys than a provider signs with. */
 const mostKeys = 100
 
 /** One attempt: the secret is in plain, `fetch` bounded, and `redirectUri` where the provider would send people back to. */
@@ -47,8 +47,8 @@ interface Attempt extends TryParts {
 }
 
 /**
- * Walks the way of a sign-in as far as it goes without a person, and tells what came of each step. Nobody is signed in
- * and nothing is stored; the provider sees a token request with a code that it never gave.
+ * Walks the way of a sign-in as far as it goes without a person, and tells what came of each step. No person is signed
+ * in and nothing is stored; the provider sees a token request with a code that it never gave.
  * @returns the steps in order; what needs one that failed is skipped
  */
 export async function tryConnection(connection: Connection, parts: TryParts): Promise<TriedStep[]> {
@@ -163,7 +163,9 @@ function signingKeysFor({ id_token_signing_alg_values_supported: algorithms }: c
   }
 }
 
-/** Redeems a code that nobody gave, as a sign-in would. What it is refused for tells whether the client is known. */
+/**
+ * Redeems a code that was never given, as a sign-in would. What it is refused for tells whether the client is known.
+ */
 async function tryAuthentication(
   upstream: OpenidUpstream,
   metadata: client.ServerMetadata,
@@ -240,7 +242,7 @@ function reasonOf(error: unknown): string {
   if (reason === 'redirect') return 'is a redirect, which is not followed.'
   if (reason === 'answer_too_large' || reason === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'is larger than 1 MB.'
   if (reason.startsWith('status_')) return `has the status ${reason.slice('status_'.length)}.`
-  // One sentence for all, so that nobody learns by it which names and ports exist inside.
+  // One sentence for all, so that it does not tell which names and ports exist inside.
   return 'could not be asked for: there is no public https address, or the connection failed. A private host has to be named in OUTBOUND_ALLOWED_HOSTS.'
 }
 

@@ -8,7 +8,7 @@
  */
 export type UpstreamFailure = 'unreachable' | 'too_slow' | 'declined' | 'refused' | 'untrustworthy'
 
-/** An identity provider has failed; nobody is signed in. */
+/** An identity provider has failed; no person is signed in. */
 export class UpstreamError extends Error {
   readonly failure: UpstreamFailure
   /** For the log: a code of ours or of a specification, never a value that the provider or the person sent. */

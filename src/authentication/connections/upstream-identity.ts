@@ -3,7 +3,7 @@ import { emailAddress } from '#foundation/values/email-address.ts'
 import { displayName } from '#foundation/values/names.ts'
 import { UpstreamError } from './upstream-error.ts'
 
-/** Who somebody is at an identity provider, after everything about the answer has been verified. */
+/** Who a person is at an identity provider, after everything about the answer has been verified. */
 export interface UpstreamIdentity {
   issuer: string
   subject: string
@@ -74,7 +74,7 @@ export function presentableName(value: unknown): string | undefined {
   return name.success ? name.data : undefined
 }
 
-/** A list, or the one group that somebody is in. */
+/** A list, or the one group that a person is in. */
 function groupsOf(value: unknown): string[] {
   const groups = Array.isArray(value) ? value : [value]
   return groups.filter((group): group is string => typeof group === 'string')

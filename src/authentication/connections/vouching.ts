@@ -7,9 +7,9 @@ import type { UpstreamIdentity } from './upstream-identity.ts'
 type Told = Pick<UpstreamIdentity, 'email' | 'emailVerified'>
 
 /**
- * Whether what a connection says about an address links it to an account (design.md §9): its organization owns the
- * address's verified domain, and the provider says that the address is verified. Anybody can run a provider that says
- * so of any address, and a provider that doesn't check addresses says nothing.
+ * Whether what a connection says about an address links it to an account: its organization owns the
+ * address's verified domain, and the provider says that the address is verified. Any stranger can run a provider that
+ * says so of any address, and a provider that doesn't check addresses says nothing.
  */
 export async function mayLinkByEmail(
   db: Queryable,
@@ -35,7 +35,10 @@ export async function vouchesForEmail(
   return mayLinkByEmail(db, connection, identity)
 }
 
-/** A "GitHub" at an address that an organization has chosen may be anybody; the operator's own is the operator's word. */
+/**
+ * A "GitHub" at an address that an organization has chosen may be any server; the operator's own is the operator's
+ * word.
+ */
 function isWhatItIsCalled({ issuer, organizationId }: Pick<Connection, 'issuer' | 'organizationId'>): boolean {
   return issuer === null || organizationId === null
 }

@@ -42,13 +42,13 @@ export async function findInvitation(db: Queryable, token: string): Promise<Open
 
 export type Acceptance =
   | { outcome: 'joined'; user: Pick<User, 'id' | 'email'>; organization: Organization }
-  /** Whoever is signed in has another address than the one that was invited. Nothing has changed. */
+  /** The signed-in person has another address than the one that was invited. Nothing has changed. */
   | { outcome: 'other_address' }
   | { outcome: 'dead' }
 
 /**
  * Accepts an invitation for the person who is signed in. It works only for the address that it was sent to, so that a
- * forwarded link brings nobody else in.
+ * forwarded link brings no other person in.
  */
 export async function acceptInvitation(
   db: Queryable,
@@ -65,13 +65,13 @@ export async function acceptInvitation(
   })
 }
 
-/** What the rules for a new password ask of whoever is invited. */
+/** What the rules for a new password ask of the invited person. */
 export function ownerOf({ email, organization }: Pick<OpenInvitation, 'email' | 'organization'>): PasswordOwner {
   return { email, organizations: [organization.name, organization.slug] }
 }
 
 /**
- * Accepts an invitation for somebody who has no account yet, and creates it: the link has proven the address.
+ * Accepts an invitation for a person who has no account yet, and creates it: the link has proven the address.
  * @throws GatehouseError validation_failed for `password`; the link stays good
  */
 export async function acceptInvitationAsNewUser(
@@ -89,7 +89,7 @@ export async function acceptInvitationAsNewUser(
       return join(tx, { token, invitation, user, createUser })
     })
     .catch((error): Acceptance => {
-      // Somebody signed up with the address at this very moment. The link stays good for them.
+      // A sign-up took the address at this very moment. The link stays good for them.
       if (violates(error, 'users_email_unique')) return { outcome: 'dead' }
       throw error
     })
@@ -102,7 +102,7 @@ interface Joining {
   createUser?: () => Promise<void>
 }
 
-/** First the invitation, then its link, as whoever renews or withdraws it: in another order the two could deadlock. */
+/** First the invitation, then its link, as renewing or withdrawing has it: in another order the two could deadlock. */
 async function join(tx: Queryable, { token, invitation, user, createUser }: Joining): Promise<Acceptance> {
   const { organization } = invitation
   const offered = await lockOpenInvitation(tx, { organizationId: organization.id, id: invitation.id })

@@ -21,7 +21,7 @@ import { emailKey } from '#foundation/values/email-address.ts'
 export const changeEmailPage = '/change-email'
 
 /**
- * Mails a link to the new address of a signed-in person. Whether somebody else has that address is not looked at here:
+ * Mails a link to the new address of a signed-in person. Whether another person has that address is not looked at here:
  * only who reads the mailbox may learn it.
  * @throws GatehouseError permission_denied without a fresh sign-in; validation_failed when it is no address, or the
  *   person's own
@@ -58,7 +58,7 @@ export async function findEmailChange(
 
 export type EmailChangeOutcome =
   | { outcome: 'changed'; email: string }
-  /** Somebody has the new address. Nothing has changed, and the link is used up. */
+  /** The new address is taken. Nothing has changed, and the link is used up. */
   | { outcome: 'taken' }
   /** The reader of the mail has not proven that the account is theirs. Nothing has changed. */
   | { outcome: 'sign_in_needed' }
@@ -80,7 +80,7 @@ export async function changeEmail(
   try {
     return await db.transaction().execute((tx) => changeEmailIn(tx, outbox, token))
   } catch (error) {
-    // Somebody took the address at this very moment; the next try finds them.
+    // The address was taken at this very moment; the next try finds its owner.
     if (violates(error, 'users_email_unique')) return { outcome: 'taken' }
     throw error
   }

@@ -30,8 +30,8 @@ export interface InvitationParts {
 }
 
 /**
- * Invites somebody into an organization by mail. Inviting them again replaces what was offered and mails a new link; the
- * older one ends. Whether anybody has the address is not told.
+ * Invites a person into an organization by mail. Inviting them again replaces what was offered and mails a new link;
+ * the older one ends. Whether the address has an account is not told.
  * @throws GatehouseError permission_denied unless the actor manages the organization, and for an administrator invited
  *   with an API key; validation_failed for `email` or `teams`; conflict when they are a member already;
  *   too_many_requests when the mailbox has had its share of invitations for this hour

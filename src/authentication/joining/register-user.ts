@@ -5,7 +5,7 @@ import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { displayName } from '#foundation/values/names.ts'
 
-/** What a form for a new account asks of whoever has proven the mailbox. */
+/** What a form for a new account asks of the person who has proven the mailbox. */
 export function newAccountFields(owner: PasswordOwner) {
   return z.object({
     name: displayName,
@@ -17,7 +17,7 @@ export function newAccountFields(owner: PasswordOwner) {
 }
 
 /**
- * Writes a user whose mailbox a link has proven. @throws on `users_email_unique` when somebody has the address by now
+ * Writes a user whose mailbox a link has proven. @throws on `users_email_unique` when the address is taken by now
  */
 export async function insertVerifiedUser(
   tx: Queryable,

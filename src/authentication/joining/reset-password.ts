@@ -24,8 +24,9 @@ import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 export const newPasswordPage = '/new-password'
 
 /**
- * Mails a link to whoever forgot their password. For an address that nobody has, or whose owner can't use a password,
- * the same statements run and the mail is dropped where it would be sent, so neither answer nor time tells the two apart.
+ * Mails a link to a person who forgot their password. For an address without an account, or whose owner can't use a
+ * password, the same statements run and the mail is dropped where it would be sent, so neither answer nor time tells
+ * the two apart.
  * @throws GatehouseError validation_failed when `email` is not one address
  */
 export async function requestPasswordReset(
@@ -49,7 +50,7 @@ export async function requestPasswordReset(
       locals: {
         linkPath: mailLinkPath(newPasswordPage, token),
         asked,
-        // Of an account that nobody has proven they end unasked.
+        // Of an account that was never proven they end unasked.
         alsoOpening: user?.emailVerifiedAt ? [...apiKeys, ...identities].slice(0, 50) : [],
       },
       decoy: !resettable,
@@ -79,7 +80,7 @@ export async function findPasswordReset(db: Queryable, token: string): Promise<P
 }
 
 /**
- * Whether a reset voids all else that opens the account: nobody has proven the address, and who reads the mail has not
+ * Whether a reset voids all else that opens the account: the address was never proven, and who reads the mail has not
  * proven the account either.
  * @param sessionUserId who is signed in where the link was opened
  */
@@ -109,7 +110,7 @@ export async function resetPassword(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
   { token, password, sessionUserId, ...ends }: NewPassword,
 ): Promise<User | undefined> {
-  // Looked at first: no hash is computed, and none of the few places taken, for a token that somebody made up.
+  // Looked at first: no hash is computed, and none of the few places taken, for a token that was made up.
   const owner = (await findPasswordReset(db, token))?.user
   if (!owner) return undefined
   const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
@@ -147,7 +148,7 @@ async function listOtherWaysIn(db: Queryable, userId: string): Promise<OtherWays
   return { apiKeys, identities: identities.map(({ connection }) => connectionLabel(connection)) }
 }
 
-/** Somebody without a password yet (a setup file named none) chooses their first one this way. */
+/** A person without a password yet (a setup file named none) chooses their first one this way. */
 function maySetPasswordByMail(user: User): boolean {
   return user.deactivatedAt === null
 }

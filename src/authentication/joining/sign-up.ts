@@ -103,13 +103,13 @@ export async function findSignUp(
   return { email: link.email, place, asked: link.payload.asked }
 }
 
-/** What the rules for a new password ask of whoever signs up. @param founding the name that the organization is to have */
+/** What the rules for a new password ask of a person who signs up. @param founding the name that the organization is to have */
 export function ownerOf({ email, place }: SignUp, founding: string | undefined): PasswordOwner {
   return { email, organizations: place ? [place.name, place.slug] : [founding ?? ''] }
 }
 
 /**
- * Creates the account of whoever holds the link, and in the same transaction either their membership of the organization
+ * Creates the account of the link's holder, and in the same transaction either their membership of the organization
  * where they signed up, without any grant, or an organization of their own.
  * @param details.organizationName of the organization to found; not looked at where there is one to join
  * @returns undefined when the link does not work any more

@@ -10,8 +10,9 @@ import { mostMailsPerHour } from '#foundation/outbox/outbox.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
 /*
- * A link that is mailed proves that whoever follows it reads that mailbox: 32 random bytes, of which only the SHA-256 is
- * kept, for one use within its lifetime. Mail scanners GET every link, so following one shows a form; its POST consumes.
+ * A link that is mailed proves that the person who follows it reads that mailbox: 32 random bytes, of which only the
+ * SHA-256 is kept, for one use within its lifetime. Mail scanners GET every link, so following one shows a form; its
+ * POST consumes.
  */
 
 /** How long a link lives: an invitation waits for a colleague's holiday, what opens an account does not. */
@@ -48,7 +49,7 @@ export interface NewMailLink {
 }
 
 /**
- * Makes a link, and ends the older ones of the same person (of nobody's: of the same mailbox) for the same purpose and
+ * Makes a link, and ends the older ones of the same person (without one: of the same mailbox) for the same purpose and
  * organization.
  * @returns the token, which only the mail may hold; undefined when the outbox would drop that mail, because the mailbox
  *   has had its share for this hour: a stranger who asks again and again must not end the last link that did arrive
@@ -141,8 +142,9 @@ export async function endLinksOfMailboxes(tx: Queryable, emails: readonly string
 }
 
 /**
- * Ends every link by which a person's password, address or ways to sign in could be changed. Somebody who had their session for a moment
- * may have asked for a change of address to a mailbox of his own: a new password must end that as well.
+ * Ends every link by which a person's password, address or ways to sign in could be changed. A stranger who had their
+ * session for a moment may have asked for a change of address to a mailbox of his own: a new password must end that as
+ * well.
  */
 export async function endLinksOfUser(tx: Queryable, userId: string): Promise<void> {
   await endLinks(tx, sql`user_id = ${userId} and purpose in ('reset_password', 'change_email', 'prove_account')`)

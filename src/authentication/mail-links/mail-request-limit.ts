@@ -6,15 +6,15 @@ import { emailKey } from '#foundation/values/email-address.ts'
 
 const hour = 3600
 
-/** What somebody asks a mail for; each is counted by itself. */
+/** What a mail is asked for; each is counted by itself. */
 export type MailRequest = 'sign-up' | 'reset-password' | 'verify-email' | 'change-email'
 
 /** Counts one request for a mail. @returns 0 when it is allowed, else after how many seconds to come back */
 export type MailRequestLimit = (request: { kind: MailRequest; email: string; ip: string }) => Promise<number>
 
 /**
- * As many requests an hour for an address as it gets mails, whether anybody has it or not; and a hundred in ten minutes
- * from one network, so that nobody mails the world in our name.
+ * As many requests an hour for an address as it gets mails, whether it has an account or not; and a hundred in ten
+ * minutes from one network, so that no stranger mails the world in our name.
  */
 export function mailRequestLimit({ createRateLimit }: { createRateLimit: CreateRateLimit }): MailRequestLimit {
   const ofAddress = createRateLimit({ name: 'mail-address', points: mostMailsPerHour, seconds: hour })

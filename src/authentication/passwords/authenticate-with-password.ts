@@ -89,7 +89,7 @@ function record(db: Queryable, attempt: PasswordAttempt, use: Pick<SignInUse, 'o
   return recordSignIn(db, { ...use, clientId, organization, ip, userAgent })
 }
 
-/** The address itself is no counter's name: counters may be read by whoever operates Redis. */
+/** The address itself is no counter's name: the operator of Redis may read counters. */
 function accountKey({ email, knownBrowser }: PasswordAttempt): string {
   return sha256(`${knownBrowser ?? ''}:${email.trim().toLowerCase()}`).toString('base64url')
 }

@@ -19,7 +19,7 @@ export interface PasswordOwner {
 /**
  * What is wrong with a new password, in words for the person who chose it; undefined when it will do. It is taken
  * exactly as sent: no trimming, no rule on which characters it has. Length and being unknown are what counts.
- * @param owner what is known of the person, which is the first thing that somebody would try
+ * @param owner what is known of the person, which is the first thing that a guesser would try
  */
 export function passwordProblem(password: string, owner: PasswordOwner): string | undefined {
   const { min, max } = passwordLength

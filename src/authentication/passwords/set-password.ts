@@ -10,7 +10,7 @@ import { hashPassword } from './password.ts'
 import { type PasswordOwner, passwordProblem } from './password-rules.ts'
 
 /**
- * The hash of a password that somebody has chosen. Made before the transaction that stores it: hashing waits for its
+ * The hash of a password that a person has chosen. Made before the transaction that stores it: hashing waits for its
  * turn, and no row should be locked meanwhile.
  * @throws GatehouseError validation_failed for `password`; temporarily_unavailable when too many hashes are waiting
  */

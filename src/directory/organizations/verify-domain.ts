@@ -10,7 +10,7 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { findDomain, isDomainVerified } from './domain-queries.ts'
 
 /*
- * An e-mail domain steers whoever signs in with an address of it, and links identities to accounts (design.md §9), so it
+ * An e-mail domain steers whoever signs in with an address of it, and links identities to accounts, so it
  * counts only once its owner has proved it: by a TXT record that nobody else can publish. The record is derived from the
  * encryption keys, the organization and the domain: nothing has to be kept, and one organization's proves nothing for
  * another.

@@ -20,7 +20,7 @@ type RenewalParts = Pick<DirectAuthenticationParts, 'requestTransaction' | 'encr
 /**
  * Renews the tokens of direct authentication by the access token in use or its refresh token: same organization, the
  * refresh token spent, the access token left to its own end. The same token again within 10 s gets the same answer,
- * since proxies replay a GET; a spent refresh token after that is somebody else's copy, and ends the grant (RFC 9700
+ * since proxies replay a GET; a spent refresh token after that is another's copy, and ends the grant (RFC 9700
  * §4.14). One transaction, the log entry included: refusals commit as well.
  * @throws GatehouseError authentication_required, the same for every cause
  */

@@ -71,7 +71,7 @@ function uidsIn(header: string, name: string): string[] {
 const named = new RequestState<string>()
 
 /**
- * Says which interaction a request is about whose path doesn't: somebody comes back from an identity provider. Only a
+ * Says which interaction a request is about whose path doesn't: a person comes back from an identity provider. Only a
  * browser that has the interaction's cookies can go on with it, as under its own address.
  */
 export function nameInteraction(ctx: { req: IncomingMessage }, uid: string): void {

@@ -22,8 +22,8 @@ export async function answerReuse(db: Queryable, grantId: string | null | undefi
 }
 
 /**
- * The library looks at the scope before it looks whether the token is spent, so whoever tried a spent token with a scope
- * that was never granted would end nothing: reuse is noticed as soon as the token is found.
+ * The library looks at the scope before it looks whether the token is spent, so a thief who tried a spent token with a
+ * scope that was never granted would end nothing: reuse is noticed as soon as the token is found.
  */
 export function installReuseDetection(provider: Provider, { db }: PatchParts): void {
   const library = provider.RefreshToken as unknown as { find: FindRefreshToken }

@@ -11,7 +11,7 @@ import { signOutTargets } from './upstream-sign-out.ts'
 /** Who is signed in with a browser, for pages of ours. */
 export interface BrowserSession {
   uid: string
-  /** Undefined when nobody is signed in. */
+  /** Undefined when no person is signed in. */
   userId: string | undefined
   signedInAt: Date
   /** Ids of the connections that it went through, the latest last. */

@@ -19,7 +19,7 @@ export interface TokenPair {
 
 const signInScope = 'openid profile email'
 
-/** A grant of its own with the first pair of tokens, for somebody who has just proved who they are. */
+/** A grant of its own with the first pair of tokens, for a person who has just proved who they are. */
 export async function issueTokens(
   provider: Provider,
   { userId, organizationId }: { userId: string; organizationId: string },

@@ -17,7 +17,7 @@ export function gatehouseInteractionPolicy(db: () => Queryable) {
   return policy
 }
 
-/** A session outlives the deactivation of its person; whoever sits there now may sign in. */
+/** A session outlives the deactivation of its person; the person who sits there now may sign in. */
 const accountGone = new Check(
   'account_gone',
   'the person who was signed in may not be any more',
@@ -26,7 +26,7 @@ const accountGone = new Check(
 )
 
 /**
- * An organization may ask for its own identity provider: whoever is signed in by another way signs in again through it
+ * An organization may ask for its own identity provider: a person signed in by another way signs in again through it
  * before acting there. In other organizations the same session goes on as it is.
  */
 function connectionRequired(db: () => Queryable) {

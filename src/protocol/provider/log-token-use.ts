@@ -34,7 +34,7 @@ export function userinfoLog({ db, referenceTo }: { db: Queryable; referenceTo: R
     const reference = await referenceTo(token)
     const hash = typeof reference === 'object' ? Buffer.from(reference.hash, 'base64') : sha256(token)
     const error = ctx.status === 200 ? undefined : errorOf(ctx)
-    // Nobody authenticates here but the token's bearer, whichever client that is.
+    // Only the token's bearer authenticates here, whichever client that is.
     const use = { presented: { kind: 'access_token', hash }, error, via: 'bearer', ...circumstances(ctx) } as const
     await recordTokenUse(db, { ...use, clientId: undefined })
   }

@@ -35,7 +35,7 @@ export function revokeGrantsOnSignOut(
   }
 }
 
-/** Whoever makes room for another person, who has just signed in there, must not sign that one out. */
+/** A person who makes room for another, who has just signed in there, must not sign that one out. */
 async function signOutUpstream(ctx: Koa.Context, session: Session, upstreamSignOut: UpstreamSignOut): Promise<void> {
   const location = ctx.response.get('location')
   const goesOnSigningIn = new URL(location, ctx.origin).pathname.startsWith('/oauth/authorize/')

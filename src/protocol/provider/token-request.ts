@@ -11,7 +11,7 @@ import { logTokenRequest } from './log-token-use.ts'
 /**
  * Around `/oauth/token`: one request is one transaction, in which the spending, the new tokens and the answer kept for a
  * repeat commit together before the answer leaves. So a node that dies anywhere in between has either done nothing or
- * can be asked again, and nobody is signed out by it.
+ * can be asked again, and no person is signed out by it.
  *
  * The identical refresh request within 10 s (a retry, a proxy's replay, a double click) gets the identical answer; any
  * other use of a spent token revokes the whole grant (refresh-token-reuse.ts). Refusals commit too: that revocation must

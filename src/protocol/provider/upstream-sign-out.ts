@@ -51,7 +51,7 @@ export class UpstreamSignOut {
     return url.href
   }
 
-  /** Where to go on after the provider has sent the browser back; undefined for a visit that nobody asked for. */
+  /** Where to go on after the provider has sent the browser back; undefined for a visit that was not asked for. */
   async finish(ctx: Koa.Context, handle: string): Promise<string | undefined> {
     const pending = this.#cookie.take(ctx, '')
     const connection = await findEnabledConnection(this.#parts.db, handle)

@@ -31,7 +31,7 @@ export function identityPages({ pages, ...parts }: Parts & { pages: SignedInPage
   ]
 }
 
-/** To the identity provider that somebody wants to sign in by from now on; it brings them back to `Security`. */
+/** To the identity provider that a person wants to sign in by from now on; it brings them back to `Security`. */
 async function postLink(request: SignedInRequest & Parts): Promise<void> {
   const { ctx, db, form, signedIn, upstreamTransactions } = request
   const { user, sessionUid } = signedIn

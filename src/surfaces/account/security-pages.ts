@@ -57,7 +57,7 @@ async function confirmIdentity({ ctx }: SecurityRequest): Promise<void> {
   seeOther(ctx, at)
 }
 
-/** A new password for whoever knows the old one. Everybody else who is signed in as this person no longer is. */
+/** A new password for the person who knows the old one. Their other sessions end. */
 async function postPassword(request: SecurityRequest): Promise<void> {
   const { ctx, form, signedIn } = request
   const current = form.current_password ?? ''

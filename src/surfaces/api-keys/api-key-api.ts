@@ -204,7 +204,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
 }
 
 /**
- * Somebody in person. What was handed to a client of somebody else's opens no keys: with one, that client could give
+ * A person themselves. What was handed to another party's client opens no keys: with one, that client could give
  * itself all that its user may do.
  */
 async function requireOwnHands(db: Queryable, caller: AuthenticatedCaller): Promise<Actor> {

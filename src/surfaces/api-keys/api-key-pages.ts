@@ -285,7 +285,7 @@ async function postKeysInUrls({ ctx, db, form, actor }: SignedInRequest & { db: 
   seeOther(ctx, '/admin/api-keys?done=urls')
 }
 
-/** @throws GatehouseError not_found, also for a key that is somebody else's business */
+/** @throws GatehouseError not_found, also for another person's key */
 async function requireKey({ ctx, db, actor }: ApiKeyRequest): Promise<ApiKey> {
   const { user, organizationId, isAdmin } = actor
   const key = await findApiKey(db, { organizationId, userId: isAdmin ? undefined : user.id }, ctx.params.id ?? '')

@@ -38,8 +38,8 @@ export async function postNewApiKey(request: ApiKeyRequest): Promise<void> {
 }
 
 /**
- * Makes the key, and shows it. No redirect follows, which could carry it nowhere but in an address: whoever reloads is
- * asked whether to send the form again, and then told that the name is taken.
+ * Makes the key, and shows it. No redirect follows, which could carry it nowhere but in an address: a person who
+ * reloads is asked whether to send the form again, and then told that the name is taken.
  */
 export async function postApiKey(request: ApiKeyRequest): Promise<void> {
   const { form, actor } = request

@@ -36,7 +36,7 @@ export interface RouteDeclaration {
   body?: z.ZodType
   /** Whatever it does not name stays here. */
   answer?: z.ZodType
-  /** The answer as a file, for whoever accepts its media type rather than JSON. */
+  /** The answer as a file, for callers that accept its media type rather than JSON. */
   downloads?: Record<string, { description: string; filename: string }>
   /** Absent: 200 with an answer, 204 without. */
   status?: 200 | 201 | 202
@@ -168,7 +168,7 @@ function requireMayChange({ method, apiKeys }: ApiRoute, { credential }: Authent
   )
 }
 
-/** The media type that the caller would rather have than JSON; whoever accepts anything gets JSON. */
+/** The media type that the caller would rather have than JSON; a caller that accepts anything gets JSON. */
 function preferredDownload({ downloads }: ApiRoute, ctx: Koa.Context): string | undefined {
   if (!downloads) return undefined
   ctx.vary('Accept')
@@ -183,7 +183,7 @@ function queryOf(ctx: Koa.Context): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
 }
 
-/** Whoever only wants to know what would be there (a link checker, a browser fetching ahead) must not change anything. */
+/** A request that only looks what would be there (a link checker, a browser fetching ahead) changes nothing. */
 function refuseToLookAhead(ctx: Koa.Context): void {
   const purpose = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].map((name) => ctx.get(name)).join()
   if (ctx.method === 'HEAD' || /prefetch|prerender|preview/i.test(purpose)) {

@@ -54,7 +54,7 @@ export function callerRequirement(parts: {
   }
 }
 
-/** The one refusal of whoever has no credential, or none that lives. */
+/** The one refusal of callers without a credential that lives. */
 export function authenticationRequired(): GatehouseError {
   return new GatehouseError(
     'authentication_required',

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type Koa from 'koa'
 
 /**
- * Answers with a file that is made while it is sent, as fast as it is read. When whoever asked is gone `chunks` is ended;
+ * Answers with a file that is made while it is sent, as fast as it is read. When the caller is gone `chunks` is ended;
  * when `chunks` fails the connection breaks, so that half a file isn't taken for a whole one.
  */
 export function sendDownload(

@@ -7,8 +7,8 @@ import { actorOf } from './acting-caller.ts'
 import type { AuthenticatedCaller } from './authenticated-caller.ts'
 
 /**
- * The organization of `/v1/organizations/{org}/…`, for whoever may manage it: its admins with a credential that acts in
- * it, and superadmins.
+ * The organization of `/v1/organizations/{org}/…`, for those who may manage it: its admins with a credential that acts
+ * in it, and superadmins.
  * @throws GatehouseError not_found for another's organization as for none, permission_denied for a plain member
  */
 export async function requireManagedOrganization(

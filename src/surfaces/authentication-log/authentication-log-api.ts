@@ -82,7 +82,7 @@ interface LogRequest {
 
 /** @throws GatehouseError permission_denied, not_found */
 async function asked(db: Queryable, { caller, query }: LogRequest) {
-  // Addresses and devices of a person are no business of an application that somebody signs in to.
+  // Addresses and devices of a person are no business of an application that the person signs in to.
   if (!caller.credential.firstParty) {
     throw new GatehouseError('permission_denied', 'This application may not read the authentication log.')
   }

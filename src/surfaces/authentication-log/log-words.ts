@@ -9,7 +9,7 @@ export interface UseInWords {
   what: string
   /** Of a refusal: `The key had been revoked.` */
   why: string | undefined
-  /** `curl`, `Firefox on Linux`. Undefined where nobody told. */
+  /** `curl`, `Firefox on Linux`. Undefined where it was not told. */
   device: string | undefined
   /** Everything else that is known of it. */
   facts: [label: string, value: string][]

@@ -5,7 +5,7 @@ import { findUserByEmail, namesOfPeople } from '#directory/users/user-queries.ts
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 
-/** Whose entries somebody asks for. */
+/** Whose entries are asked for. */
 export interface AskedSubjects {
   /** Id or e-mail address of a person, or `*` for everybody in the organization. Undefined: one's own. */
   user?: string | undefined
@@ -49,7 +49,7 @@ export function ownSubjects({ user, organizationId }: Pick<Actor, 'user' | 'orga
   ]
 }
 
-/** @returns the id of the person asked for; the actor's own where nobody is named */
+/** @returns the id of the person asked for; the actor's own where no person is named */
 async function askedUser(db: Queryable, actor: Actor, asked: string | undefined): Promise<string> {
   const { user, organizationId, isAdmin } = actor
   if (asked === undefined || isActor(actor, asked)) return user.id
@@ -65,7 +65,7 @@ async function askedUser(db: Queryable, actor: Actor, asked: string | undefined)
   return userId
 }
 
-/** @param userId of whom the entries shall be; undefined: of whoever's key it is */
+/** @param userId of whom the entries shall be; undefined: of the key's owner */
 async function askedApiKey(
   db: Queryable,
   { user, organizationId, isAdmin }: Actor,
@@ -91,7 +91,7 @@ async function findPerson(db: Queryable, idOrEmail: string): Promise<string | un
   return (await namesOfPeople(db, [idOrEmail])).has(idOrEmail) ? idOrEmail : undefined
 }
 
-/** A member, active or not; or somebody who was one, as long as the organization's log remembers. */
+/** A member, active or not; or a person who was one, as long as the organization's log remembers. */
 async function belongs(db: Queryable, person: { userId: string; organizationId: string }): Promise<boolean> {
   if (await findMember(db, person.organizationId, person.userId)) return true
   const entries = await listLogEntries(db, { subjects: [{ of: 'person', ...person }] }, { limit: 1 })

@@ -67,7 +67,7 @@ interface OwnerRoutes<Params> {
   nameSuffix: string
   whose: string
   params: { [Name in keyof Params]: z.ZodType<Params[Name]> }
-  /** @throws GatehouseError for whoever may not manage the connections */
+  /** @throws GatehouseError for callers who may not manage the connections */
   manage(caller: AuthenticatedCaller, params: Params): Promise<ConnectionManagement>
 }
 

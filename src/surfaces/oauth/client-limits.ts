@@ -11,7 +11,7 @@ import { addressOf } from '#foundation/http/request-state.ts'
 
 const minute = 60
 
-/** Wrong secrets of one client from one network: nobody guesses on, and the client's other machines work on. */
+/** Wrong secrets of one client from one network: guessing stops, and the client's other machines work on. */
 export function wrongSecretLimit(createRateLimit: CreateRateLimit): FailureLimit {
   return failureLimit(createRateLimit, { name: 'client-secret', points: 50, seconds: 5 * minute })
 }

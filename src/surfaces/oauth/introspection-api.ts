@@ -67,7 +67,7 @@ async function answer(parts: AnswerParts, request: IncomingMessage, response: Se
   return send(response, 200, inactive, parts.headers)
 }
 
-/** Whoever has not said who they are is told that first, whatever else is wrong. */
+/** A caller that is not authenticated is told that first, whatever else is wrong. */
 async function readFormOrProblem(request: IncomingMessage): Promise<{ form: Form; problem?: GatehouseError }> {
   try {
     return { form: await readForm(request, { anyBytes: true }) }

@@ -149,13 +149,13 @@ const bodyRead: Koa.Middleware = async (ctx, next) => {
   await next()
 }
 
-/** A pushed request is kept, and nobody has to prove who they are to push one. */
+/** A pushed request is kept, and a public client proves nothing to push one. */
 const shortBodyRead: Koa.Middleware = async (ctx, next) => {
   await readBody(ctx.req, 16_384)
   await next()
 }
 
-/** OAuth clients read `error` (RFC 6749 §5.2), whoever it is that cannot read their request. */
+/** OAuth clients read `error` (RFC 6749 §5.2), also where it is not the library that refuses their request. */
 const inWordsOfOAuth: Koa.Middleware = async (ctx, next) => {
   try {
     await next()

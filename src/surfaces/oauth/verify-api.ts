@@ -108,7 +108,7 @@ function askedByProxy(request: IncomingMessage, proxy: VerifyProxy | undefined):
   }
 }
 
-/** Behind our path stands somebody else's request: its query asks nothing of us. */
+/** Behind our path stands another server's request: its query asks nothing of us. */
 function askedByEnvoy(request: IncomingMessage): Asked {
   const path = request.url?.slice(envoyPath.length)
   return { permission: undefined, scope: undefined, method: request.method, path, queries: [queryOf(request)] }

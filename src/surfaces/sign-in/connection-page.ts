@@ -75,7 +75,7 @@ export function backToSignIn({ uid }: Pick<Interaction, 'uid'>): { label: string
   return { label: 'Sign in another way', href: `/interaction/${uid}?way=password` }
 }
 
-/** "Sign in with SSO": asks which organization it is for, so that its identity provider can be used (S2-10). */
+/** "Sign in with SSO": asks which organization it is for, so that its identity provider can be used. */
 export async function showSso(step: Step): Promise<void> {
   await renderSso(step, { name: '' })
 }

@@ -46,7 +46,7 @@ export async function finishConnectionLogin(
   await showRefusal(step, connection, identity, login.reason)
 }
 
-/** The organization is the connection's own: whoever came by it has named it (S2-10), and is not asked again. */
+/** The organization is the connection's own: the person who came by it has named it, and is not asked again. */
 async function finishLogin(
   step: Step,
   of: { connection: Connection; identity: UpstreamIdentity; login: ConnectionLogin & { outcome: 'signed_in' } },

@@ -149,7 +149,7 @@ async function renderStep(
       notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
       forgotUrl: '/reset-password',
       signUpUrl: await signUpUrlOf(step, organization),
-      // Who came by an organization's own address is not asked for its name again (S2-14).
+      // Who came by an organization's own address is not asked for its name again.
       links: asked === undefined ? linksToOrganizations : undefined,
       brand,
     },

@@ -1,6 +1,7 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
+import { secondsFromNow } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { claimOnce } from '#foundation/database/single-use.ts'
 
@@ -146,7 +147,7 @@ export function spentMark(model: string, idHash: string): Buffer {
 
 /** @returns false for all but the first, on every node */
 function spend(db: Queryable, kind: string, idHash: string): Promise<boolean> {
-  return claimOnce(db, spentName(kind, idHash), new Date(Date.now() + spentMarkSeconds * 1000))
+  return claimOnce(db, spentName(kind, idHash), secondsFromNow(spentMarkSeconds))
 }
 
 function spentName(kind: string, idHash: string): string {

@@ -52,6 +52,19 @@ test('the environment is read in one place, and by the command line', () => {
   expect(readers).toContain('src/main.ts')
 })
 
+test('a file that speaks to the database asks it for the time, and not this node', () => {
+  const allowed: Record<string, string> = {
+    'src/credentials/log/uses-by-day.ts': 'a table shows the days until today; each is counted by the database',
+    'src/directory/users/actor.ts': 'a sign-in is fresh by the clock of the process that oidc-provider read at sign-in',
+    'src/surfaces/sign-in/upstream-transactions.ts': 'the node itself wrote when the browser left, into its cookie',
+  }
+  const speaks = /\b(selectFrom|insertInto|updateTable|deleteFrom|claimOnce)\(|\bsql[`<]/
+  const found = sources
+    .filter(({ text }) => speaks.test(text) && /\bnew Date\(\)|\bDate\.now\(\)/.test(text))
+    .map(({ file }) => file)
+  expect(found.sort()).toEqual(Object.keys(allowed).sort())
+})
+
 test('migrations are numbered without a gap, each number used once', () => {
   const numbers = readdirSync(join(root, 'src/foundation/database/migrations')).map((name) => name.slice(0, 4))
   expect(numbers.sort()).toEqual(numbers.map((_, index) => String(index + 1).padStart(4, '0')))

@@ -7,6 +7,7 @@ import { type Actor, findActor, isActor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
+import { clock } from '#foundation/database/clock.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
@@ -18,7 +19,6 @@ import { type ApiKey, findApiKey } from './api-key-queries.ts'
 import {
   type ApiKeyParts,
   auditSubject,
-  clock,
   lockOwner,
   nameTaken,
   requireMayEmpower,

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Actor } from '#directory/users/actor.ts'
+import { clock } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -56,15 +56,6 @@ export async function asItIsNow(tx: Queryable, { id, user, organization }: ApiKe
 /** Lets one transaction at a time change the keys of a person, active or not. */
 export function lockOwner(tx: Queryable, userId: string): Promise<User | undefined> {
   return tx.selectFrom('users').selectAll().where('id', '=', userId).forNoKeyUpdate().executeTakeFirst()
-}
-
-/**
- * The database's clock at this moment: `now()` is when the transaction began, before it waited for its turn, and a key
- * that has expired meanwhile must not be counted as it was then.
- */
-export async function clock(tx: Queryable): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx)
-  return rows[0]!.now
 }
 
 /**

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { clock } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { tryLock } from '#foundation/database/locks.ts'
 
@@ -21,12 +22,13 @@ const partitionName = /^authentication_log_(\d{4})_(\d{2})$/
  * counts by day go as well, and the sums of unknown uses.
  * One node at a time changes partitions. Where another is at it, or a long query (an export) holds the log, the next
  * time will do: entries of a month without a partition go to the default one.
- * @param now for tests
+ * @param options.at for tests
  */
 export async function maintainPartitions(
   db: Queryable,
-  { retentionDays, now = new Date() }: { retentionDays: number; now?: Date },
+  { retentionDays, at }: { retentionDays: number; at?: Date },
 ): Promise<PartitionMaintenance> {
+  const now = at ?? (await clock(db))
   const oldest = new Date(now.getTime() - retentionDays * 24 * 60 * 60 * 1000)
   const done = await changePartitions(db, oldest, now)
   await sql`delete from authentication_log_days where day < ${oldest.toISOString()}::date`.execute(db)

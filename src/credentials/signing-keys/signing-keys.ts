@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { sql } from 'kysely'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
+import { clock } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
 
@@ -39,10 +40,12 @@ export type RotationOutcome =
  * `gatehouse keys rotate`: next → current → retired, and new next keys are published. Refused until the next keys have
  * been published for as long as clients may cache the JWKS (an hour). A retired key verifies for as long as anything
  * that it signed can be valid.
+ * @param at for tests
  */
-export function rotateSigningKeys(db: Queryable, encryption: Encryption, now = new Date()): Promise<RotationOutcome> {
+export function rotateSigningKeys(db: Queryable, encryption: Encryption, at?: Date): Promise<RotationOutcome> {
   return db.transaction().execute(async (tx) => {
     await lock(tx, 'signingKeys')
+    const now = at ?? (await clock(tx))
     await insertMissingKeys(tx, encryption)
     const next = (await selectKeys(tx)).filter((key) => key.status === 'next')
     const publishedSince = Math.max(...next.map((key) => key.statusSince.getTime()))

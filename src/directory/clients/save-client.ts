@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { nanoid } from 'nanoid'
 import { canonicalGrants } from '#directory/access/grants.ts'
+import { databaseNow } from '#foundation/database/clock.ts'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
 import type { ClientMetadata } from './client.ts'
@@ -40,7 +41,7 @@ export async function insertClients(tx: Queryable, clients: readonly NewClient[]
       clients.map(({ clientId, ...content }) => ({
         clientId,
         ...toColumns(content),
-        deactivatedAt: content.active ? null : new Date(),
+        deactivatedAt: content.active ? null : databaseNow,
       })),
     )
     .execute()

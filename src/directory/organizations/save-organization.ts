@@ -1,3 +1,4 @@
+import { databaseNow } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 
 /** An organization as it is first written; ids come from `newId('organization')`. */
@@ -29,7 +30,7 @@ export async function insertOrganizations(tx: Queryable, organizations: readonly
     .values(
       organizations.map(({ active, ...organization }) => ({
         ...organization,
-        suspendedAt: active ? null : new Date(),
+        suspendedAt: active ? null : databaseNow,
       })),
     )
     .execute()
@@ -43,7 +44,7 @@ export async function updateOrganization(
 ): Promise<void> {
   await tx
     .updateTable('organizations')
-    .set({ ...edit, ...(active !== undefined && { suspendedAt: active ? null : new Date() }) })
+    .set({ ...edit, ...(active !== undefined && { suspendedAt: active ? null : databaseNow }) })
     .where('id', '=', organizationId)
     .execute()
 }
@@ -60,8 +61,8 @@ export async function addVerifiedDomains(
   if (domains.length === 0) return
   await tx
     .insertInto('organizationDomains')
-    .values(domains.map((domain) => ({ domain, organizationId, verifiedAt: new Date() })))
-    .onConflict((conflict) => conflict.columns(['domain', 'organizationId']).doUpdateSet({ verifiedAt: new Date() }))
+    .values(domains.map((domain) => ({ domain, organizationId, verifiedAt: databaseNow })))
+    .onConflict((conflict) => conflict.columns(['domain', 'organizationId']).doUpdateSet({ verifiedAt: databaseNow }))
     .execute()
 }
 

@@ -3,6 +3,7 @@ import { Resolver } from 'node:dns/promises'
 import { type Actor, refuseApiKey, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
+import { databaseNow } from '#foundation/database/clock.ts'
 import { violates } from '#foundation/database/constraint.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, OrganizationDomain } from '#foundation/database/schema.ts'
@@ -133,7 +134,7 @@ async function markVerified(db: Queryable, management: DomainManagement, domain:
   return db.transaction().execute(async (tx) => {
     const verified = await tx
       .updateTable('organizationDomains')
-      .set({ verifiedAt: new Date() })
+      .set({ verifiedAt: databaseNow })
       .where('organizationId', '=', management.organization.id)
       .where('domain', '=', domain)
       .returningAll()

@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely'
 import { sql } from 'kysely'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from './database.ts'
@@ -8,7 +9,7 @@ import type { Queryable } from './database.ts'
  * @param name what is claimed: stored only as SHA-256
  * @returns whether this caller is the one
  */
-export async function claimOnce(db: Queryable, name: string, expiresAt: Date): Promise<boolean> {
+export async function claimOnce(db: Queryable, name: string, expiresAt: Date | RawBuilder<Date>): Promise<boolean> {
   const claimed = await db
     .insertInto('singleUses')
     .values({ hash: sha256(name), expiresAt })

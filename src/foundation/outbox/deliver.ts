@@ -131,12 +131,12 @@ function deliverer(options: MailDeliveryOptions & { times: DeliveryTimes; cutOff
   }
 
   async function recordFailure(mail: ClaimedMail, error: unknown): Promise<void> {
-    const { id, template, attempts, createdAt } = mail
+    const { id, template, attempts, ageMs } = mail
     const { description, permanent } = describeFailure(error)
     // An error without a code is none of the transport's but a mistake of ours, or a key that this node lacks.
     const bug = error instanceof Error && !('code' in error) ? { err: error } : {}
     const reason = { mail: id, template, attempts, error: description, ...bug }
-    if (permanent || Date.now() - createdAt.getTime() > times.giveUpAfterMs) {
+    if (permanent || ageMs > times.giveUpAfterMs) {
       log.error(reason, permanent ? 'mail refused: it is not tried again' : 'mail given up: too many failures')
       return recordGivenUp(db, mail, description)
     }

@@ -10,6 +10,8 @@ export interface ClaimedMail {
   /** Counts this one. It names the claim: whoever claims the mail later has a higher one. */
   attempts: number
   createdAt: Date
+  /** Milliseconds, by the database's clock. */
+  ageMs: number
 }
 
 /**
@@ -39,6 +41,7 @@ export async function claimDueMails(
     .whereRef('mailOutbox.id', '=', 'due.id')
     .set((column) => ({ attempts: column('mailOutbox.attempts', '+', 1), claimedUntil: inMilliseconds(leaseMs) }))
     .returning(['mailOutbox.id', 'template', 'content', 'attempts', 'createdAt'])
+    .returning(sql<number>`extract(epoch from now() - created_at)::float8 * 1000`.as('ageMs'))
     .execute()
   return claimed as ClaimedMail[]
 }

@@ -3,6 +3,7 @@ import { type RenewedToken, recordTokenRenewal } from '#credentials/log/record-t
 import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
+import { databaseNow } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { renewTokens } from '#protocol/provider/direct-tokens.ts'
@@ -82,7 +83,7 @@ function reasonOfGrant(token: PresentedToken): string | undefined {
 
 function reasonOfToken(token: PresentedToken): string | undefined {
   if (token.revokedAt) return 'revoked'
-  return token.expiresAt <= new Date() ? 'expired' : undefined
+  return token.isExpired ? 'expired' : undefined
 }
 
 /** An access token stands for the refresh token that it came with: renewed by it, or at the token endpoint, it is old. */
@@ -101,7 +102,8 @@ function findToken(tx: Queryable, tokenHash: Buffer) {
       join.onRef('m.organizationId', '=', 'g.organizationId').onRef('m.userId', '=', 'g.userId'),
     )
     .leftJoin('sessions as s', (join) => join.onRef('s.uid', '=', 'g.sessionUid').on('s.endedAt', 'is', null))
-    .select(['c.hash', 'c.id', 'c.kind', 'c.clientId', 'c.audience', 'c.payload', 'c.expiresAt', 'c.spentAt'])
+    .select(['c.hash', 'c.id', 'c.kind', 'c.clientId', 'c.audience', 'c.payload', 'c.spentAt'])
+    .select((column) => column('c.expiresAt', '<=', databaseNow).as('isExpired'))
     .select(['c.revokedAt', 'g.id as grantId', 'g.revokedAt as grantRevokedAt', 'g.userId', 'g.organizationId'])
     .select(['g.sessionUid', 's.uid as liveSessionUid'])
     .select(['u.email', 'u.superadmin', 'u.deactivatedAt as userDeactivatedAt'])

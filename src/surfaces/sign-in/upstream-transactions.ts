@@ -5,6 +5,7 @@ import type { SignInWishes, UpstreamRequest } from '#authentication/connections/
 import type { Upstreams } from '#authentication/connections/upstreams.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
+import { secondsFromNow } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { claimOnce } from '#foundation/database/single-use.ts'
@@ -96,7 +97,7 @@ export class UpstreamTransactions {
     if (typeof state !== 'string' || state.length > 100) return undefined
     const transaction = this.#cookie.take(ctx, suffixOf(state))
     if (transaction?.state !== state || transaction.connectionId !== connection.id) return undefined
-    const isFirst = await claimOnce(this.#parts.db, `upstream state:${state}`, new Date(Date.now() + usedForMs))
+    const isFirst = await claimOnce(this.#parts.db, `upstream state:${state}`, secondsFromNow(usedForMs / 1000))
     return isFirst ? transaction : undefined
   }
 }

@@ -153,7 +153,7 @@ function recordingDatabase({ pool }: OpenTestDatabase) {
 /** Thirteen months' entries of 20 organizations, 200 people and 500 keys; half of them are of one busy key. */
 async function fill(db: Queryable): Promise<void> {
   for (let days = 395; days > 0; days -= 30) {
-    await maintainPartitions(db, { retentionDays: 3650, now: new Date(daysAgo(days)) })
+    await maintainPartitions(db, { retentionDays: 3650, at: new Date(daysAgo(days)) })
   }
   await sql`
     insert into authentication_log (occurred_at, outcome, reason, credential_id, credential_kind, credential_name, via,

@@ -4,7 +4,7 @@ import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
 
 const november = new Date('2026-11-15T12:00:00Z')
-const options = { retentionDays: 365, now: november }
+const options = { retentionDays: 365, at: november }
 
 describe.each(availableDatabases())("the authentication log's partitions on %s", (kind) => {
   let database: OpenTestDatabase
@@ -48,10 +48,10 @@ describe.each(availableDatabases())("the authentication log's partitions on %s",
   })
 
   test('go when they are wholly older than the retention; old entries of the default partition go one by one', async () => {
-    await maintainPartitions(database.db, { ...options, now: new Date('2026-01-10T00:00:00Z') })
+    await maintainPartitions(database.db, { ...options, at: new Date('2026-01-10T00:00:00Z') })
     for (const time of ['2025-10-01', '2026-01-31', '2026-02-01', '2026-05-05', '2026-10-01'])
       await log(`${time}T00:00Z`)
-    const done = await maintainPartitions(database.db, { retentionDays: 270, now: november })
+    const done = await maintainPartitions(database.db, { retentionDays: 270, at: november })
     expect(done.dropped).toEqual(['authentication_log_2026_01'])
     expect(done.deletedRows).toBe(1)
     expect((await logged()).map(([, time]) => time.slice(0, 10))).toEqual(['2026-02-01', '2026-05-05', '2026-10-01'])

@@ -16,7 +16,7 @@ import { writeSetup } from './write-setup.ts'
 /** Passwords in one go: the queue that hashing allows is shared with those who sign in meanwhile. */
 const hashesAtOnce = 8
 
-/** Somebody whose first password may have to be hashed. */
+/** A user whose first password may have to be hashed. */
 type WithPassword = Pick<PlannedUser, 'email' | 'password' | 'passwordHash'>
 
 export interface ApplyOptions extends ConnectionParts {

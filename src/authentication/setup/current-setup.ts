@@ -49,7 +49,7 @@ export interface CurrentSetup {
   clients: Map<string, Client>
   /** The deployment's and those of the organizations. */
   connections: Connection[]
-  /** Whose addresses have one of the names of the file's connections, whoever owns them. */
+  /** Connections of any owner whose addresses hold a name of the file's connections. */
   handles: Pick<Connection, 'id' | 'handle'>[]
 }
 

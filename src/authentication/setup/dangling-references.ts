@@ -48,7 +48,7 @@ export function danglingReferences(
   return problems
 }
 
-/** A team of the file's own that its list leaves out is removed, so nobody can be put into it. */
+/** A team of the file's own that its list leaves out is removed, so no member can be put into it. */
 function checkTeams(entry: OrganizationEntry, current: CurrentSetup, path: Path, report: Report): void {
   const known = [...(current.organizations.get(entry.slug)?.teams.values() ?? [])]
   const scene = { current, exclusive: entry.exclusive ?? false }

@@ -62,7 +62,7 @@ function mayPlan(scene: Scene, { entry, path, person, member }: Listed): boolean
   return false
 }
 
-/** All active admins, when the file would leave none; else nobody. */
+/** All active admins, when the file would leave none; else none. */
 function adminsToKeep(
   members: readonly CurrentMember[],
   meant: readonly Listed[],

@@ -6,7 +6,7 @@ import { changesOf, noteChange } from './changes.ts'
 import { leaveAlone, notice, type Planning, remember, standingOf } from './planning.ts'
 import type { UserEntry } from './setup.ts'
 
-/** Somebody whom the file may make a member. */
+/** A person whom the file may make a member. */
 export interface PlannedPerson {
   id: string
   /** The file made them or takes them over. */
@@ -19,7 +19,7 @@ export interface PlannedPerson {
   user: User | undefined
 }
 
-/** The catalogue only grows: what the file doesn't name may be granted to somebody. */
+/** The catalogue only grows: what the file doesn't name may be granted already. */
 export function planPermissions({ plan, setup, current }: Planning): void {
   for (const { name, description } of setup.values.permissions ?? []) {
     const known = current.permissions.get(name)
@@ -132,7 +132,7 @@ function isListedAgain({ setup }: Planning, { email }: UserEntry, user: User): b
   return now !== emailKey(email) && (setup.values.users ?? []).some((other) => emailKey(other.email) === now)
 }
 
-/** Whom the file would demote or switch off although nobody else is superadmin, then or before. */
+/** Whom the file would demote or switch off although no other superadmin is left. */
 function superadminsToKeep(planning: Planning): Set<string> {
   const { setup, current } = planning
   const losing = new Set<string>()

@@ -15,7 +15,7 @@ export interface PlannedUser extends NewUser {
 /** A user of others' making whom the file takes over. */
 export interface AdoptedUser {
   user: User
-  /** Nobody ever proved the address: all that opens the account is voided first. */
+  /** The address was never proven: all that opens the account is voided first. */
   voided: boolean
   email: string
   /** Of a voided account, as for a new one. */

@@ -51,7 +51,7 @@ async function writeUsers(tx: Queryable, writes: SetupWrites): Promise<void> {
   for (const { id, edit } of writes.userEdits) await updateUser(tx, id, edit)
 }
 
-/** Whoever registered the address of another has no way in any more; the operator vouches for the address from now on. */
+/** A stranger who registered the address has no way in any more; the operator vouches for the address from now on. */
 async function writeAdoptedUser(tx: Queryable, { user, voided, passwordHash }: AdoptedUser): Promise<void> {
   if (!voided) return
   await removeIdentitiesOfUser(tx, user.id)
@@ -111,7 +111,7 @@ async function writeClients(tx: Queryable, writes: SetupWrites): Promise<void> {
   await inBatches(writes.newClients, (batch) => insertClients(tx, batch))
 }
 
-/** A name may move from one owner of the file to another: as a new connection, to which nobody of the old one belongs. */
+/** A name may move from one owner of the file to another: as a new connection without the identities of the old one. */
 async function writeConnections(tx: Queryable, writes: SetupWrites, encryption: Encryption): Promise<void> {
   for (const connection of writes.removedConnections) await deleteConnections(tx, connection, [connection.id])
   for (const { edit, before } of writes.connectionEdits) await updateConnection(tx, encryption, edit, before)

@@ -21,7 +21,7 @@ export function recordSignIn(db: Queryable, { organization, ...use }: SignInUse)
     credentialId: null,
     credentialKind: 'password',
     credentialName: null,
-    // Asked also where nobody has the address: the time tells nothing.
+    // Asked for unknown addresses too: the time tells nothing.
     organizationId: organizationOfSignIn(use.user?.id ?? '', organization),
   })
 }
@@ -31,7 +31,7 @@ export interface ConnectionSignInUse extends Omit<SignInUse, 'outcome' | 'user'>
   user: Pick<User, 'id' | 'email'> | undefined
 }
 
-/** One authentication-log entry for somebody whom an identity provider has identified. @param use.reason null: accepted */
+/** One authentication-log entry for a person whom an identity provider has identified. @param use.reason null: accepted */
 export function recordConnectionSignIn(
   db: Queryable,
   { connection, organization, ...use }: ConnectionSignInUse,
@@ -42,7 +42,7 @@ export function recordConnectionSignIn(
     credentialId: connection.id,
     credentialKind: 'connection',
     credentialName: connection.name,
-    // Of the organization's own connection it is the organization's business, whoever came.
+    // A sign-in by an organization's own connection is that organization's business.
     organizationId: connection.organizationId ?? organizationOfSignIn(use.user?.id ?? '', organization),
   })
 }
@@ -76,7 +76,7 @@ async function insertSignIn(db: Queryable, entry: SignInEntry): Promise<void> {
 
 /**
  * To which organization's log a sign-in belongs: the one that the request names (slug or id) or, where it names none, the
- * person's only one. They must be an active member, or a superadmin, so that nobody puts entries into a stranger's log.
+ * person's only one. They must be an active member, or a superadmin, so that no entry gets into a stranger's log.
  */
 function organizationOfSignIn(userId: string, named: string | undefined): RawBuilder<string | null> {
   const asked = named !== undefined && isStorable(named) ? named : null

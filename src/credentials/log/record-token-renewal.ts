@@ -1,7 +1,7 @@
 import type { Queryable } from '#foundation/database/database.ts'
 import { logText } from '#foundation/values/log-text.ts'
 
-/** A token that was presented to be renewed. Undefined: nobody knows it. */
+/** A token that was presented to be renewed. Undefined: it is unknown. */
 export interface RenewedToken {
   id: string
   kind: string

@@ -7,7 +7,7 @@ export interface UnknownUse {
   ip: string | undefined
   via: string
   reason: string
-  /** Client id of whoever asked. */
+  /** Client id of the resource server that asked. */
   resourceServer: string | undefined
 }
 

@@ -6,7 +6,7 @@ import type { LiveCredential } from './resolve-credentials.ts'
 export interface NarrowedAuthorization {
   permissions: string
   dataScopes: string
-  /** False for a superadmin's narrowed credential: whoever trusts the flag would widen it again. */
+  /** False for a superadmin's narrowed credential: a server that trusts the flag would widen it again. */
   superadmin: boolean
 }
 

@@ -5,7 +5,7 @@ import type { Revocation } from '#foundation/database/schema.ts'
 
 /*
  * Everything that ends a session, grant, token or API key. What is ended is dead in the next statement that looks it up,
- * on every node; nothing is told to anybody from here.
+ * on every node; clients and people are told elsewhere.
  */
 
 /** What ends what, on which event. ARCHITECTURE.md shows the same table. */
@@ -116,9 +116,9 @@ export async function revokeToken(db: Queryable, tokenHash: Buffer): Promise<voi
 }
 
 /**
- * From the moment an organization refuses passwords nobody is in it by one: what its members were granted ends, and they
- * sign in again through the connection. Superadmins keep theirs, or a connection that doesn't work would lock everybody
- * out. API keys live on: they are no sign-ins.
+ * An organization that refuses passwords has no member who is in by one: what its members were granted ends, and they
+ * sign in again through the connection. Superadmins keep theirs, or a connection that doesn't work would lock all out.
+ * API keys live on: they are no sign-ins.
  */
 export async function revokeGrantsOfOrganization(tx: Queryable, organizationId: string): Promise<void> {
   await liveGrants(tx)

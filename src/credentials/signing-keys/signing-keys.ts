@@ -33,7 +33,7 @@ export async function loadSigningKeys(db: Queryable, encryption: Encryption): Pr
 
 export type RotationOutcome =
   | { outcome: 'rotated' }
-  /** The next keys are not published long enough: somebody may still verify with a JWKS that lacks them. */
+  /** The next keys are not published long enough: a client may still verify with a JWKS that lacks them. */
   | { outcome: 'too_early'; possibleFrom: Date }
 
 /**

@@ -17,7 +17,7 @@ export interface AuthorizationOrigins {
 }
 
 /**
- * Each thing that somebody may do and see, with every place it comes from: the answer to "why can I see this?", and to
+ * Each thing that a person may do and see, with every place it comes from: the answer to "why can I see this?", and to
  * what else would have to go before they couldn't. A wider grant counts: `*` gives `reports:read` too.
  * @param held effective authorization, narrowed or not
  */

@@ -8,7 +8,7 @@ export async function readCatalogue(db: Queryable): Promise<Map<string, string>>
   return new Map(permissions.map(({ name, description }) => [name, description]))
 }
 
-/** What anybody in an organization sees, the first few; the scope of everything says nothing about what there is. */
+/** What the members of an organization see, the first few; the scope of everything says nothing about what there is. */
 export async function listDataScopesInUse(db: Queryable, organizationId: string, limit: number): Promise<DataScope[]> {
   const { rows } = await sql<{ scope: DataScope }>`
     select distinct scope from memberships, jsonb_array_elements(effective_data_scopes::jsonb) as scope

@@ -3,8 +3,8 @@ import { unionOfDataScopes } from '#foundation/values/data-scope.ts'
 import { unionOfPermissions } from '#foundation/values/permission.ts'
 
 /**
- * Rewrites what each membership may do and see: the union of its own grants and those of its teams. Whoever changes a
- * grant, a team or a team's members calls this in the same transaction. The memberships are locked first: two
+ * Rewrites what each membership may do and see: the union of its own grants and those of its teams. A transaction that
+ * changes a grant, a team or a team's members ends with this. The memberships are locked first: two
  * transactions that change two teams of one person would otherwise each compute a union without the other's change.
  */
 export async function rewriteEffectiveAuthorization(

@@ -4,9 +4,9 @@ import { canonicalGrants, type Grants } from './grants.ts'
 import { lockMemberships } from './save-grants.ts'
 
 /*
- * Whoever changes a team's grants, removes a team or changes who is in it: `lockTeams`, the change, then
- * `rewriteEffectiveAuthorization` for `listMembersOfTeams` (asked before a removal), all in one transaction. Teams are
- * locked before memberships, each in the order of their ids.
+ * A change of a team's grants or members, and its removal, is one transaction: `lockTeams`, the change, then
+ * `rewriteEffectiveAuthorization` for `listMembersOfTeams` (asked before a removal). Teams are locked before memberships,
+ * each in the order of their ids.
  */
 
 /** A team as it is first written; ids come from `newId('team')`. */

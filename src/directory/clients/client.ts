@@ -81,7 +81,7 @@ export const clientShape = {
 
 export type ClientMetadata = z.infer<z.ZodObject<typeof clientMetadataShape>>
 
-/** A client as somebody describes it, before defaults. */
+/** A client as it is described, before defaults. */
 export type ClientRegistration = z.infer<z.ZodObject<typeof clientShape>> & {
   /** Whether it has a secret, or will be given one. */
   hasSecret: boolean
@@ -108,8 +108,8 @@ export function clientProblems(client: ClientRegistration): ClientProblem[] {
 }
 
 /**
- * The `metadata` column: RFC 7591 members with the defaults of those that decide how the client may act, so that nobody
- * who reads it needs to know them.
+ * The `metadata` column: RFC 7591 members with the defaults of those that decide how the client may act, so that a
+ * reader need not know them.
  */
 export function toClientMetadata(client: ClientRegistration): ClientMetadata {
   const given: Record<string, unknown> = {}

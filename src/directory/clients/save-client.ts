@@ -47,7 +47,7 @@ export async function insertClients(tx: Queryable, clients: readonly NewClient[]
     .execute()
 }
 
-/** Replaces all of a client but its id. Its `revision` changes, so whoever remembers it looks again. */
+/** Replaces all of a client but its id. Its `revision` changes, so that a remembered one is looked up again. */
 export async function replaceClient(tx: Queryable, clientId: string, content: ClientContent): Promise<void> {
   await tx
     .updateTable('clients')

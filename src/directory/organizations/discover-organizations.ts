@@ -7,14 +7,14 @@ import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { listOrganizationsOfUser } from './organization-queries.ts'
 
 /**
- * Mails the organizations of whoever has this address: their names and login URLs. Whoever asks sees the same in the
- * same time, whether the address is known or not.
+ * Mails the owner of an address the names and login URLs of their organizations. The asker sees the same in the same
+ * time, whether the address is known or not.
  * @throws GatehouseError too_many_requests for too many requests from one network address; validation_failed when
  *   `email` is not one address
  */
 export type DiscoverOrganizations = (request: { email: string; ip: string }) => Promise<void>
 
-/** Many may share an address; nobody should mail the world in our name. */
+/** Many may share an address; none should mail the world in our name. */
 const requestsPerNetwork = { points: 100, seconds: 600 }
 /** For an address that gets no mail: what waits in the outbox looks the same. */
 const nobodys = [{ name: 'No organization', slug: 'none' }]
@@ -36,7 +36,7 @@ export function organizationDiscovery({
       const message = 'Too many requests from your network. Wait a few minutes and try again.'
       throw new GatehouseError('too_many_requests', message, { retryAfterSeconds })
     }
-    // The same statements for every address; a mail that nobody should get is dropped where it would be sent.
+    // The same statements for every address; the mail to an unknown address is dropped where it would be sent.
     await db.transaction().execute(async (tx) => {
       const user = await findUserByEmail(tx, email)
       const organizations = (await listOrganizationsOfUser(tx, user?.id ?? '')).map(({ name, slug }) => ({

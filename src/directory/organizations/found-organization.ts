@@ -31,7 +31,7 @@ export async function foundOrganization(
 
 /**
  * The database decides who gets a slug: of two who ask at once, one waits for the other's end and then tries the next.
- * Nobody who waits holds a slug yet, so no two can wait for each other.
+ * A transaction that waits holds no slug yet, so no two can wait for each other.
  */
 async function insertUnderFreeSlug(tx: Queryable, organization: { id: string; name: string }): Promise<string> {
   const base = slugOf(organization.name)

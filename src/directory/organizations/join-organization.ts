@@ -4,7 +4,7 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 
 /**
- * Makes somebody a member, without any grant.
+ * Makes a person a member, without any grant.
  * @returns the membership's id; undefined when there was one already, which stays as it is
  */
 export async function joinOrganization(

@@ -28,7 +28,7 @@ export interface Member {
   name: string
 }
 
-/** A member of an organization, active or not, by user id or e-mail address; whoever is one of another only is none. */
+/** A member of an organization, active or not, by user id or e-mail address. */
 export async function findMember(
   db: Queryable,
   organizationId: string,
@@ -44,7 +44,7 @@ export async function findMember(
     .executeTakeFirst()
 }
 
-/** @throws GatehouseError not_found, also for whoever belongs to another organization only */
+/** @throws GatehouseError not_found, also for a member of another organization only */
 export async function requireMember(db: Queryable, organizationId: string, idOrEmail: string): Promise<Member> {
   const member = await findMember(db, organizationId, idOrEmail)
   if (!member) throw new GatehouseError('not_found', 'There is no such member in this organization.')

@@ -10,7 +10,7 @@ export function brandOf(organization: Pick<Organization, 'name' | 'logoUrl' | 'a
 /**
  * The look of a page for an organization that was asked for by name. One that does not exist has a page like one that
  * has chosen neither logo nor colour: who is no member learns nothing from it before the password.
- * @param asked slug or id; an id that nobody has says nothing to people
+ * @param asked slug or id; an unknown id says nothing to people
  */
 export function brandOfAsked(asked: string, found: Organization | undefined): Brand | undefined {
   if (found) return brandOf(found)

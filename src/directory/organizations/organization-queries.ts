@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 
-/** An organization that somebody may act in, with what the chooser shows of it. */
+/** An organization that a person may act in, with what the chooser shows of it. */
 export interface OrganizationOption extends Organization {
   admin: boolean
   teamCount: number
@@ -84,7 +84,7 @@ export async function findOrganizationByName(db: Queryable, typed: string): Prom
   return found.find(({ slug }) => slug === lower) ?? (found.length === 1 ? found[0] : undefined)
 }
 
-/** The active organization that has verified an e-mail domain. A claim that nobody verified counts for nothing. */
+/** The active organization that has verified an e-mail domain. An unverified claim counts for nothing. */
 export function findOrganizationOfDomain(db: Queryable, domain: string): Promise<Organization | undefined> {
   return db
     .selectFrom('organizationDomains as d')

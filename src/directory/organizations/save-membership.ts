@@ -28,7 +28,7 @@ export async function insertMemberships(tx: Queryable, memberships: readonly New
     .execute()
 }
 
-/** A deactivated membership's tokens and keys stop at once: whoever resolves a credential reads this row. */
+/** A deactivated membership's tokens and keys stop at once: this row is read when a credential is resolved. */
 export async function updateMembership(
   tx: Queryable,
   membership: { id: string; organizationId: string },

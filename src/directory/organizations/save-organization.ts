@@ -36,7 +36,7 @@ export async function insertOrganizations(tx: Queryable, organizations: readonly
     .execute()
 }
 
-/** A suspended organization's tokens and keys stop at once: whoever resolves a credential reads this row. */
+/** A suspended organization's tokens and keys stop at once: this row is read when a credential is resolved. */
 export async function updateOrganization(
   tx: Queryable,
   organizationId: string,

@@ -11,13 +11,13 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { findDomain, isDomainVerified } from './domain-queries.ts'
 
 /*
- * An e-mail domain steers whoever signs in with an address of it, and links identities to accounts, so it
- * counts only once its owner has proved it: by a TXT record that nobody else can publish. The record is derived from the
+ * An e-mail domain steers people who sign in with an address of it, and links identities to accounts, so it counts only
+ * once its owner has proved it: by a TXT record that no other can publish. The record is derived from the
  * encryption keys, the organization and the domain: nothing has to be kept, and one organization's proves nothing for
  * another.
  */
 
-/** The TXT records of a name, each as one text; none where there is no such name. @throws when nobody answers */
+/** The TXT records of a name, each as one text; none where there is no such name. @throws when no name server answers */
 export type ResolveTxt = (name: string) => Promise<string[]>
 
 const timeoutMs = 2_000
@@ -148,7 +148,7 @@ async function markVerified(db: Queryable, management: DomainManagement, domain:
   })
 }
 
-/** Gives a domain up: from then on it steers and links nobody here. @throws GatehouseError permission_denied, not_found */
+/** Gives a domain up: from then on it steers and links no sign-in here. @throws GatehouseError permission_denied, not_found */
 export async function removeDomain(db: Queryable, management: DomainManagement, domain: string): Promise<void> {
   requireMayManageDomains(management)
   await db.transaction().execute(async (tx) => {

@@ -52,7 +52,7 @@ export function isSignInFresh(
 
 /**
  * Who acts by a page's session or a request's credential, with the rights of this moment.
- * @param narrowed the credential carries less than its owner: it is no admin's then, whoever owns it
+ * @param narrowed the credential carries less than its owner: it is no admin's then, even if its owner is one
  * @throws GatehouseError permission_denied for a service account, which is no person
  */
 export async function requireActor(
@@ -76,12 +76,12 @@ export async function findActor(
   return { user, organizationId, isAdmin }
 }
 
-/** Whether somebody names themselves, by user id or e-mail address. */
+/** Whether the actor is named, by user id or e-mail address. */
 export function isActor({ user }: Pick<Actor, 'user'>, idOrEmail: string): boolean {
   return idOrEmail === user.id || emailKey(idOrEmail) === emailKey(user.email)
 }
 
-/** @throws GatehouseError permission_denied for whoever is no admin of the organization */
+/** @throws GatehouseError permission_denied unless the actor is an admin of the organization */
 export function requireAdmin(actor: Actor): void {
   if (!actor.isAdmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')

@@ -41,7 +41,7 @@ export async function insertUsers(tx: Queryable, users: readonly NewUser[]): Pro
     .execute()
 }
 
-/** A deactivated user's sessions, tokens and keys stop at once: whoever resolves a credential reads this row. */
+/** A deactivated user's sessions, tokens and keys stop at once: this row is read when a credential is resolved. */
 export async function updateUser(
   tx: Queryable,
   userId: string,

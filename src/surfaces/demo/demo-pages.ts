@@ -30,7 +30,7 @@ interface DemoParts {
 const clientId = 'demo'
 
 /**
- * `/demo`: a small relying party inside the server, for whoever tries Gatehouse for the first time. It takes the way of
+ * `/demo`: a small relying party inside the server, for people who try Gatehouse. It takes the way of
  * any other: openid-client, over HTTP, with nothing that a stand-alone application would not have.
  */
 export function demoPages(parts: DemoParts): Route[] {
@@ -179,7 +179,7 @@ function shortened(token: string): string {
   return `${token.slice(0, 12)}…${token.slice(-6)}`
 }
 
-/** Discovery asks the server itself, so it waits until somebody opens the page; a failure is tried again. */
+/** Discovery asks the server itself, so it waits until the page is opened; a failure is tried again. */
 function once<T>(work: () => Promise<T>): () => Promise<T> {
   let result: Promise<T> | undefined
   return () => {

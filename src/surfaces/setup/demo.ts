@@ -9,7 +9,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { parseSetupFile } from './setup-file.ts'
 
-/** Somebody to sign in as; the password is known at this moment only. */
+/** A person to sign in as; the password is known at this moment only. */
 export interface DemoAccount {
   email: string
   name: string
@@ -77,7 +77,7 @@ async function readDemo({ issuer, secretFor }: DemoOptions, passwords: ReadonlyM
   return parseSetupFile(text.replaceAll('{ISSUER}', issuer), 'demo.yaml', environment)
 }
 
-/** Another port is another redirect URI. A demo client that somebody removed stays removed. */
+/** Another port is another redirect URI. A demo client that was removed stays removed. */
 async function followIssuer(db: Queryable, setup: Setup, options: ApplyOptions): Promise<void> {
   const entry = setup.values.clients?.find((client) => client.client_id === 'demo')
   const [client] = await listClients(db, { clientIds: ['demo'] })

@@ -80,11 +80,21 @@ function pagesAt(at: string, showList: ShowList, { pages, ...parts }: ApiKeyPage
 const pageSize = 15
 const mostMembersListed = 100
 
+/** What a list says of the action that led back to it. */
+const doneWords = {
+  saved: 'Your changes have been saved.',
+  revoked: 'The key is revoked. It is refused from now on.',
+  reactivated: 'The key works again.',
+  deleted: 'The key is deleted. The authentication log keeps its name.',
+  urls: 'Saved. It holds from the next request on.',
+}
+const doneKinds = Object.keys(doneWords) as (keyof typeof doneWords)[]
+
 const listQuery = z.object({
   cursor: pageQuery.cursor.catch(undefined),
   user: z.string().trim().max(254).catch(''),
   status: z.enum(['active', 'expired', 'revoked']).optional().catch(undefined),
-  done: z.enum(['saved', 'revoked', 'reactivated', 'deleted', 'urls']).optional().catch(undefined),
+  done: z.enum(doneKinds).optional().catch(undefined),
 })
 
 type ListQuery = z.infer<typeof listQuery>
@@ -147,7 +157,7 @@ async function readList(
     keys: page.items.map((key) => ({ ...rowOf(actor, key), uses: pictures.get(key.id) })),
     olderUrl: page.next_cursor ? `${at}?${older}` : undefined,
     isFirstPage: cursor === undefined,
-    done,
+    done: done && doneWords[done],
     refusal: refusal?.message,
   }
 }

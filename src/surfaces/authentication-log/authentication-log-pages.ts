@@ -23,7 +23,7 @@ import { activityPictures } from './activity-pictures.ts'
 import { eachEntry } from './authentication-log-api.ts'
 import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
 import { periodEnd, periodStart } from './log-period.ts'
-import { useInWords } from './log-words.ts'
+import { outcomeLabels, useInWords } from './log-words.ts'
 import { visibleSubjects } from './visible-subjects.ts'
 
 interface LogPagesParts {
@@ -101,6 +101,7 @@ async function showLog(request: LogRequest): Promise<void> {
       withPeople,
       organizationName: organization.name,
       filter: asked,
+      outcomes: Object.entries(outcomeLabels),
       isFiltered: filter.size > 0,
       errors: found.errors,
       keys: chosen ? [{ id: asked.api_key, name: found.keyName ?? 'A deleted key' }, ...keys] : keys,

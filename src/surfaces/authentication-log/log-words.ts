@@ -5,6 +5,7 @@ import { deviceName } from '#foundation/values/device-name.ts'
 export interface UseInWords {
   /** Of the credential, or of whom it lets in. */
   title: string
+  outcomeLabel: string
   /** `API key, checked by Inventory API` */
   what: string
   /** Of a refusal: `The key had been revoked.` */
@@ -13,6 +14,13 @@ export interface UseInWords {
   device: string | undefined
   /** Everything else that is known of it. */
   facts: [label: string, value: string][]
+}
+
+/** As the log's filter offers them, and an entry's pill says them. */
+export const outcomeLabels: Record<LogRow['outcome'], string> = {
+  accepted: 'Accepted',
+  refused: 'Refused',
+  denied: 'Denied',
 }
 
 const kinds: Record<string, string> = {
@@ -73,6 +81,7 @@ export function useInWords(row: LogRow, nameOf: (clientId: string | null) => str
   const application = nameOf(clientId)
   return {
     title: credentialName || titleOf(kind, application),
+    outcomeLabel: outcomeLabels[row.outcome],
     what: whatHappened(row, application, nameOf(row.resourceServer)),
     why: reason === null ? undefined : (reasons[reason] ?? `${sentenceCase(reason.replaceAll('_', ' '))}.`),
     device: userAgent === null && ip === null ? undefined : deviceName(userAgent),

@@ -1,4 +1,5 @@
 import { remindOfExpiringApiKeys } from '#authentication/api-keys/remind-of-expiring-api-keys.ts'
+import type { RefusalTime } from '#authentication/passwords/refusal-time.ts'
 import { countUses } from '#credentials/log/count-uses.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -14,17 +15,20 @@ export function jobsOf({
   outbox,
   mailDelivery,
   current,
+  refusalTime,
   logRetentionDays,
 }: {
   db: Queryable
   outbox: MailOutbox
   mailDelivery: MailDelivery
   current: CurrentProvider
+  refusalTime: RefusalTime
   logRetentionDays: number
 }): Job[] {
   return [
     { name: 'mail delivery', everySeconds: 0.9, run: mailDelivery.deliverDue },
     { name: 'provider refresh', everySeconds: 5, run: current.refresh },
+    { name: 'time of refused passwords', everySeconds: 300, run: refusalTime.measure },
     { name: 'sweep', everySeconds: 60, leaseSeconds: 600, run: () => sweepExpired(db) },
     { name: 'counting uses', everySeconds: 60, leaseSeconds: 600, run: () => countUses(db) },
     {

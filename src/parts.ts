@@ -5,6 +5,7 @@ import { redisProtocolState } from '#adapters/redis-protocol-state.ts'
 import { createUpstreams } from '#authentication/connections/upstreams.ts'
 import { mailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import { passwordAuthentication } from '#authentication/passwords/authenticate-with-password.ts'
+import { createRefusalTime } from '#authentication/passwords/refusal-time.ts'
 import { credentialReferences } from '#credentials/resolve/credential.ts'
 import { credentialResolver } from '#credentials/resolve/resolve-credentials.ts'
 import { organizationDiscovery } from '#directory/organizations/discover-organizations.ts'
@@ -78,6 +79,7 @@ export async function makeParts({ config, log, database, redis, encryption, reso
   const createRateLimit = rateLimits({ pool: database.pool, redis })
   const wrongSecrets = wrongSecretLimit(createRateLimit)
   const outbox = createMailOutbox({ encryption, log })
+  const refusalTime = createRefusalTime({ db })
 
   return {
     issuer,
@@ -103,7 +105,8 @@ export async function makeParts({ config, log, database, redis, encryption, reso
     referenceTo,
     callers: callerAuthentication({ db, resolve, referenceTo, wrongSecrets }),
     wrongSecrets,
-    authenticateWithPassword: passwordAuthentication({ db, createRateLimit }),
+    authenticateWithPassword: passwordAuthentication({ db, createRateLimit, refusalTime }),
+    refusalTime,
     clientAddress: clientAddressFrom(config.trustedProxies),
     cookieKeys,
     csrf,

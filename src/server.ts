@@ -65,7 +65,7 @@ export async function startServer(
   }
 
   const parts = await makeParts({ config, log, database, redis, encryption, resolveTxt })
-  const { csrf, render, clientAddress, cookieKeys, outbox, current } = parts
+  const { csrf, render, clientAddress, cookieKeys, outbox, current, refusalTime } = parts
   const demo = config.demo ? await startDemo({ db: database.db, issuer, render, csrf, encryption }) : undefined
 
   let draining = false
@@ -85,7 +85,7 @@ export async function startServer(
   const { logRetentionDays } = config
   const jobs = startJobs(
     { db: database.db, log },
-    jobsOf({ db: database.background, outbox, mailDelivery, current, logRetentionDays }),
+    jobsOf({ db: database.background, outbox, mailDelivery, current, refusalTime, logRetentionDays }),
   )
 
   return {

@@ -6,7 +6,8 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
-import { hashPassword, isTooLong, needsRehash, passwordLength, verifyPassword } from './password.ts'
+import { hashPassword, isTooLong, needsRehash, passwordLength, timedVerification } from './password.ts'
+import type { RefusalTime } from './refusal-time.ts'
 
 export type PasswordOutcome = { outcome: 'authenticated'; user: User } | PasswordRefusal
 
@@ -38,9 +39,11 @@ const minutes = 60
 export function passwordAuthentication({
   db,
   createRateLimit,
+  refusalTime,
 }: {
   db: Queryable
   createRateLimit: CreateRateLimit
+  refusalTime: RefusalTime
 }): AuthenticateWithPassword {
   const ofAccount = createRateLimit({ name: 'password-account', points: 10, seconds: 5 * minutes })
   const fromNetwork = networkLimit(createRateLimit, { name: 'password-address', points: 1_000, seconds: 5 * minutes })
@@ -55,9 +58,10 @@ export function passwordAuthentication({
       return { outcome: 'limited', retryAfterSeconds }
     }
     const user = await findUserByEmail(db, attempt.email)
-    const matches = await verifyPassword(user?.passwordHash, attempt.password)
+    const { matches, startedAt } = await timedVerification(user?.passwordHash, attempt.password)
     if (!user || !matches || user.deactivatedAt) {
       await record(db, attempt, { outcome: 'refused', reason: reasonOf(user, matches), user })
+      await refusalTime.reached(startedAt)
       return { outcome: 'rejected', because: 'wrong' }
     }
     await ofAccount.giveBack(account)

@@ -6,6 +6,9 @@ import { GatehouseError } from '#foundation/errors.ts'
 /** OWASP's floor for argon2id: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
+/** The same, as a PHC string has them. */
+export const ownParameters = `m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}`
+
 /**
  * Hashing has its own few places and a short queue: sixty sign-ins at once would otherwise fill libuv's thread pool and
  * hold up every signature and introspection behind them.
@@ -32,10 +35,34 @@ export function hashPassword(password: string): Promise<string> {
  * @throws GatehouseError temporarily_unavailable when too many hashes are waiting
  */
 export async function verifyPassword(passwordHash: string | null | undefined, password: string): Promise<boolean> {
+  return (await timedVerification(passwordHash, password)).matches
+}
+
+/** The same, with the time at which it had its turn, by `performance.now()`. */
+export async function timedVerification(
+  passwordHash: string | null | undefined,
+  password: string,
+): Promise<{ matches: boolean; startedAt: number }> {
   dummyHash ??= argon2.hash('no such user', parameters)
   const hash = passwordHash ?? (await dummyHash)
-  const matches = await inTurn(() => argon2.verify(hash, password))
-  return matches && passwordHash != null
+  return inTurn(async () => {
+    const startedAt = performance.now()
+    const matches = await argon2.verify(hash, password)
+    return { matches: matches && passwordHash != null, startedAt }
+  })
+}
+
+/** How long a hash takes with the parameters of a PHC string (`m=19456,t=2,p=1`): the quicker of two. */
+export async function secondsToHash(phcParameters: string): Promise<number> {
+  const { m, t, p } = Object.fromEntries(phcParameters.split(',').map((one) => one.split('=')))
+  const options = { ...parameters, memoryCost: Number(m), timeCost: Number(t), parallelism: Number(p) }
+  const once = () =>
+    inTurn(async () => {
+      const startedAt = performance.now()
+      await argon2.hash('any password', options)
+      return (performance.now() - startedAt) / 1000
+    })
+  return Math.min(await once(), await once())
 }
 
 /** Whether a hash was made with weaker parameters than ours and is due for another at the next sign-in. */

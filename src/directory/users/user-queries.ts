@@ -49,6 +49,15 @@ export async function listSuperadminIds(db: Queryable): Promise<string[]> {
   return superadmins.map(({ id }) => id)
 }
 
+/** The parameters of every argon2id hash that anyone has, as PHC strings have them: `m=19456,t=2,p=1`. */
+export async function listPasswordParameters(db: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ parameters: string }>`
+    select distinct split_part(password_hash, '$', 4) as parameters from users where password_hash is not null`.execute(
+    db,
+  )
+  return rows.map(({ parameters }) => parameters)
+}
+
 /** Names of people by id, active or not. */
 export async function namesOfPeople(db: Queryable, ids: string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()

@@ -6,19 +6,16 @@ import { emailKey } from '#foundation/values/email-address.ts'
 
 const hour = 3600
 
-/** What a mail is asked for; each is counted by itself. */
-export type MailRequest = 'sign-up' | 'reset-password' | 'verify-email' | 'change-email'
-
 /** Counts one request for a mail. @returns 0 when it is allowed, else after how many seconds to come back */
-export type MailRequestLimit = (request: { kind: MailRequest; email: string; ip: string }) => Promise<number>
+export type MailRequestLimit = (request: { email: string; ip: string }) => Promise<number>
 
 /**
- * As many requests an hour for an address as it gets mails, whether it has an account or not; and a hundred in ten
- * minutes from one network, so that no stranger mails the world in our name.
+ * As many requests an hour for an address as it gets mails, whatever they ask for and whether it has an account or not;
+ * and a hundred in ten minutes from one network, so that no stranger mails the world in our name.
  */
 export function mailRequestLimit({ createRateLimit }: { createRateLimit: CreateRateLimit }): MailRequestLimit {
   const ofAddress = createRateLimit({ name: 'mail-address', points: mostMailsPerHour, seconds: hour })
   const fromNetwork = networkLimit(createRateLimit, { name: 'mail-network', points: 100, seconds: hour / 6 })
-  return async ({ kind, email, ip }) =>
-    (await ofAddress.take(`${kind}:${sha256(emailKey(email)).toString('base64url')}`)) || (await fromNetwork(ip))
+  return async ({ email, ip }) =>
+    (await ofAddress.take(sha256(emailKey(email)).toString('base64url'))) || (await fromNetwork(ip))
 }

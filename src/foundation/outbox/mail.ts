@@ -37,6 +37,7 @@ export const mailTemplates = {
   /** The answer to "I forgot my organization's name". */
   'organizations-list': mail({
     subject: 'Your organizations',
+    onRequest: true,
     locals: z.strictObject({ organizations: z.array(z.strictObject({ name, slug: organizationSlug })).min(1) }),
     says: ({ organizations }) => ({
       paragraphs: [
@@ -50,6 +51,7 @@ export const mailTemplates = {
   }),
   'verify-email': mail({
     subject: 'Confirm your e-mail address',
+    onRequest: true,
     locals: z.strictObject({ linkPath, asked: asking.optional() }),
     says: ({ linkPath, asked }) => ({
       paragraphs: ['Confirm that this address is yours, so that you can sign in with it.'],
@@ -63,6 +65,7 @@ export const mailTemplates = {
   /** The answer to signing up with an address that has an account. */
   'account-exists': mail({
     subject: 'You have an account already',
+    onRequest: true,
     locals: z.strictObject({ asked: asking.optional() }),
     says: ({ asked }) => ({
       paragraphs: ['You can sign in with this address.'],
@@ -76,6 +79,7 @@ export const mailTemplates = {
   }),
   'reset-password': mail({
     subject: 'Choose a new password',
+    onRequest: true,
     locals: z.strictObject({
       linkPath,
       asked: asking.optional(),
@@ -99,6 +103,7 @@ export const mailTemplates = {
   /** To the new address. */
   'change-email': mail({
     subject: 'Confirm your new e-mail address',
+    onRequest: true,
     locals: z.strictObject({ linkPath, asked: asking.optional() }),
     says: ({ linkPath, asked }) => ({
       paragraphs: [
@@ -128,6 +133,7 @@ export const mailTemplates = {
   }),
   invitation: mail({
     subject: 'You are invited to an organization',
+    onRequest: true,
     locals: z.strictObject({ linkPath, organizationName: name, invitedBy: name }),
     says: ({ linkPath, organizationName, invitedBy }) => ({
       paragraphs: [`“${invitedBy}” invites you to join “${organizationName}”.`],
@@ -140,6 +146,7 @@ export const mailTemplates = {
   /** To the owner of an account that a sign-in through a connection asks to be linked to. */
   'link-account': mail({
     subject: 'Link a way to sign in',
+    onRequest: true,
     locals: z.strictObject({
       linkPath,
       connectionLabel: name,
@@ -264,6 +271,8 @@ interface Fact {
 
 interface MailDefinition<Locals extends z.ZodType> {
   subject: string
+  /** A stranger may ask for it, knowing no more than the address. Others tell an owner what has been done. */
+  onRequest?: true
   locals: Locals
   says: (locals: z.infer<Locals>) => MailBody
 }
@@ -304,7 +313,13 @@ function utc(iso: string): string {
 }
 
 export type MailTemplate = keyof typeof mailTemplates
+
 export type MailLocals<T extends MailTemplate = MailTemplate> = z.infer<(typeof mailTemplates)[T]['locals']>
+
+/** The mails that a stranger may ask for: of these together an address gets only so many. */
+export const templatesOnRequest = (Object.keys(mailTemplates) as MailTemplate[]).filter(
+  (template) => mailTemplates[template].onRequest,
+)
 
 /** A mail to one address. */
 export type Mail = {

@@ -7,16 +7,19 @@ import type { Queryable } from '#foundation/database/database.ts'
 import { lockEach } from '#foundation/database/locks.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
-import { type Mail, type MailContent, mailTemplates } from './mail.ts'
+import { type Mail, type MailContent, mailTemplates, templatesOnRequest } from './mail.ts'
 
-/** How many mails of one template an address gets within an hour. */
+/**
+ * How many mails an address gets within an hour: of those that strangers may ask for, together; of each kind that tells
+ * of something done, which no request can use up.
+ */
 export const mostMailsPerHour = 3
 
 /** Where mails are left by the transaction that causes them; `deliver.ts` sends what was committed. */
 export interface MailOutbox {
   /**
-   * Leaves a mail in the transaction `tx`: it is sent once `tx` has committed, and never if it rolls back. The fourth
-   * of its kind to one address within an hour is dropped; the caller isn't told, so that nobody else can be.
+   * Leaves a mail in the transaction `tx`: it is sent once `tx` has committed, and never if it rolls back. More than
+   * `mostMailsPerHour` to one address are dropped; the caller isn't told, so that nobody else can be.
    * @throws GatehouseError validation_failed when `to` is not exactly one address
    */
   enqueueMail(tx: Queryable, mail: Mail): Promise<void>
@@ -35,7 +38,7 @@ export function createMailOutbox({ encryption, log }: { encryption: Encryption; 
     await lockRecipients(tx, envelopes)
     for (const envelope of envelopes) {
       const { template } = envelope.mail
-      if (await limitReached(tx, envelope)) log.warn({ template }, 'mail dropped: too many of its kind to one address')
+      if (await limitReached(tx, envelope)) log.warn({ template }, 'mail dropped: too many to one address')
       else await insertMail(tx, encryption, envelope)
     }
   }
@@ -63,11 +66,13 @@ async function lockRecipients(tx: Queryable, envelopes: readonly Envelope[]): Pr
 }
 
 async function limitReached(tx: Queryable, { mail, recipientHash }: Envelope): Promise<boolean> {
+  const { template } = mail
+  const counted = templatesOnRequest.includes(template) ? templatesOnRequest : [template]
   const { count } = await tx
     .selectFrom('mailOutbox')
     .select((column) => column.fn.countAll<number>().as('count'))
     .where('recipientHash', '=', recipientHash)
-    .where('template', '=', mail.template)
+    .where('template', 'in', counted)
     .where('createdAt', '>', sql<Date>`now() - interval '1 hour'`)
     .executeTakeFirstOrThrow()
   return count >= mostMailsPerHour

@@ -1,5 +1,5 @@
 import type Koa from 'koa'
-import type { MailRequest, MailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
+import type { MailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
@@ -14,7 +14,6 @@ export interface AskingParts {
 
 /** A form that asks for an address, to which a mail goes. */
 export interface MailForm {
-  kind: MailRequest
   /** The form again, when something is wrong with what was entered. */
   ask: Record<string, unknown>
   request: (email: string) => Promise<void>
@@ -26,7 +25,7 @@ export async function askForMail(
   parts: AskingParts,
   ctx: Koa.Context,
   form: Form,
-  { kind, ask, request, sent }: MailForm,
+  { ask, request, sent }: MailForm,
 ): Promise<void> {
   const { render } = parts
   const show = (email: string, error: string, status: number) =>
@@ -38,7 +37,7 @@ export async function askForMail(
     return
   }
   const email = parsed.data
-  const limited = await takeMailRequest(parts, ctx, kind, email)
+  const limited = await takeMailRequest(parts, ctx, email)
   if (limited) {
     await show(email, limited, 429)
     return
@@ -54,10 +53,9 @@ export async function askForMail(
 export async function takeMailRequest(
   { mailRequestLimit, clientAddress }: AskingParts,
   ctx: Koa.Context,
-  kind: MailRequest,
   email: string,
 ): Promise<string | undefined> {
-  const seconds = await mailRequestLimit({ kind, email, ip: clientAddress(ctx.req) })
+  const seconds = await mailRequestLimit({ email, ip: clientAddress(ctx.req) })
   if (seconds <= 0) return undefined
   ctx.set('Retry-After', String(seconds))
   const minutes = Math.ceil(seconds / 60)

@@ -64,7 +64,7 @@ async function postQuestion(parts: EmailChangePagesParts, ctx: Koa.Context): Pro
   const signedIn = await parts.requireSignedInUser(ctx, demand)
   if (!signedIn) return
   const request = (newEmail: string) => requestEmailChange(parts, signedIn, { newEmail, asked: askingOf(ctx) })
-  await askForMail(parts, ctx, form, { kind: 'change-email', ask: askOf(signedIn.user.email), request, sent })
+  await askForMail(parts, ctx, form, { ask: askOf(signedIn.user.email), request, sent })
 }
 
 async function openConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context): Promise<void> {

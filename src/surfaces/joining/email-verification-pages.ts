@@ -62,7 +62,7 @@ async function postQuestion(parts: EmailVerificationPagesParts, ctx: Koa.Context
   const signedIn = await parts.requireSignedInUser(ctx, { returnTo: at })
   if (!signedIn) return
   const { id, email } = signedIn.user
-  const limited = await takeMailRequest(parts, ctx, 'verify-email', email)
+  const limited = await takeMailRequest(parts, ctx, email)
   if (limited) return render(ctx, 'page-kit/error', { title: 'Too many mails', message: limited }, { status: 429 })
   await requestEmailVerification(parts, { userId: id, asked: askingOf(ctx) })
   await render(ctx, 'joining/mail-sent', sent, { status: 202 })

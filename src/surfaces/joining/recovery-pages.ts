@@ -55,7 +55,7 @@ export function recoveryPages(parts: RecoveryPagesParts): Route[] {
 async function postAddress(parts: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {
   const form = await postedForm(ctx, parts.csrf)
   const request = (email: string) => requestPasswordReset(parts, { email, asked: askingOf(ctx) })
-  await askForMail(parts, ctx, form, { kind: 'reset-password', ask, request, sent })
+  await askForMail(parts, ctx, form, { ask, request, sent })
 }
 
 async function openNewPassword(parts: RecoveryPagesParts, ctx: Koa.Context): Promise<void> {

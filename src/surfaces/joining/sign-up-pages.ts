@@ -101,7 +101,7 @@ async function postAddress(parts: SignUpPagesParts, ctx: Koa.Context, place: Sig
   const request = (email: string) => requestSignUp(parts, { email, asked: askingOf(ctx), place })
   const links = [{ label: 'Back to sign-in', href: signInPage(place), test: 'to-sign-in' }]
   const ask = askingAt(place)
-  await askForMail(parts, ctx, form, { kind: 'sign-up', ask, request, sent: { ...sent, links, brand: ask.brand } })
+  await askForMail(parts, ctx, form, { ask, request, sent: { ...sent, links, brand: ask.brand } })
 }
 
 async function openDetails(parts: SignUpPagesParts, ctx: Koa.Context, place: SignUpPlace): Promise<void> {

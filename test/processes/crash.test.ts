@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { openDatabase } from '#foundation/database/database.ts'
+import { clientToken } from '#support/credential-requests.ts'
 import { availableDatabases, createTestDatabase } from '#support/databases.ts'
 import { freePort } from '#support/free-port.ts'
 import { introspect, setup } from '#support/gatehouse.ts'
@@ -31,15 +32,20 @@ test.each(availableDatabases())('kill -9 under load loses no entry of an answere
   try {
     await server.printed(`gatehouse ready on ${url}`)
 
+    const token = await clientToken(url)
     const answered: string[] = []
     let asked = 0
+    let garbageAnswered = 0
     async function askUntilItIsGone() {
       for (;;) {
+        const isGarbage = asked % 4 === 0
         const userAgent = `crash-${asked++}`
-        const answer = await introspect(url, 'x'.repeat(40), { user_agent: userAgent }).catch(() => undefined)
+        const presented = isGarbage ? 'x'.repeat(40) : token
+        const answer = await introspect(url, presented, { user_agent: userAgent }).catch(() => undefined)
         if (!answer) return
-        expect(answer.text).toBe('{"active":false}')
-        answered.push(userAgent)
+        expect(JSON.parse(answer.text)).toMatchObject({ active: !isGarbage })
+        if (isGarbage) garbageAnswered++
+        else answered.push(userAgent)
         if (answered.length === answersBeforeTheEnd) server.child.kill('SIGKILL')
       }
     }
@@ -59,10 +65,14 @@ test.each(availableDatabases())('kill -9 under load loses no entry of an answere
       .select('userAgent')
       .where('userAgent', 'like', 'crash-%')
       .execute()
+    const sums = await db.selectFrom('unknownUses').select('count').execute()
     await close()
     const logged = new Set(entries.map((entry) => entry.userAgent))
     expect(answered.filter((userAgent) => !logged.has(userAgent))).toEqual([])
     expect(logged.size).toBe(entries.length)
+    const counted = sums.reduce((total, { count }) => total + count, 0)
+    expect(counted).toBeGreaterThanOrEqual(garbageAnswered)
+    expect(counted).toBeLessThanOrEqual(asked / 4 + 2)
   } finally {
     await server.kill()
     await again?.kill()

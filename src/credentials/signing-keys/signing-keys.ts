@@ -84,6 +84,7 @@ async function dropKeysThatNothingNeeds(tx: Queryable, now: Date): Promise<void>
             .where('kind', '=', 'api_key')
             .where('format', '=', 'jwt')
             .where(sql`payload ->> 'kid'`, '=', sql.ref('signing_keys.kid'))
+            .where('deletedAt', 'is', null)
             .where('expiresAt', '>', now),
         ),
       ),

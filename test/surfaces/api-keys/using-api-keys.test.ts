@@ -140,7 +140,7 @@ describe.each(databases)('using API keys on %s', (database) => {
       ] as const) {
         await gatehouse.apply(setup.replace(text, changed))
         expect([changed, await isLive(gatehouse, key)]).toEqual([changed, false])
-        await gatehouse.apply(setup)
+        await gatehouse.apply(setup.replace(text, changed.replace('active: false', 'active: true')))
         expect(await isLive(gatehouse, key)).toBe(true)
       }
       await gatehouse.apply(setup.replace(/email: ada@acme.test\n {8}admin: true/, 'email: nobody@example.test'))

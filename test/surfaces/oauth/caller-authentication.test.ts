@@ -234,13 +234,14 @@ describe.runIf(postgresAvailable())('on two nodes', () => {
         }),
       )
     const changed = { ...resourceServer, clientSecret: 'another-secret-of-inventory-0123456789' }
+    const active = (is: boolean) => setup.replace('client_id: inventory-api,', `client_id: inventory-api, active: ${is},`)
     for (let round = 0; round < 5; round++) {
-      await gatehouse.apply(setup)
+      await gatehouse.apply(active(true))
       expect(await statuses(resourceServer)).toEqual([200, 200])
       await gatehouse.apply(setup.replace(resourceServer.clientSecret, changed.clientSecret))
       expect(await statuses(resourceServer)).toEqual([401, 401])
       expect(await statuses(changed)).toEqual([200, 200])
-      await gatehouse.apply(setup.replace('client_id: inventory-api,', 'client_id: inventory-api, active: false,'))
+      await gatehouse.apply(active(false))
       expect(await statuses(changed)).toEqual([401, 401])
       expect(await statuses(resourceServer)).toEqual([401, 401])
     }

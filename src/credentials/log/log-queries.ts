@@ -9,9 +9,9 @@ export type Subject =
   | { of: 'person'; userId: string; organizationId: string | null }
   | { of: 'api key'; apiKeyId: string; organizationId: string; userId?: string | undefined }
 
-/** What belongs to no owner: strangers' garbage, summed up in `unknown_uses` by minute and network. */
-export interface NoOwner {
-  of: 'no owner'
+/** Every entry of the deployment; or what has no owner, summed up in `unknown_uses`. */
+export interface Whole {
+  of: 'everything' | 'no owner'
 }
 
 export const logOutcomes = ['accepted', 'refused', 'denied'] as const
@@ -20,7 +20,7 @@ export type LogOutcome = (typeof logOutcomes)[number]
 
 /** Which entries; `from` is included, `to` is not, both as text that PostgreSQL reads. */
 export interface LogFilter {
-  subjects: readonly (Subject | NoOwner)[]
+  subjects: readonly (Subject | Whole)[]
   outcome?: LogOutcome | undefined
   from?: string | undefined
   to?: string | undefined
@@ -86,18 +86,29 @@ export function listLogEntries(
   filter: LogFilter,
   { limit, cursor }: { limit: number; cursor?: Position | undefined },
 ): Promise<LogRow[]> {
-  const walks = outcomesOf(filter).flatMap((outcome) =>
-    filter.subjects.map((subject) => {
-      const isOwned = subject.of !== 'no owner'
-      const own = isOwned ? entriesOf(subject, outcome) : [sql`outcome = ${outcome}`]
-      const conditions = sql.join([...own, ...between(filter), ...beyond(cursor)], sql` and `)
-      return sql`(select ${columns} from ${isOwned ? entries : sums} where ${conditions} ${newestFirst} limit ${limit})`
-    }),
-  )
+  const walks = filter.subjects
+    .flatMap((subject) => walksOf(subject, filter))
+    .map(({ table, own }) => {
+      const conditions = sql.join([...own, ...between(filter), ...beyond(cursor), sql`true`], sql` and `)
+      return sql`(select ${columns} from ${table} where ${conditions} ${newestFirst} limit ${limit})`
+    })
   return readAlongIndexes(
     db,
     sql<LogRow>`select * from (${sql.join(walks, sql` union all `)}) as walks ${newestFirst} limit ${limit}`,
   )
+}
+
+/** Everything is one walk along time; what belongs to a subject is one for each outcome. */
+function walksOf(subject: Subject | Whole, filter: LogFilter) {
+  if (isWhole(subject)) {
+    const own = filter.outcome === undefined ? [] : [sql`outcome = ${filter.outcome}`]
+    return [{ table: subject.of === 'everything' ? entries : sums, own }]
+  }
+  return outcomesOf(filter).map((outcome) => ({ table: entries, own: entriesOf(subject, outcome) }))
+}
+
+export function isWhole(subject: Subject | Whole): subject is Whole {
+  return subject.of === 'everything' || subject.of === 'no owner'
 }
 
 /** Reads as `onlyIndexes` says, in one snapshot. */

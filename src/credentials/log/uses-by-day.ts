@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
-import { countedFromLog, type NoOwner, readAlongIndexes, type Subject, subjectName } from './log-queries.ts'
+import { countedFromLog, isWhole, readAlongIndexes, type Subject, subjectName, type Whole } from './log-queries.ts'
 
 /** How often a credential was used on one day. */
 export interface DayOfUses {
@@ -48,15 +48,22 @@ export async function usesByDay(
 
 /**
  * What happened on each of the last days, today included, oldest first: to an organization, a person, or one API key.
- * @param subjects all of one kind, such as a person in an organization and before one was chosen; what has no owner is
- *   not counted
+ * @param subjects all of one kind, such as a person in an organization and before one was chosen; what is no
+ *   subject's in particular is not counted
  */
 export async function activityByDay(
   db: Queryable,
-  subjects: readonly (Subject | NoOwner)[],
+  subjects: readonly (Subject | Whole)[],
   days = shownDays,
 ): Promise<DayOfActivity[]> {
-  const counts = Map.groupBy(await countsOf(db, subjects.filter(isOwned), days), ({ day }) => day)
+  const counts = Map.groupBy(
+    await countsOf(
+      db,
+      subjects.filter((subject) => !isWhole(subject)),
+      days,
+    ),
+    ({ day }) => day,
+  )
   return lastDays(days).map((day) => {
     const ofDay = counts.get(day) ?? []
     return {
@@ -71,10 +78,6 @@ export async function activityByDay(
 /** Whether entries of this kind tell of a person who came in, not of a token or key at work. */
 export function isSignIn(credentialKind: string): boolean {
   return credentialKind === 'password' || credentialKind === 'connection'
-}
-
-function isOwned(subject: Subject | NoOwner): subject is Subject {
-  return subject.of !== 'no owner'
 }
 
 interface Count {

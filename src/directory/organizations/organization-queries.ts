@@ -123,3 +123,13 @@ export function listOrganizationsBySlug(db: Queryable, slugs: readonly string[])
 export async function hasOrganization(db: Queryable): Promise<boolean> {
   return (await db.selectFrom('organizations').select('id').limit(1).executeTakeFirst()) !== undefined
 }
+
+/** What organizations are called, by id. */
+export async function namesOfOrganizations(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, Pick<Organization, 'id' | 'slug' | 'name'>>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('organizations').select(['id', 'slug', 'name']).where('id', 'in', ids).execute()
+  return new Map(rows.map((row) => [row.id, row]))
+}

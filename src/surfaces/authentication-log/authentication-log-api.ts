@@ -3,11 +3,13 @@ import {
   eachLogPage,
   isLogPosition,
   type LogFilter,
+  type LogRow,
   listLogEntries,
   logOutcomes,
   positionOf,
 } from '#credentials/log/log-queries.ts'
-import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { findOrganization, namesOfOrganizations } from '#directory/organizations/organization-queries.ts'
+import type { Actor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
@@ -27,7 +29,11 @@ const query = z.strictObject({
     .string()
     .max(254)
     .optional()
-    .describe('For administrators: id or e-mail address of a member, or `*` for everybody in the organization'),
+    .describe(
+      'For administrators: id or e-mail address of a member, or `*` for everybody in the organization; for a ' +
+        'superadmin without `organization`, `*` is everybody in all of them, and what has no owner',
+    ),
+  organization: z.string().max(100).optional().describe('For superadmins: slug or id of another organization'),
   from: periodStart.optional(),
   to: periodEnd.optional(),
   outcome: z.enum(logOutcomes, { error: 'must be accepted, refused or denied' }).optional(),
@@ -39,8 +45,7 @@ export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
     description,
     filename: `authentication-log.${form.extension}`,
     async stream(request: LogRequest) {
-      const { filter, organization } = await asked(db, request)
-      return exportText(form, eachEntry(db, filter, organization))
+      return exportText(form, eachEntry(db, await asked(db, request)))
     },
   })
   return [
@@ -66,10 +71,11 @@ export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
       },
       errors: ['permission_denied', 'not_found'],
       async handle(request) {
-        const { filter, organization } = await asked(db, request)
+        const filter = await asked(db, request)
         const { limit, cursor } = request.query
         const rows = await listLogEntries(db, filter, { limit: limit + 1, cursor })
-        return pageOf(rows, limit, positionOf, (row) => toLogEntry(row, organization))
+        const organizations = await organizationsOf(db, rows)
+        return pageOf(rows, limit, positionOf, (row) => toLogEntry(row, organizations))
       },
     }),
   ]
@@ -81,21 +87,34 @@ interface LogRequest {
 }
 
 /** @throws GatehouseError permission_denied, not_found */
-async function asked(db: Queryable, { caller, query }: LogRequest) {
-  // Addresses and devices of a person are no business of an application that the person signs in to.
+async function asked(db: Queryable, { caller, query }: LogRequest): Promise<LogFilter> {
+  // Addresses and devices of a person are no business of an application that people sign in to.
   if (!caller.credential.firstParty) {
     throw new GatehouseError('permission_denied', 'This application may not read the authentication log.')
   }
-  const actor = await actorOf(db, caller)
-  const organization = await findOrganization(db, actor.organizationId)
-  if (!organization) throw new GatehouseError('not_found', 'There is no such organization.')
-  const { user, api_key: apiKey, from, to, outcome } = query
-  const subjects = await visibleSubjects(db, actor, { user, apiKey })
-  const filter: LogFilter = { subjects, from, to, outcome }
-  return { filter, organization }
+  const { user, api_key: apiKey, from, to, outcome, organization } = query
+  const actor = await actorIn(db, await actorOf(db, caller), organization)
+  const everywhere = organization === undefined
+  return { subjects: await visibleSubjects(db, actor, { user, apiKey, everywhere }), from, to, outcome }
+}
+
+/** Another organization is open to superadmins alone; to others it is as if it did not exist. */
+async function actorIn(db: Queryable, actor: Actor, slugOrId: string | undefined): Promise<Actor> {
+  const organization = await findOrganization(db, slugOrId ?? actor.organizationId)
+  const isOpen = organization?.id === actor.organizationId || (actor.isAdmin && actor.user.superadmin)
+  if (!organization || !isOpen) throw new GatehouseError('not_found', 'There is no such organization.')
+  return { ...actor, organizationId: organization.id }
+}
+
+function organizationsOf(db: Queryable, rows: readonly LogRow[]) {
+  const ids = new Set(rows.flatMap(({ organizationId }) => organizationId ?? []))
+  return namesOfOrganizations(db, [...ids])
 }
 
 /** All entries of a filter, as the API tells them, a page at a time. */
-export async function* eachEntry(db: Queryable, filter: LogFilter, organization: Parameters<typeof toLogEntry>[1]) {
-  for await (const rows of eachLogPage(db, filter)) yield rows.map((row) => toLogEntry(row, organization))
+export async function* eachEntry(db: Queryable, filter: LogFilter) {
+  for await (const rows of eachLogPage(db, filter)) {
+    const organizations = await organizationsOf(db, rows)
+    yield rows.map((row) => toLogEntry(row, organizations))
+  }
 }

@@ -33,9 +33,10 @@ export const logEntry = z
 
 export type LogEntry = z.infer<typeof logEntry>
 
-/** @param organization the one whose log is read: no entry is of another */
-export function toLogEntry(row: LogRow, organization: z.infer<typeof organizationSummary>): LogEntry {
-  const { id, slug, name } = organization
+type Organization = z.infer<typeof organizationSummary>
+
+/** @param organizations those that the entries name, by id */
+export function toLogEntry(row: LogRow, organizations: ReadonlyMap<string, Organization>): LogEntry {
   return {
     id: String(row.id),
     occurred_at: row.at,
@@ -44,7 +45,7 @@ export function toLogEntry(row: LogRow, organization: z.infer<typeof organizatio
     credential: { id: row.credentialId, kind: row.credentialKind, name: row.credentialName },
     via: row.via,
     user: row.userId === null ? null : { id: row.userId, email: row.userEmail },
-    organization: row.organizationId === null ? null : { id, slug, name },
+    organization: (row.organizationId && organizations.get(row.organizationId)) || null,
     resource_server: row.resourceServer,
     ip: row.ip,
     user_agent: row.userAgent,

@@ -1,4 +1,4 @@
-import { findOwnerOfApiKey, listLogEntries, type NoOwner, type Subject } from '#credentials/log/log-queries.ts'
+import { findOwnerOfApiKey, listLogEntries, type Subject, type Whole } from '#credentials/log/log-queries.ts'
 import { findMember } from '#directory/organizations/membership-queries.ts'
 import { type Actor, isActor } from '#directory/users/actor.ts'
 import { findUserByEmail, namesOfPeople } from '#directory/users/user-queries.ts'
@@ -11,31 +11,29 @@ export interface AskedSubjects {
   user?: string | undefined
   /** Id of an API key, which may have been deleted. */
   apiKey?: string | undefined
+  /** For a superadmin, `*` is everybody in every organization, and what has no owner. */
+  everywhere?: boolean
 }
 
 /**
  * What an actor may see of it. One's own: in the organization in which one acts, and what happened before an organization
  * was chosen, but nothing in another one. An administrator: everything in the organization, and nothing else. A
- * superadmin who asks for everybody's: what belongs to no owner as well.
- * @returns subjects of one kind, and no owner
+ * superadmin: everything there is.
+ * @returns subjects of one kind
  * @throws GatehouseError permission_denied for somebody else's without being an administrator; not_found for whoever has
  *   nothing to do with the organization
  */
 export async function visibleSubjects(
   db: Queryable,
   actor: Actor,
-  { user, apiKey }: AskedSubjects,
-): Promise<readonly (Subject | NoOwner)[]> {
+  { user, apiKey, everywhere = false }: AskedSubjects,
+): Promise<readonly (Subject | Whole)[]> {
   const { organizationId, isAdmin } = actor
   const userId = await askedUser(db, actor, user)
   const anybody = user === undefined || user === '*'
   if (apiKey !== undefined) return [await askedApiKey(db, actor, apiKey, anybody ? undefined : userId)]
-  if (user === '*') {
-    return [
-      { of: 'organization', organizationId },
-      ...(isAdmin && actor.user.superadmin ? [{ of: 'no owner' } as const] : []),
-    ]
-  }
+  if (user === '*' && everywhere && isAdmin && actor.user.superadmin) return [{ of: 'everything' }, { of: 'no owner' }]
+  if (user === '*') return [{ of: 'organization', organizationId }]
   if (userId !== actor.user.id) return [{ of: 'person', userId, organizationId }]
   return ownSubjects(actor)
 }

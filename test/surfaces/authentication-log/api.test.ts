@@ -61,6 +61,29 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
 
   const titles = (entries: Entry[]) => entries.map(({ user_agent }) => user_agent)
 
+  test('a superadmin reads every organization’s entries and those of none, or one organization’s', async () => {
+    await writeEntries(gatehouse, [
+      { userId: ids.ada, organizationId: ids.acme, userAgent: 'all: Acme' },
+      { userId: ids.grace, organizationId: ids.globex, userAgent: 'all: Globex' },
+      { userId: ids.grace, organizationId: null, userAgent: 'all: none' },
+    ])
+    await gatehouse.introspect('garbage-of-a-stranger')
+    const root = await signInTo(gatehouse, 'acme', 'root@example.test')
+    const everything = await readLog(gatehouse, root, { user: '*' })
+    expect(titles(everything)).toEqual(expect.arrayContaining(['all: Acme', 'all: Globex', 'all: none']))
+    expect(everything.find(({ user_agent }) => user_agent === 'all: Globex')!.organization).toMatchObject({
+      slug: 'globex',
+    })
+    expect(everything.some(({ reason, count }) => reason === 'unknown' && count >= 1)).toBe(true)
+    const ofGlobex = titles(await readLog(gatehouse, root, { user: '*', organization: 'globex' }))
+    expect(ofGlobex).toContain('all: Globex')
+    expect(ofGlobex).not.toContain('all: Acme')
+    for (const name of ['globex', 'nowhere']) {
+      expect((await askLog(gatehouse, ada, `?user=*&organization=${name}`)).status).toBe(404)
+    }
+    expect(titles(await readLog(gatehouse, ada, { user: '*' }))).not.toContain('all: Globex')
+  })
+
   // S1-20
   test('holds one’s own: here, and before an organization was chosen, newest first', async () => {
     await writeEntries(gatehouse, [
@@ -199,7 +222,7 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
     [`cursor=${cursorOf('2026-01-01T00:00:00Z', 'key_1')}`, 'cursor'],
     [`cursor=${cursorOf('0000-01-01T00:00:00Z', '1')}`, 'cursor'],
     [`cursor=${cursorOf('2026-01-01T00:00:00Z', '9'.repeat(30))}`, 'cursor'],
-    ['organization=acme', 'organization'],
+    ['org=acme', 'org'],
     ['userId=1', 'userId'],
   ])('refuses %s, naming the parameter', async (query, field) => {
     const { status, json } = await askLog(gatehouse, ada, `?${query}`)
@@ -335,6 +358,7 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
       'cursor',
       'from',
       'limit',
+      'organization',
       'outcome',
       'to',
       'user',

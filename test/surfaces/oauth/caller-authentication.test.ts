@@ -234,7 +234,8 @@ describe.runIf(postgresAvailable())('on two nodes', () => {
         }),
       )
     const changed = { ...resourceServer, clientSecret: 'another-secret-of-inventory-0123456789' }
-    const active = (is: boolean) => setup.replace('client_id: inventory-api,', `client_id: inventory-api, active: ${is},`)
+    const active = (is: boolean) =>
+      setup.replace('client_id: inventory-api,', `client_id: inventory-api, active: ${is},`)
     for (let round = 0; round < 5; round++) {
       await gatehouse.apply(active(true))
       expect(await statuses(resourceServer)).toEqual([200, 200])

@@ -5,6 +5,7 @@ import { applySetup } from '#authentication/setup/apply-setup.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { saveBuiltInClient } from '#directory/clients/built-in-client.ts'
+import { fillInSkeletons } from '#directory/organizations/organization-names.ts'
 import { dnsTxtResolver, type ResolveTxt } from '#directory/organizations/verify-domain.ts'
 import type { Config } from '#foundation/config/config.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
@@ -53,6 +54,7 @@ export async function startServer(
   const database = await openDatabase({ ...config, onError })
   const redis = config.redisUrl ? await connectRedis(config.redisUrl, { onError }) : undefined
   await migrate(database.background)
+  await fillInSkeletons(database.background)
   await saveBuiltInClient(database.db, issuer)
   await maintainPartitions(database.background, { retentionDays: config.logRetentionDays })
   const encryption = encryptionWith(config.encryptionKeys)

@@ -8,6 +8,7 @@ import {
   listMemberships,
   type MembershipWithEmail,
 } from '#directory/organizations/membership-queries.ts'
+import { listLookAlikes, skeletonsOf } from '#directory/organizations/organization-names.ts'
 import { listOrganizationsBySlug } from '#directory/organizations/organization-queries.ts'
 import { listSuperadminIds, listUsers } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -43,6 +44,8 @@ export interface CurrentSetup {
   lastAdmins: ReadonlySet<string>
   /** By slug. */
   organizations: Map<string, CurrentOrganization>
+  /** Organizations that look like those of the file by name or slug, themselves included. */
+  lookAlikes: Organization[]
   /** Slug of the organization that verified the domain. */
   domainOwners: Map<string, string>
   /** By client_id: those named, and those that hold a resource identifier that is named. */
@@ -82,6 +85,10 @@ export async function readCurrentSetup(db: Queryable, values: SetupValues): Prom
     superadminIds: await listSuperadminIds(db),
     lastAdmins: new Set(await listLastAdmins(db, idsOff)),
     organizations: await readOrganizations(db, slugs, withMembers),
+    lookAlikes: await listLookAlikes(
+      db,
+      organizations.flatMap(({ slug, name = slug }) => skeletonsOf({ slug, name })),
+    ),
     domainOwners: new Map((await listOwnersOfDomains(db, domains)).map(({ domain, slug }) => [domain, slug])),
     clients: byKey(await listClients(db, { clientIds, resources }), (client) => client.clientId),
     connections: await listConnectionsOfOwners(db, slugs),

@@ -3,6 +3,7 @@ import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { changesOf, noteChange } from './changes.ts'
 import { connectionsOf } from './current-setup.ts'
+import { noticeLookAlikes } from './notice-look-alikes.ts'
 import { planConnections } from './plan-connections.ts'
 import { planMembers } from './plan-members.ts'
 import { planTeams } from './plan-teams.ts'
@@ -35,6 +36,7 @@ export function planOrganizations(
       planConnections(owner, entry.connections)
     }
   }
+  noticeLookAlikes(planning, ids)
   return ids
 }
 

@@ -68,22 +68,6 @@ export async function findOrganization(db: Queryable, slugOrId: string): Promise
     .executeTakeFirst()
 }
 
-/**
- * An active organization by what people remember of it: its slug, or the name that they see in the corner. Of two with
- * one name none is meant for certain.
- */
-export async function findOrganizationByName(db: Queryable, typed: string): Promise<Organization | undefined> {
-  const lower = typed.toLowerCase()
-  const found = await db
-    .selectFrom('organizations')
-    .selectAll()
-    .where((where) => where.or([where('slug', '=', lower), where(sql`lower(name)`, '=', lower)]))
-    .where('suspendedAt', 'is', null)
-    .limit(3)
-    .execute()
-  return found.find(({ slug }) => slug === lower) ?? (found.length === 1 ? found[0] : undefined)
-}
-
 /** The active organization that has verified an e-mail domain. An unverified claim counts for nothing. */
 export function findOrganizationOfDomain(db: Queryable, domain: string): Promise<Organization | undefined> {
   return db

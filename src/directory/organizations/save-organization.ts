@@ -1,5 +1,6 @@
 import { databaseNow } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { skeletonsOf } from './organization-names.ts'
 
 /** An organization as it is first written; ids come from `newId('organization')`. */
 export interface NewOrganization {
@@ -30,6 +31,7 @@ export async function insertOrganizations(tx: Queryable, organizations: readonly
     .values(
       organizations.map(({ active, ...organization }) => ({
         ...organization,
+        nameSkeletons: skeletonsOf(organization),
         suspendedAt: active ? null : databaseNow,
       })),
     )
@@ -42,11 +44,17 @@ export async function updateOrganization(
   organizationId: string,
   { active, ...edit }: OrganizationEdit,
 ): Promise<void> {
+  const renamed = edit.name === undefined ? {} : { nameSkeletons: await skeletonsUnder(tx, organizationId, edit.name) }
   await tx
     .updateTable('organizations')
-    .set({ ...edit, ...(active !== undefined && { suspendedAt: active ? null : databaseNow }) })
+    .set({ ...edit, ...renamed, ...(active !== undefined && { suspendedAt: active ? null : databaseNow }) })
     .where('id', '=', organizationId)
     .execute()
+}
+
+async function skeletonsUnder(tx: Queryable, organizationId: string, name: string): Promise<string[]> {
+  const organization = tx.selectFrom('organizations').select('slug').where('id', '=', organizationId)
+  return skeletonsOf({ ...(await organization.executeTakeFirstOrThrow()), name })
 }
 
 /**

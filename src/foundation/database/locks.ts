@@ -28,6 +28,8 @@ const locks = {
   mailRecipient: 7_148_310,
   /** Adding connections to one organization, by its id. */
   connections: 7_148_311,
+  /** Founding an organization, so that none of two with names that look alike goes unseen. */
+  organizationNames: 7_148_313,
 } as const
 
 export type Lock = keyof typeof locks

@@ -260,6 +260,7 @@ create table organizations (
   created_at timestamp with time zone not null default now(),
   allows_keys_in_query boolean not null default true,
   join_by_domain boolean not null default false,
+  name_skeletons text[] not null default '{}'::text[],
   constraint organizations_accent_color_form CHECK ((accent_color ~ '^#[0-9a-f]{6}$'::text)),
   constraint organizations_pkey PRIMARY KEY (id),
   constraint organizations_slug_form CHECK ((slug ~ '^[a-z0-9-]{2,63}$'::text)),
@@ -439,6 +440,8 @@ CREATE INDEX oauth_grants_user ON public.oauth_grants USING btree (user_id);
 CREATE INDEX organization_domains_organization ON public.organization_domains USING btree (organization_id);
 
 CREATE UNIQUE INDEX organization_domains_verified ON public.organization_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
+
+CREATE INDEX organizations_name_skeletons ON public.organizations USING gin (name_skeletons);
 
 CREATE INDEX protocol_state_expiry ON public.protocol_state USING btree (expires_at);
 

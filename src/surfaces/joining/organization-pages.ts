@@ -6,7 +6,8 @@ import { signUpPage, takesSignUps } from '#authentication/joining/sign-up.ts'
 import type { DiscoverOrganizations } from '#directory/organizations/discover-organizations.ts'
 import { slugOf } from '#directory/organizations/found-organization.ts'
 import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
-import { findOrganization, findOrganizationByName } from '#directory/organizations/organization-queries.ts'
+import { findOrganizationByName } from '#directory/organizations/organization-names.ts'
+import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
@@ -59,9 +60,15 @@ async function postLogin(ctx: Koa.Context, parts: OrganizationPageParts, form: F
   if (slug) await signIn(ctx, parts, { slug, email: form.email, connection: form.connection })
 }
 
+const byMail = [
+  { label: 'Get its name and login address by mail', href: '/organizations/forgot', test: 'forgot-organization' },
+  { label: 'Sign in without it', href: '/account', test: 'to-sign-in' },
+]
+
 /**
- * A name that nobody has goes on like any other: whether somebody may sign in there is said after the password, as for
- * an organization to which they do not belong.
+ * An unknown name goes on like any other, as the slug that it would be: whether a person may sign in there is said after
+ * the password. Of a name that several have only the mailbox tells which is meant, or one organization would take over
+ * another's people by its name.
  */
 async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPageParts, form: Form): Promise<void> {
   const name = (form.organization ?? '').trim()
@@ -70,14 +77,17 @@ async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPa
     await render(ctx, 'joining/organization-name', { name, error }, { status: 422 })
     return
   }
-  seeOther(ctx, `/o/${await slugForName(db, name)}`)
+  const named = await findOrganizationByName(db, name)
+  if (named.outcome !== 'ambiguous') {
+    return seeOther(ctx, `/o/${named.outcome === 'found' ? named.organization.slug : slugFor(name)}`)
+  }
+  const error = 'We can’t tell which organization that is. Have its name and login address mailed to you.'
+  await render(ctx, 'joining/organization-name', { name, error, links: byMail }, { status: 422 })
 }
 
-/** A name that nobody has leads on as the slug that it would be. */
-async function slugForName(db: Queryable, name: string): Promise<string> {
-  const found = await findOrganizationByName(db, name)
+function slugFor(name: string): string {
   const lower = name.toLowerCase()
-  return found?.slug ?? (organizationSlug.safeParse(lower).success ? lower : slugOf(name))
+  return organizationSlug.safeParse(lower).success ? lower : slugOf(name)
 }
 
 async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts, form: Form): Promise<void> {

@@ -7,7 +7,8 @@ import {
 } from '#authentication/connections/connection-queries.ts'
 import { waysInto } from '#authentication/connections/home-realm.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
-import { findOrganization, findOrganizationByName } from '#directory/organizations/organization-queries.ts'
+import { findOrganizationByName } from '#directory/organizations/organization-names.ts'
+import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -86,7 +87,8 @@ export async function showSso(step: Step): Promise<void> {
  */
 export async function postSso(step: Step): Promise<void> {
   const name = (step.form.organization ?? '').trim()
-  const organization = name && isStorable(name) ? await findOrganizationByName(step.db, name) : undefined
+  const named = name && isStorable(name) ? await findOrganizationByName(step.db, name) : undefined
+  const organization = named?.outcome === 'found' ? named.organization : undefined
   const { connections } = organization ? await ownWaysInto(step.db, organization) : { connections: [] }
   const [first, ...others] = connections
   if (!organization || !first) {

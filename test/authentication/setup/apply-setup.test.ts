@@ -381,6 +381,21 @@ organizations: [{ slug: keys, members: [${members}] }]
     expect(key?.revokedAt).toBeInstanceOf(Date)
   })
 
+  test('organizations may be named alike, which is said each time', async () => {
+    const text = 'organizations: [{ slug: alike-1, name: Alike Ltd }, { slug: alike-2, name: "ALIKE, LTD" }]'
+    await apply(db, 'organizations: [{ slug: alike-ltd }]')
+    for (const time of ['first', 'second']) {
+      expect([time, await notices(text)]).toEqual([
+        time,
+        [
+          'gatehouse.yaml:1:17 organizations[0]: organization alike-1 is named like alike-2, alike-ltd: that name, typed, leads to none of them',
+          expect.stringContaining('organization alike-2 is named like alike-1, alike-ltd'),
+        ],
+      ])
+    }
+    expect(await notices(text.replace('Alike Ltd', 'Unlike'))).toHaveLength(1)
+  })
+
   test('a domain may move between organizations of the file, and not away from another', async () => {
     await apply(db, 'organizations: [{ slug: here, domains: [moving.test] }, { slug: there, domains: [] }]')
     expect(await notices('organizations: [{ slug: there, domains: [moving.test] }]')).toEqual([

@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fillInSkeletons } from '#directory/organizations/organization-names.ts'
 import { Browser } from '#support/browser.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { type Gatehouse, password, setup, startGatehouse } from '#support/gatehouse.ts'
@@ -42,10 +44,10 @@ describe.each(availableDatabases())('signing in to an organization on %s', (data
     [' ACME ', '/o/acme'],
     ['acme corporation', '/o/acme'],
     ['Globex', '/o/globex'],
+    ['ACME\u00a0Corporation', '/o/acme'],
     ['no-such-organization', '/o/no-such-organization'],
     ['No Such Organization', '/o/no-such-organization'],
     ['hooli', '/o/hooli'],
-    ['Twin', '/o/twin'],
     ['twin-2', '/o/twin-2'],
     ['//evil.example', '/o/evil-example'],
     ['../account', '/o/account'],
@@ -56,6 +58,37 @@ describe.each(availableDatabases())('signing in to an organization on %s', (data
     await browser.submit({ organization })
     expect([pathOf(browser), browser.page.status]).toEqual([path, 200])
     expect(browser.page.html).toContain('data-test="organization-login"')
+  })
+
+  test.each([
+    ['of several', 'Twin'],
+    ['of several', 't-w i\u200bn'],
+  ])('a name %s, %j, is answered by mail only', async (_, organization) => {
+    const browser = await open('/organizations')
+    await browser.submit({ organization })
+    expect([pathOf(browser), browser.page.status]).toEqual(['/organizations', 422])
+    expect(textOf(browser, 'error')).toBe(
+      'We can’t tell which organization that is. Have its name and login address mailed to you.',
+    )
+    expect(browser.page.html).toContain('href="/organizations/forgot"')
+  })
+
+  test('a slug does not take over the name of another organization', async () => {
+    await gatehouse.apply(`organizations:\n  - { slug: initech, name: Bluth }\n  - { slug: init, name: Initech }\n`)
+    const browser = await open('/organizations')
+    await browser.submit({ organization: 'Initech' })
+    expect(textOf(browser, 'error')).toContain('We can’t tell')
+    await browser.submit({ organization: 'bluth' })
+    expect(pathOf(browser)).toBe('/o/initech')
+  })
+
+  test('organizations that an earlier version made are found from the next start on', async () => {
+    const { db } = gatehouse.database
+    await db.updateTable('organizations').set({ nameSkeletons: sql`'{}'` }).execute()
+    await fillInSkeletons(db)
+    const browser = await open('/organizations')
+    await browser.submit({ organization: 'Acme Corporation' })
+    expect(pathOf(browser)).toBe('/o/acme')
   })
 
   test.each(['', '   ', 'x'.repeat(201), 'a\0b'])('whoever enters %j is asked again', async (organization) => {

@@ -1,10 +1,15 @@
+import { setImmediate } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { foundOrganization } from '#directory/organizations/found-organization.ts'
 import { call } from '#support/api-requests.ts'
 import { Browser } from '#support/browser.ts'
 import { availableDatabases } from '#support/databases.ts'
-import { type Gatehouse, password, startGatehouse } from '#support/gatehouse.ts'
+import { type Gatehouse, password, startAnotherNode, startGatehouse } from '#support/gatehouse.ts'
 import { askFor, deadLink, latestLink, letLinksExpire, mailsTo, startWithWaitingMails } from '#support/mails.ts'
 import { beginSignIn, signIn } from '#support/relying-party.ts'
+import { textOf } from '#support/signed-in.ts'
+import { postForm } from '#support/wire.ts'
 
 const newPassword = 'a quiet lake in the hills'
 
@@ -75,26 +80,124 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
     expect(page.html).toContain('Guild')
   })
 
-  test('ten people who name their organization alike at once get ten slugs', async () => {
-    const browsers = await Promise.all(
+  /** Ten people who are each about to name their organization. */
+  function tenFounders(domain: string) {
+    return Promise.all(
       Array.from({ length: 10 }, async (_, number) => {
         const browser = new Browser()
-        await browser.get(await linkFor(`founder${number}@many.test`))
+        await browser.get(await linkFor(`founder${number}@${domain}`))
         return browser
       }),
     )
+  }
+
+  test('of ten people who name their organization alike at once one founds it, and nine lose nothing', async () => {
+    const browsers = await tenFounders('many.test')
+    const spellings = ['Söhne & Co.', 'SOHNE & CO', 'Söhne&Co', 'Sоhne & Cо.', 'Ｓｏｈｎｅ & Co.']
     const pages = await Promise.all(
-      browsers.map((browser) => browser.submit({ ...details, organization: 'Söhne & Co.' })),
+      browsers.map((browser, number) => browser.submit({ ...details, organization: spellings[number % 5]! })),
+    )
+    expect(pages.filter((page) => page.url.includes('/interaction/'))).toHaveLength(1)
+    const losers = browsers.filter((browser) => browser.page.status === 422)
+    expect(losers).toHaveLength(9)
+    for (const [number, browser] of losers.entries()) {
+      expect(textOf(browser, 'error')).toContain('An organization of this name exists already')
+      expect(browser.page.html).toContain('value="Mary"')
+      const page = await browser.submit({ ...details, organization: `${'abcdefghi'[number]} of nine` })
+      expect(page.url).toContain('/interaction/')
+    }
+  })
+
+  test('ten names without a Latin letter at once get ten slugs', async () => {
+    const browsers = await tenFounders('kana.test')
+    const pages = await Promise.all(
+      browsers.map((browser, number) => browser.submit({ ...details, organization: 'かきくけこさしすせそ'[number]! })),
     )
     expect(pages.every((page) => page.url.includes('/interaction/'))).toBe(true)
     const rows = await gatehouse.database.db
       .selectFrom('organizations')
       .select('slug')
-      .where('name', '=', 'Söhne & Co.')
+      .where('slug', 'like', 'organization%')
       .execute()
     expect(new Set(rows.map((row) => row.slug))).toEqual(
-      new Set(['sohne-co', ...Array.from({ length: 9 }, (_, number) => `sohne-co-${number + 2}`)]),
+      new Set(['organization', ...Array.from({ length: 9 }, (_, number) => `organization-${number + 2}`)]),
     )
+  })
+
+  test('a name that looks like another organization’s is refused, and its people are not led astray', async () => {
+    const browser = new Browser()
+    await browser.get(await linkFor('eve@many.test'))
+    for (const organization of [
+      'Acme Corporation',
+      'ACME corporation',
+      'AcmeCorporation',
+      'Acme\u00a0Corporation',
+      'Ac\u200bme Corporation',
+      'Асmе Соrporation',
+      'Ａｃｍｅ Corporation',
+      'acme',
+      'GLOBEX',
+    ]) {
+      const page = await browser.submit({ ...details, organization })
+      expect([organization, page.status]).toEqual([organization, 422])
+      expect(textOf(browser, 'error')).toContain('An organization of this name exists already')
+    }
+    const { status } = await browser.submit({ ...details, organization: '\u3164\u200b' })
+    expect([status, textOf(browser, 'error')]).toEqual([422, 'This must hold something that people can see.'])
+    await browser.submit({ ...details, organization: '株 Acme Corporation' })
+    const victim = new Browser()
+    for (const name of ['Acme Corporation', 'acme-corporation', 'acme']) {
+      await victim.get(`${gatehouse.url}/organizations`)
+      await victim.submit({ organization: name })
+      expect([name, victim.page.url]).toEqual([name, `${gatehouse.url}/o/acme`])
+    }
+  })
+
+  test.runIf(database === 'postgres')('a founding waits for one under way, and sees its name', async () => {
+    const { db } = gatehouse.database
+    const browser = new Browser()
+    await browser.get(await linkFor('waits@many.test'))
+    const noor = db.selectFrom('users').select(['id', 'email']).where('email', '=', 'nobody@example.test')
+    const founder = await noor.executeTakeFirstOrThrow()
+    let posted: ReturnType<Browser['submit']> | undefined
+    await db.transaction().execute(async (tx) => {
+      await foundOrganization(tx, { name: 'Under Way', founder })
+      let over = false
+      posted = browser.submit({ ...details, organization: 'Undеr Wаy' }).finally(() => {
+        over = true
+      })
+      while (!over && !(await someLockIsAwaited())) await setImmediate()
+    })
+    expect([(await posted)?.status, textOf(browser, 'error')]).toEqual([
+      422,
+      expect.stringContaining('An organization of this name exists already'),
+    ])
+  })
+
+  test.runIf(database === 'postgres')('of two nodes that are asked at once for one name, one founds it', async () => {
+    const other = await startAnotherNode(gatehouse)
+    try {
+      const browsers = await Promise.all(
+        ['one@nodes.test', 'two@nodes.test'].map(async (email) => ({
+          browser: new Browser(),
+          link: await linkFor(email),
+        })),
+      )
+      const answers = await Promise.all(
+        browsers.map(async ({ browser, link }, number) => {
+          await browser.get(link)
+          const token = new URL(link).searchParams.get('token')!
+          const organization = ['Two Nodes', 'TWO-NODES'][number]!
+          const fields = { ...details, token, organization, _csrf: browser.hidden('_csrf')! }
+          const headers = { cookie: browser.cookiesFor('/sign-up/details'), accept: 'text/html' }
+          const port = number === 0 ? undefined : other.port
+          return postForm(gatehouse, '/sign-up/details', fields, { headers, port })
+        }),
+      )
+      expect(answers.map(({ status }) => status).sort()).toEqual([303, 422])
+    } finally {
+      await other.stop()
+    }
   })
 
   test('a link is for one use, also for twenty at once, and a scanner that opens it uses nothing up', async () => {
@@ -105,7 +208,8 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
     }
     const browser = new Browser()
     await browser.get(link)
-    const fields = { ...details, token: new URL(link).searchParams.get('token')!, _csrf: browser.hidden('_csrf')! }
+    const token = new URL(link).searchParams.get('token')!
+    const fields = { ...details, organization: 'Once', token, _csrf: browser.hidden('_csrf')! }
     const cookie = `gatehouse-browser=${browser.cookie('gatehouse-browser')}`
     const answers = await Promise.all(
       Array.from({ length: 20 }, () =>
@@ -195,6 +299,12 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
     expect(page.html).toContain('name="password"')
     expect(page.html).toContain('fresh@engines.test')
   })
+
+  async function someLockIsAwaited(): Promise<boolean> {
+    const { rows } = await sql`select from pg_locks join pg_database d on d.oid = database
+      where datname = current_database() and locktype = 'advisory' and not granted`.execute(gatehouse.database.db)
+    return rows.length > 0
+  }
 
   async function auditOf(email: string): Promise<string[]> {
     const rows = await gatehouse.database.db

@@ -26,6 +26,16 @@ describe.each(availableDatabases())('a person without an organization, on %s', (
     expect([page.status, textOf(browser, 'error')]).toEqual([422, 'Fill this in.'])
   })
 
+  test('a name that looks like another organization’s is told at its field, and founds nothing', async () => {
+    const { browser } = await arrive()
+    const page = await browser.submit({ organization: 'Асme  Corporation' }, '/new-organization')
+    expect([page.status, textOf(browser, 'error')]).toEqual([
+      422,
+      expect.stringContaining('An organization of this name exists already'),
+    ])
+    expect(page.html).toContain('value="Асme  Corporation"')
+  })
+
   test('may sign out, go back, or be somebody else', async () => {
     const { browser } = await arrive()
     expect(browser.page.html).toContain('href="/oauth/logout"')

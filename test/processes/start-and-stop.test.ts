@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { send } from '#support/credential-requests.ts'
@@ -62,6 +63,26 @@ async function beginSlowRequest(connection: 'close' | 'keep-alive') {
     },
   }
 }
+
+describe('a first start, in a directory that is not there yet', () => {
+  let parent: string
+  beforeAll(() => {
+    parent = mkdtempSync(join(tmpdir(), 'gatehouse-first-'))
+  })
+  afterAll(() => rmSync(parent, { recursive: true }))
+
+  test('says in one line what takes the time, before anything else, and then that it is ready', async () => {
+    const DATA_DIR = join(parent, 'data')
+    const server = start({ DATA_DIR })
+    await server.printed(`gatehouse ready on ${url}`)
+    const lines = server
+      .stdout()
+      .split('\n')
+      .filter((line) => line !== '')
+    expect(lines[0]).toBe(`  Gatehouse makes a database in ${DATA_DIR}, with people to try it as. Some seconds.`)
+    expect(lines.filter((line) => line.includes('makes a database'))).toHaveLength(1)
+  })
+})
 
 describe('a server without configuration', () => {
   let passwords: string[]

@@ -179,8 +179,8 @@ export async function createConnection(
 }
 
 /**
- * Changes what is given. A secret stays with whom it was made for: another issuer or type needs it again, or whoever
- * may edit the connection could have it sent to themselves.
+ * Changes what is given. A secret stays with whom it was made for: another issuer or type needs it again, or an
+ * administrator who may edit the connection could have it sent to themselves.
  * @throws GatehouseError permission_denied, not_found, validation_failed naming the fields
  */
 export async function editConnection(

@@ -54,7 +54,7 @@ export async function findOrganizationToJoin(db: Queryable, email: string): Prom
 }
 
 /**
- * Mails a link to whoever wants an account. Who has one already is mailed that instead: the answer and its time are the
+ * Mails a link to a person who wants an account. Who has one already is mailed that instead: the answer and its time are the
  * same, so it tells no one who has an account.
  * @throws GatehouseError validation_failed for `email` when the organization does not own its domain
  */
@@ -89,7 +89,7 @@ export interface SignUp {
 }
 
 /**
- * Undefined when the link does not work any more or is of another place, when somebody has the address meanwhile, or the
+ * Undefined when the link does not work any more or is of another place, when the address was taken meanwhile, or the
  * organization no longer owns its domain.
  */
 export async function findSignUp(

@@ -17,7 +17,7 @@ export type DiscoverOrganizations = (request: { email: string; ip: string }) => 
 /** Many may share an address; none should mail the world in our name. */
 const requestsPerNetwork = { points: 100, seconds: 600 }
 /** For an address that gets no mail: what waits in the outbox looks the same. */
-const nobodys = [{ name: 'No organization', slug: 'none' }]
+const decoys = [{ name: 'No organization', slug: 'none' }]
 
 export function organizationDiscovery({
   db,
@@ -48,7 +48,7 @@ export function organizationDiscovery({
       await outbox.enqueueMail(tx, {
         to: mayKnow ? user.email : email,
         template: 'organizations-list',
-        locals: { organizations: decoy ? nobodys : organizations },
+        locals: { organizations: decoy ? decoys : organizations },
         decoy,
       })
     })

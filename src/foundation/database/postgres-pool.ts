@@ -36,7 +36,7 @@ export function openPostgresPool({ databaseUrl, onError, max, limitMs, settings 
   })
   // An idle connection that breaks is replaced; without a listener the process would end.
   pool.on('error', onError)
-  // One that breaks under a transaction is told to whoever runs that; it would end the process all the same.
+  // One that breaks under a transaction is told to the code that runs that; it would end the process all the same.
   pool.on('connect', (client) => client.on('error', () => undefined))
 
   async function connect() {

@@ -130,7 +130,7 @@ export interface CredentialsTable {
   deletedAt: Date | null
 }
 
-/** Who ended an API key: its owner, an administrator of the organization, or whoever found it somewhere. */
+/** Who ended an API key: its owner, an administrator of the organization, or a finder's report. */
 export type Revocation = 'owner' | 'admin' | 'leaked'
 
 export interface TokenAnswersTable {

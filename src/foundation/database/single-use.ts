@@ -20,8 +20,8 @@ export async function claimOnce(db: Queryable, name: string, expiresAt: Date | R
 }
 
 /**
- * Takes the next turn of something that may happen once every so many seconds. One row decides over all nodes; whoever
- * comes early moves the next turn back by as many seconds.
+ * Takes the next turn of something that may happen once every so many seconds. One row decides over all nodes; a caller
+ * that comes early moves the next turn back by as many seconds.
  * @param name what is taken in turns: stored only as SHA-256
  * @param earlySeconds how much too early still counts as in time, for what a network delays unevenly
  * @returns whether it is time

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 
-/** The address of whoever sent a request. */
+/** The address that a request came from. */
 export type ClientAddress = (request: IncomingMessage) => string
 
 /**
@@ -16,7 +16,7 @@ export function clientAddressFrom(trustedProxies: BlockList | undefined): Client
     const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',')
     while (trusts(trustedProxies, address)) {
       const previous = plain(forwarded.pop()?.trim() ?? '')
-      // A zone (fe80::1%eth0) means nothing to anybody but its sender, and may be of any length.
+      // A zone (fe80::1%eth0) means something to its sender alone, and may be of any length.
       if (!isIP(previous) || previous.includes('%')) break
       address = previous
     }

@@ -1,6 +1,6 @@
 import type { CreateRateLimit } from './rate-limit.ts'
 
-/** Counts what goes wrong, so that whoever does it right pays for no look at a counter. */
+/** Counts what goes wrong, so that a right request pays for no look at a counter. */
 export interface FailureLimit {
   /** For how many seconds this node evaluates nothing more under the key; 0: go on. */
   blockedSeconds(key: string): number

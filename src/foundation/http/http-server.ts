@@ -14,7 +14,7 @@ const statuses: Record<string, number> = {
 
 /**
  * The node:http server: headers of at most 16 KB, a whole request within 10 s. What is no HTTP, or comes too slowly, is
- * the client's fault and is logged by its code alone: the bytes may hold a password, or somebody else's request.
+ * the client's fault and is logged by its code alone: the bytes may hold a password, or another client's request.
  */
 export function createHttpServer(
   { issuer, log }: { issuer: string; log: Logger },
@@ -50,7 +50,7 @@ export function isOfClient({ code = '' }: NodeJS.ErrnoException): boolean {
   return gone.has(code) || code.startsWith('HPE_')
 }
 
-/** Whoever is in the middle of an answer gets no second one into it. */
+/** A client in the middle of an answer gets no second one into it. */
 function refuse(socket: Socket, status: number, headers: string): void {
   if (socket.writable && !underWay(socket)?.headersSent) {
     socket.write(

@@ -24,7 +24,7 @@ export interface List<Item> {
 
 const position = z.tuple([z.iso.datetime().max(40).refine(isYearOfDatabase), z.string().regex(/^[\w-]{1,100}$/)])
 
-/** Holds nothing but a position: whoever makes one up sees no row that the list's own conditions don't show. */
+/** Holds nothing but a position: one that was made up shows no row that the list's own conditions don't show. */
 const cursor = z
   .string()
   .max(300)

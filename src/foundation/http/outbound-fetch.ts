@@ -8,7 +8,7 @@ const timeoutMs = 5_000
 const largestAnswerBytes = 1_048_576
 
 /**
- * Addresses that a name given by somebody else must not lead us to (SSRF): private, loopback, link-local, …, and IPv6
+ * Addresses that a stranger's name must not lead us to (SSRF): private, loopback, link-local, …, and IPv6
  * addresses that a gateway or tunnel turns into such IPv4 ones.
  */
 const internal = new BlockList()

@@ -18,7 +18,7 @@ export async function readForm(request: IncomingMessage, options: FormOptions = 
 }
 
 export interface FormOptions {
-  /** Takes escapes that are no UTF-8 for U+FFFD, where a program passes on what somebody else has sent it. */
+  /** Takes escapes that are no UTF-8 for U+FFFD, where a program passes on what was sent to it. */
   anyBytes?: boolean
 }
 
@@ -35,7 +35,7 @@ export function parseForm(body: string, { anyBytes = false }: FormOptions = {}):
   return form as Form
 }
 
-/** What the parser puts in place of bytes that are no character; also a character that somebody may have sent. */
+/** What the parser puts in place of bytes that are no character; also a character that may have been sent. */
 const replacement = '\ufffd'
 
 function requireDecodable(body: string): void {

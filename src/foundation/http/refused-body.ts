@@ -25,7 +25,7 @@ export function isAnnouncedTooLarge({ headers }: IncomingMessage, largest = larg
 }
 
 /**
- * The rest of a body that nobody wants is discarded, and its connection ends with the answer (`Connection: close`, RFC
+ * The rest of an unwanted body is discarded, and its connection ends with the answer (`Connection: close`, RFC
  * 9112 §9.6): a request that came after it would wait for ever. Our side closes first and the rest is read for a moment
  * longer, because closing at once would reset the connection before a client that is still sending has read why.
  */

@@ -3,8 +3,8 @@ import type Koa from 'koa'
 const twoYearsSeconds = 63_072_000
 
 /**
- * Puts the policy on every answer: pages run no inline script or style, are framed by nobody, submit nowhere else, and
- * are not cached unless whoever answers says otherwise.
+ * Puts the policy on every answer: pages run no inline script or style, may not be framed, submit nowhere else, and
+ * are not cached unless the handler says otherwise.
  */
 export function securityHeaders({ issuer }: { issuer: string }): Koa.Middleware {
   const fixed: Record<string, string> = {

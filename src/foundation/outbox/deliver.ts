@@ -41,7 +41,7 @@ export interface MailDeliveryOptions {
   smtpUrl: string | undefined
   mailFrom: string | undefined
   dataDir: string
-  /** Outside production the links of mails that no server takes are logged, for whoever tries Gatehouse out. */
+  /** Outside production the links of mails that no server takes are logged, for a person trying Gatehouse out. */
   production: boolean
   log: Logger
   times?: Partial<DeliveryTimes>

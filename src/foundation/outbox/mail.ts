@@ -330,7 +330,7 @@ export type Mail = {
     /** Whose look it has; without one, Gatehouse's own. */
     organizationId?: string | undefined
     /**
-     * Nobody has this address: the mail takes the same way as any other, so that asking costs the same time, and is
+     * No user has this address: the mail takes the same way as any other, so that asking costs the same time, and is
      * dropped where it would be sent.
      */
     decoy?: boolean

@@ -7,7 +7,7 @@ export interface ClaimedMail {
   id: string
   template: MailTemplate
   content: Buffer
-  /** Counts this one. It names the claim: whoever claims the mail later has a higher one. */
+  /** Counts this one. It names the claim: a later claim has a higher one. */
   attempts: number
   createdAt: Date
   /** Milliseconds, by the database's clock. */

@@ -19,7 +19,7 @@ export const mostMailsPerHour = 3
 export interface MailOutbox {
   /**
    * Leaves a mail in the transaction `tx`: it is sent once `tx` has committed, and never if it rolls back. More than
-   * `mostMailsPerHour` to one address are dropped; the caller isn't told, so that nobody else can be.
+   * `mostMailsPerHour` to one address are dropped; the caller isn't told, so that no one else can be.
    * @throws GatehouseError validation_failed when `to` is not exactly one address
    */
   enqueueMail(tx: Queryable, mail: Mail): Promise<void>
@@ -45,7 +45,7 @@ export function createMailOutbox({ encryption, log }: { encryption: Encryption; 
   return { enqueueMails, enqueueMail: (tx, mail) => enqueueMails(tx, [mail]) }
 }
 
-/** Everything is checked here, in the request that causes the mail: later there is nobody to tell. */
+/** Everything is checked here, in the request that causes the mail: later there is no one to tell. */
 function checked(mail: Mail): Envelope {
   const to = emailAddress.safeParse(mail.to)
   if (!to.success) {
@@ -57,7 +57,7 @@ function checked(mail: Mail): Envelope {
 }
 
 /**
- * Lets one transaction at a time count and add mails for an address: whoever waits counts what the other committed.
+ * Lets one transaction at a time count and add mails for an address: one that waited counts what the other committed.
  * In one order, so that two transactions with the same two addresses (a swap of e-mail addresses) don't deadlock.
  */
 async function lockRecipients(tx: Queryable, envelopes: readonly Envelope[]): Promise<void> {

@@ -57,7 +57,7 @@ export function smtpTransport(smtpUrl: string): Transport {
   }
 }
 
-/** Writes `<id>.eml` files for whoever runs without a mail server. A mail that is sent again replaces its file. */
+/** Writes `<id>.eml` files for a deployment without a mail server. A mail that is sent again replaces its file. */
 export function directoryTransport(directory: string): Transport {
   const composer = nodemailer.createTransport({ streamTransport: true, buffer: true, newline: 'windows' })
   return {

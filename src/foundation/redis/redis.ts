@@ -5,7 +5,7 @@ import { parseRedisUrl, type RedisTarget } from './redis-url.ts'
 /** One Redis, its Sentinel-managed primary, or a cluster. Every key gets the prefix `gatehouse:` by itself. */
 export type RedisClient = Redis | Cluster
 
-/** Long enough for a failover's hiccup on the network, short enough that nobody stares at a blank page. */
+/** Long enough for a failover's hiccup on the network, short enough that no person stares at a blank page. */
 const commandTimeoutMs = 2_000
 const connectTimeoutMs = 2_000
 const firstConnectionTimeoutMs = 10_000

@@ -1,5 +1,5 @@
 /**
- * Which rows somebody may see. A null part means all: `{kubernetes, null}` is all of kubernetes, `{null, null}` is
+ * Which rows a credential may see. A null part means all: `{kubernetes, null}` is all of kubernetes, `{null, null}` is
  * everything. No scope at all sees nothing.
  */
 export interface DataScope {

@@ -6,7 +6,7 @@ const form = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,25
 /** Longest address that SMTP can carry (RFC 5321 §4.5.3.1). */
 const longest = 254
 
-/** An e-mail address as somebody types it; its spelling is kept, comparisons use `emailKey`. */
+/** An e-mail address as it was typed; its spelling is kept, comparisons use `emailKey`. */
 export const emailAddress = z
   .string()
   .trim()

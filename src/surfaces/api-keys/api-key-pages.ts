@@ -131,7 +131,7 @@ async function showApiKeysOfOrganization(request: ApiKeyRequest, refusal?: Gateh
   await show('api-keys', locals, refusal && statusOfCode[refusal.code])
 }
 
-/** Whoever is one of more than a list is good for is typed instead. */
+/** Beyond what a list is good for, a member is typed instead of chosen. */
 function choiceOf<Person>(members: Person[]): Person[] | undefined {
   return members.length > mostMembersListed ? undefined : members
 }

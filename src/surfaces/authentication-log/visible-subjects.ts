@@ -20,7 +20,7 @@ export interface AskedSubjects {
  * was chosen, but nothing in another one. An administrator: everything in the organization, and nothing else. A
  * superadmin: everything there is.
  * @returns subjects of one kind
- * @throws GatehouseError permission_denied for somebody else's without being an administrator; not_found for whoever has
+ * @throws GatehouseError permission_denied for another's without being an administrator; not_found for a person who has
  *   nothing to do with the organization
  */
 export async function visibleSubjects(

@@ -3,7 +3,7 @@ import type { DiscoverOrganizations } from '#directory/organizations/discover-or
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 
-/** `/v1/organizations/discover`: for whoever forgot the organization's name. */
+/** `/v1/organizations/discover`: for people who forgot the organization's name. */
 export function discoverApi({ discoverOrganizations }: { discoverOrganizations: DiscoverOrganizations }): ApiRoute[] {
   return [
     apiRoute({

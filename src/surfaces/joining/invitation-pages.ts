@@ -34,7 +34,7 @@ export interface InvitationPagesParts {
 const signInAction = `${invitationPage}/sign-in`
 
 /**
- * What the link of an invitation leads to: somebody without an account creates it here, somebody with one signs in
+ * What the link of an invitation leads to: a person without an account creates it here, one who has it signs in
  * first. The link shows by GET and is used by POST only.
  */
 export function invitationPages({ issuer, db, userOfBrowser, render, csrf }: InvitationPagesParts): Route[] {

@@ -33,7 +33,7 @@ export interface OrganizationPageParts {
   upstreamTransactions: UpstreamTransactions
 }
 
-/** Pages for whoever is not signed in yet: naming one's organization, asking for its name, its own login page. */
+/** Pages for people who are not signed in yet: naming one's organization, asking for its name, its own login page. */
 export function organizationPages(parts: OrganizationPageParts): Route[] {
   const { render, csrf } = parts
   const post =
@@ -115,7 +115,7 @@ function requireSlug(ctx: Koa.Context): string | undefined {
   return undefined
 }
 
-/** The organization's own login page. A name that nobody has gets the page of one that has chosen no look. */
+/** The organization's own login page. An unknown name gets the page of one that has chosen no look. */
 async function showLogin(
   ctx: Koa.Context,
   parts: OrganizationPageParts,
@@ -151,7 +151,7 @@ async function signIn(
 ): Promise<void> {
   const user = await parts.userOfBrowser(ctx)
   if (connection !== undefined) {
-    // Whoever is signed in and presses another button wants to go that way.
+    // A signed-in person who presses another button wants to go that way.
     const way = { organization: slug, connection: connection.slice(0, 100) }
     parts.upstreamTransactions.choose(ctx, way)
     const more = { ...way, ...(user && { prompt: 'login' }) }
@@ -162,9 +162,9 @@ async function signIn(
     const error = 'Enter your e-mail address, such as ada@example.com.'
     return showLogin(ctx, parts, { slug, email, error }, 422)
   }
-  // Whoever is signed in and names somebody else wants to sign in as that person.
-  const somebodyElse = user !== undefined && emailKey(user.email) !== emailKey(address.data)
+  // A signed-in person who names another wants to sign in as that one.
+  const isAnother = user !== undefined && emailKey(user.email) !== emailKey(address.data)
   parts.upstreamTransactions.choose(ctx, { organization: slug, email: address.data })
-  const more = { organization: slug, login_hint: address.data, ...(somebodyElse && { prompt: 'login' }) }
+  const more = { organization: slug, login_hint: address.data, ...(isAnother && { prompt: 'login' }) }
   seeOther(ctx, authorizationRequest(parts.issuer, '/account', more))
 }

@@ -45,7 +45,7 @@ const sent = { lead: 'We’ve sent you a mail. Open its link to go on.', hint: n
  * Registration: an address first, and through the link in the mail a name, a password and, where the person founds one,
  * an organization. The link shows by GET and is used by POST only, because mail scanners open every link.
  *
- * An organization's own page is open where the organization says so, whatever `SIGN_UP` says: nobody gets into another
+ * An organization's own page is open where the organization says so, whatever `SIGN_UP` says: no one gets into another
  * one by it.
  */
 export function signUpPages(parts: SignUpPagesParts): Route[] {

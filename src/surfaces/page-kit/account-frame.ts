@@ -61,7 +61,7 @@ interface FrameParts {
   render: Render
 }
 
-/** In the menu; whoever belongs to more finds them on the page of organizations. */
+/** In the menu; a person who belongs to more finds them on the page of organizations. */
 const mostInSwitch = 12
 
 /** For the signed-in person's own pages, `views/account/`. */

@@ -117,7 +117,7 @@ function urlOf(name: string, digest: string): string {
   return `${prefix}${name.slice(0, dot)}.${digest}${name.slice(dot)}`
 }
 
-/** Comments and indentation are for whoever reads the file. */
+/** Comments and indentation are for readers of the file. */
 function squeezed(css: string): string {
   return css.replace(/\/\*[\s\S]*?\*\//g, '').replace(/\n\s*/g, '\n')
 }

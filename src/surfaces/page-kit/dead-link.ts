@@ -1,7 +1,7 @@
 import type Koa from 'koa'
 import type { Render } from './render.ts'
 
-/** For a link that was used, has expired or was never made: which, nobody is told. @param back where to get a new one */
+/** For a link that was used, has expired or was never made: which, is not told. @param back where to get a new one */
 export function showDeadLink(
   render: Render,
   ctx: Koa.Context,

@@ -5,7 +5,7 @@ import { hostCookie } from '#foundation/http/host-cookie.ts'
 const yearMs = 366 * 86_400_000
 
 /**
- * Remembers, in a cookie, that a person has signed in with this browser, so that somebody else's wrong guesses at their
+ * Remembers, in a cookie, that a person has signed in with this browser, so that a stranger's wrong guesses at their
  * password do not lock them out. It grants nothing else.
  */
 export class KnownBrowser {

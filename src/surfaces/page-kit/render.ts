@@ -61,7 +61,7 @@ export function createRenderer({ issuer, assets, csrf }: { issuer: string; asset
   }
 }
 
-/** Compressed for whoever takes it, except after a form: such a page may show a secret, once. */
+/** Compressed for a browser that takes it, except after a form: such a page may show a secret, once. */
 async function sendPage(ctx: Koa.Context, html: string): Promise<void> {
   ctx.vary('Accept-Encoding')
   if (ctx.method !== 'GET' || ctx.acceptsEncodings('gzip', 'identity') !== 'gzip') {

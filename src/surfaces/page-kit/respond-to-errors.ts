@@ -5,7 +5,7 @@ import { headersOfError, problemDetails, statusOfCode } from '#foundation/http/p
 import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Render } from './render.ts'
 
-/** Turns what a handler throws into problem details, or into the error page for whoever prefers HTML. */
+/** Turns what a handler throws into problem details, or into the error page for a client that prefers HTML. */
 export function respondToErrors({ render, log }: { render: Render; log: Logger }): Koa.Middleware {
   return async (ctx, next) => {
     try {

@@ -5,7 +5,7 @@ import { safeReturnPath } from './signed-in-user.ts'
 
 /**
  * Where authorization requests of our own client end (their redirect URI). What the query says is told in words of ours:
- * anybody can make a link to this page.
+ * any site can link to this page.
  */
 export async function showSignedIn(
   ctx: Koa.Context,

@@ -38,7 +38,7 @@ interface SignedInPagesParts {
   requireSignedInUser: RequireSignedInUser
 }
 
-/** One's own pages. Nobody is an administrator here: what they may do to what is others' is in `/admin`. */
+/** One's own pages. No one is an administrator here: what they may do to what is others' is in `/admin`. */
 export function accountPageKit(parts: SignedInPagesParts): SignedInPages {
   return signedInPages(parts, async (ctx, signedIn) => {
     const { user, organization } = signedIn

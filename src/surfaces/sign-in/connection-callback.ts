@@ -53,7 +53,7 @@ interface Return {
   transaction: UpstreamTransaction
 }
 
-/** Looked at before the code is exchanged: nobody is made for a sign-in that can't be finished. */
+/** Looked at before the code is exchanged: no account is made for a sign-in that can't be finished. */
 async function comeBackToSignIn(
   parts: InteractionParts,
   ctx: Koa.Context,
@@ -101,7 +101,7 @@ async function identify(parts: InteractionParts, ctx: Koa.Context, { connection,
   return identity
 }
 
-/** An answer that nobody waits for: forged, replayed, too late, or meant for another browser or connection. */
+/** An answer that no sign-in waits for: forged, replayed, too late, or meant for another browser or connection. */
 async function showUnasked({ render }: InteractionParts, ctx: Koa.Context): Promise<void> {
   const locals = {
     title: 'This sign-in can’t be finished',

@@ -82,7 +82,7 @@ export async function showSso(step: Step): Promise<void> {
 }
 
 /**
- * To the organization's only identity provider, or to a choice among several. A name that nobody has is answered as one
+ * To the organization's only identity provider, or to a choice among several. An unknown name is answered as one
  * of an organization that has none.
  */
 export async function postSso(step: Step): Promise<void> {
@@ -101,13 +101,13 @@ export async function postSso(step: Step): Promise<void> {
   await renderConnections(step, { organization, connections })
 }
 
-/** Without those of the deployment: whoever named an organization wants its own. */
+/** Without those of the deployment: a person who named an organization wants its own. */
 async function ownWaysInto(db: Queryable, organization: Organization) {
   const { connections } = await waysInto(db, organization)
   return { connections: connections.filter(({ organizationId }) => organizationId !== null) }
 }
 
-/** The page of somebody who has to use one of these connections to act in an organization. */
+/** The page of a person who has to use one of these connections to act in an organization. */
 export async function renderConnections(
   step: Step,
   { organization, connections }: { organization: Organization | undefined; connections: Connection[] },

@@ -91,7 +91,7 @@ export async function keepWithInteraction(
   provider: Provider,
   kept: KeptWithInteraction,
 ): Promise<void> {
-  // Without what was submitted before, in which somebody may have been signed in already.
+  // Without what was submitted before, in which a person may have been signed in already.
   await provider.interactionResult(ctx.req, ctx.res, { ...kept }, { mergeWithLastSubmission: false })
 }
 

@@ -10,7 +10,7 @@ import type { Step } from './step.ts'
 /**
  * To an identity provider that the request names. Any site can send a browser here, so it leaves by itself only where the
  * person has chosen that way on a page of ours, or is signed in by it already; else a page asks. Without it a link would
- * lead to any address behind our own (an open redirect) and sign a person in as somebody else (login CSRF).
+ * lead to any address behind our own (an open redirect) and sign a person in as another (login CSRF).
  */
 export async function leaveFor(step: Step, connection: Connection, email?: string): Promise<void> {
   const session = await findBrowserSession(step.ctx, step.provider)

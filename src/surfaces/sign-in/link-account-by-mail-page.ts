@@ -21,7 +21,7 @@ import type { InteractionParts, Step } from './step.ts'
 
 const linkPage = '/prove-account'
 
-/** Mails the owner of the account a link by which they prove that it is theirs: for whoever has no password. */
+/** Mails the owner of the account a link by which they prove that it is theirs: for a person without a password. */
 export async function postLinkByMail(step: Step): Promise<void> {
   const { ctx, encryption, interaction, render } = step
   const pending = await findPending(step)
@@ -38,7 +38,7 @@ export async function postLinkByMail(step: Step): Promise<void> {
   })
 }
 
-/** Shows what the link is about to do. Only the browser that asked for it gets on: a link is easily sent to somebody else. */
+/** Shows what the link is about to do. Only the browser that asked for it gets on: a link is easily sent on. */
 export async function showMailedLink(parts: InteractionParts, ctx: Koa.Context): Promise<void> {
   const token = String(ctx.query.token ?? '')
   const asked = await findAsked(parts, ctx, token)

@@ -104,7 +104,7 @@ export async function postLinkAccount(step: Step): Promise<void> {
   await finishConnectionLogin(step, { ...pending, provenUserId: attempt.user.id })
 }
 
-/** Undefined when nobody has come back in this interaction, or longer ago than ten minutes. */
+/** Undefined when no one has come back in this interaction, or longer ago than ten minutes. */
 export async function findPending(step: Step): Promise<ArrivedIdentity | undefined> {
   const { db, encryption, interaction } = step
   if (interaction.pendingIdentity === undefined) return undefined

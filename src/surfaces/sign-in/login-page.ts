@@ -64,7 +64,7 @@ async function showWaysOf(step: Step, email: string, goTo: typeof goToConnection
   await renderConnections(step, { organization, connections: ways.connections }, email)
 }
 
-/** Somebody is signed in, by a way that the organization they have chosen does not take. */
+/** A person is signed in, by a way that the organization they have chosen does not take. */
 async function showRequiredConnections(step: Step): Promise<void> {
   const { db, interaction } = step
   const id = String(interaction.promptDetails.connection_required)
@@ -136,7 +136,7 @@ async function renderStep(
   const asked = interaction.request.organization
   const organization = asked === undefined ? undefined : await findOrganization(db, asked)
   const brand = asked === undefined ? undefined : brandOfAsked(asked, organization)
-  // At an organization's own address that is where one goes, not to a client that nobody has heard of.
+  // At an organization's own address that is where one goes, not to a client that no one has heard of.
   const isOurs = interaction.client.clientId === builtInClientId
   await step.render(
     ctx,

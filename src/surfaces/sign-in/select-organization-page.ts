@@ -33,7 +33,7 @@ export async function showOrganizations(step: Step): Promise<void> {
   await step.render(ctx, 'sign-in/select-organization', locals, { formAction: formTargets(interaction) })
 }
 
-/** The ways on for a person who has nowhere to act: found an organization, be invited, be somebody else. */
+/** The ways on for a person who has nowhere to act: found an organization, be invited, sign in as another. */
 async function showNoOrganization(step: Step, user: User, problems = noErrors): Promise<void> {
   const { ctx, db, interaction, form } = step
   const locals = {

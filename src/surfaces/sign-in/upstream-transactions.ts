@@ -11,7 +11,7 @@ import type { Connection } from '#foundation/database/schema.ts'
 import { claimOnce } from '#foundation/database/single-use.ts'
 import { SealedCookie } from '#foundation/http/sealed-cookie.ts'
 
-/** What somebody went to an identity provider for. */
+/** What a person went to an identity provider for. */
 export type UpstreamPurpose =
   | { kind: 'sign_in'; interactionUid: string }
   /** Linking what they are there to the account that they are signed in to. */
@@ -42,7 +42,7 @@ const usedForMs = 2 * lifetimeMs
 
 /**
  * The browser carries its round trips in sealed cookies named after their `state`, so that an answer works only in the
- * browser that asked (no one can be signed in as somebody else by a link), for ten minutes, and once: over all nodes the
+ * browser that asked (no link signs a person in as another), for ten minutes, and once: over all nodes the
  * database decides who was first.
  */
 export class UpstreamTransactions {
@@ -89,7 +89,7 @@ export class UpstreamTransactions {
   }
 
   /**
-   * The round trip that this browser comes back from, which is thereby over. Undefined for an answer that nobody asked
+   * The round trip that this browser comes back from, which is thereby over. Undefined for an answer that no one asked
    * for, that another browser or another connection asked for, that comes too late, or again.
    */
   async take(ctx: Koa.Context, connection: Connection): Promise<UpstreamTransaction | undefined> {

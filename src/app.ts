@@ -5,6 +5,7 @@ import type { ClientAddress } from '#foundation/http/client-address.ts'
 import { type DirectRouteOf, directRoutes } from '#foundation/http/direct-routes.ts'
 import { hostGuard } from '#foundation/http/host-guard.ts'
 import { isOfClient } from '#foundation/http/http-server.ts'
+import { closeOnUnreadBody } from '#foundation/http/refused-body.ts'
 import { requestLog } from '#foundation/http/request-log.ts'
 import { type Route, router } from '#foundation/http/router.ts'
 import { securityHeaders } from '#foundation/http/security-headers.ts'
@@ -35,6 +36,7 @@ export function createListener({ issuer, log, cookieKeys, clientAddress, render,
   fixOrigin(app, issuer)
   installInteractionCookies(app, issuer)
 
+  app.use(closeOnUnreadBody)
   app.use(requestLog({ log, clientAddress }))
   app.use(securityHeaders({ issuer }))
   app.use(respondToErrors({ render, log }))

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type Koa from 'koa'
 
 export const largestBodyBytes = 65_536
 
@@ -41,4 +42,14 @@ export function closeAfterAnswer(request: IncomingMessage): void {
     if (request.complete) destroy()
     else request.once('end', destroy).resume()
   }
+}
+
+/** An answer that was ready before the body had come, as for an unknown address, is the last one on its connection. */
+export const closeOnUnreadBody: Koa.Middleware = async ({ req }, next) => {
+  await next()
+  if (hasBody(req) && !req.complete) closeAfterAnswer(req)
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }

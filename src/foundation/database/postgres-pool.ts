@@ -3,7 +3,10 @@ import { StoreAwayError } from '#foundation/errors.ts'
 import { PreparedStatements } from './prepared-statements.ts'
 import type { SqlPool } from './sql-pool.ts'
 
-const connectionLimitMs = 5_000
+/** How much of a limit waiting for a connection may take; the first statement has at least the rest. */
+const shareForConnecting = 0.8
+/** Longest wait for a connection and its first statement, also where statements may take minutes. */
+const longestWaitMs = 5_000
 /** Longest that `end` waits for a PostgreSQL that does not take its leave. */
 const farewellMs = 1_000
 
@@ -13,7 +16,10 @@ export interface PostgresPoolOptions {
   onError: (error: Error) => void
   /** Connections. */
   max: number
-  /** Longest that a statement may take: PostgreSQL ends it a little earlier; a silent one loses the connection. */
+  /**
+   * Longest that a statement may take, waiting for a connection to run it on included. PostgreSQL ends it a little
+   * earlier; a silent one loses the connection.
+   */
   limitMs: number
   /** `set` statements for each connection. */
   settings?: readonly string[]
@@ -28,7 +34,7 @@ export function openPostgresPool({ databaseUrl, onError, max, limitMs, settings 
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max,
-    connectionTimeoutMillis: connectionLimitMs,
+    connectionTimeoutMillis: Math.min(limitMs, longestWaitMs) * shareForConnecting,
     application_name: 'gatehouse',
     Client: clientWith({ statements: new PreparedStatements(), limitMs }),
     onConnect: (client: pg.ClientBase) =>
@@ -40,8 +46,11 @@ export function openPostgresPool({ databaseUrl, onError, max, limitMs, settings 
   pool.on('connect', (client) => client.on('error', () => undefined))
 
   async function connect() {
+    const begun = performance.now()
     try {
-      return await pool.connect()
+      const client = (await pool.connect()) as pg.PoolClient & { hasWaited(ms: number): void }
+      client.hasWaited(performance.now() - begun)
+      return client
     } catch (error) {
       onError(error as Error)
       throw new StoreAwayError(error as Error)
@@ -70,6 +79,12 @@ const refusals = new Set(['57P01', '57P02', '57P03', '53300', '57014'])
 function clientWith({ statements, limitMs }: { statements: PreparedStatements; limitMs: number }): typeof pg.Client {
   class LimitedClient extends pg.Client {
     #broken = false
+    #nextLimitMs = limitMs
+
+    /** What the wait for this connection has taken is taken off its next statement's limit: a request waits once. */
+    hasWaited(ms: number): void {
+      this.#nextLimitMs = Math.max(limitMs - ms, limitMs * (1 - shareForConnecting))
+    }
 
     constructor(config: pg.ClientConfig) {
       super(config)
@@ -90,7 +105,8 @@ function clientWith({ statements, limitMs }: { statements: PreparedStatements; l
     }
 
     async #limited<T>(answer: Promise<T>): Promise<T> {
-      const timer = setTimeout(() => this.#giveUp(), limitMs)
+      const timer = setTimeout(() => this.#giveUp(), this.#nextLimitMs)
+      this.#nextLimitMs = limitMs
       try {
         return await answer
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
+import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { DataScope } from '#foundation/values/data-scope.ts'
 
 /** A jsonb or json column: objects come out parsed and go in as JSON text (`toJson`). */
@@ -368,4 +368,3 @@ export type Connection = Selectable<ConnectionsTable>
 export type Identity = Selectable<IdentitiesTable>
 export type SetupObject = Selectable<SetupObjectsTable>
 export type Client = Selectable<ClientsTable>
-export type NewAuthenticationLogEntry = Insertable<AuthenticationLogTable>

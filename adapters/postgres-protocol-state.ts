@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Adapter } from 'oidc-provider'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
 import { lock } from '#foundation/database/locks.ts'
 import { type ProtocolStateRecord, type ProtocolStateStore, protocolStateAdapter, spentMark } from './protocol-state.ts'
@@ -100,7 +100,7 @@ async function writeRecord(db: Queryable, row: Row): Promise<void> {
 async function writeSession(db: Queryable, row: Row & { uid: string }): Promise<void> {
   if (await updateSession(db, row)) return
   if (db.isTransaction) await insertSession(db, row)
-  else await db.transaction().execute((tx) => insertSession(tx, row))
+  else await inTransaction(db, (tx) => insertSession(tx, row))
 }
 
 async function updateSession(db: Queryable, { model, idHash, payload, expiresAt }: Row): Promise<boolean> {

@@ -9,7 +9,7 @@ import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import { clock } from '#foundation/database/clock.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
 import { hintOf, newApiKey } from '#foundation/values/api-key.ts'
@@ -45,7 +45,7 @@ export async function createApiKey(
 ): Promise<{ key: string; apiKey: ApiKey }> {
   const { organizationId } = actor
   const ownerId = await findOwner(parts.db, actor, input.user)
-  return parts.db.transaction().execute(async (tx) => {
+  return inTransaction(parts.db, async (tx) => {
     const owner = await lockOwner(tx, ownerId)
     if (!owner) throw new GatehouseError('not_found', 'There is no such member.')
     requireMayEmpower(actor, owner)

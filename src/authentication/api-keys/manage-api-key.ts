@@ -1,6 +1,6 @@
 import type { Actor } from '#directory/users/actor.ts'
 import { clock } from '#foundation/database/clock.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
@@ -37,7 +37,7 @@ export async function changeApiKey<T>(
   change: (change: ApiKeyChange) => Promise<T>,
 ): Promise<T> {
   const managed = { organizationId: actor.organizationId, userId: actor.isAdmin ? undefined : actor.user.id }
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const found = await findApiKey(tx, managed, id)
     const owner = found && (await lockOwner(tx, found.user.id))
     const key = owner && (await findApiKey(tx, managed, id))

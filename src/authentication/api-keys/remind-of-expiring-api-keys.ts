@@ -1,6 +1,6 @@
 import { takeExpiringApiKeys } from '#credentials/issued/api-keys.ts'
 import { clock } from '#foundation/database/clock.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 
 const batchSize = 100
@@ -16,7 +16,7 @@ export async function remindOfExpiringApiKeys(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
   at?: Date,
 ): Promise<number> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const now = at ?? (await clock(tx))
     const keys = await takeExpiringApiKeys(tx, { now, limit: batchSize })
     await outbox.enqueueMails(

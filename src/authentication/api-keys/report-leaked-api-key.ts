@@ -3,7 +3,7 @@ import type { CredentialReference } from '#credentials/resolve/credential.ts'
 import { revokeApiKeyRow } from '#credentials/revocation/revocation.ts'
 import type { SystemActor } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { findApiKey } from './api-key-queries.ts'
 import { type ApiKeyParts, auditSubject, lockOwner } from './manage-api-key.ts'
 
@@ -14,7 +14,7 @@ const leakReport: SystemActor = { system: 'leak-report' }
  * told. Of anything else nothing is said: a report tells as little as a guess.
  */
 export async function reportLeakedApiKey({ db, outbox }: ApiKeyParts, presented: CredentialReference): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const found = await findByReference(tx, presented)
     if (!found) return
     await lockOwner(tx, found.userId)

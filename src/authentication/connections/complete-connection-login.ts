@@ -8,7 +8,7 @@ import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent, recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, Identity, Membership, Organization, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { providerOf } from './connection.ts'
@@ -78,7 +78,7 @@ export async function completeConnectionLogin(db: Queryable, attempt: Connection
 async function inOneTransaction(db: Queryable, attempt: ConnectionAttempt): Promise<ConnectionLogin> {
   for (let tries = 1; ; tries++) {
     try {
-      return await db.transaction().execute((tx) => complete(tx, attempt))
+      return await inTransaction(db, (tx) => complete(tx, attempt))
     } catch (error) {
       if (tries === mostTries || !violates(error, 'users_email_unique')) throw error
     }

@@ -8,7 +8,7 @@ import {
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findUserByEmail, lockActiveUser } from '#directory/users/user-queries.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, User } from '#foundation/database/schema.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
@@ -33,7 +33,7 @@ export async function mailAccountLink(
   of: { arrived: ArrivedIdentity; sealedUid: string; page: string; asked: Asking },
 ): Promise<void> {
   const { arrived, sealedUid, page, asked } = of
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const { email = '' } = arrived.identity
     const owner = await findUserByEmail(tx, email)
     if (!owner) return mailThatThereIsNone(tx, outbox, { email, arrived, asked })
@@ -75,7 +75,7 @@ export function isAbout(link: MailLink, arrived: ArrivedIdentity): boolean {
  * @returns the account's user; undefined for a link that is used, too old, or to an address that is theirs no more
  */
 export function consumeAccountLink(db: Queryable, token: string): Promise<User | undefined> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const used = await consumeMailLinkOfUser(tx, 'prove_account', token)
     if (!used || !isOwnMailbox(used.link, used.user)) return undefined
     const { user } = used

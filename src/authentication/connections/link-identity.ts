@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type AccountOwner, requireFreshSignIn } from '#directory/users/actor.ts'
 import { lockActiveUser } from '#directory/users/user-queries.ts'
 import { type AuditActor, recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { inTransaction, isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { findIdentity, insertIdentity, lockSubject } from './identity-queries.ts'
@@ -26,7 +26,7 @@ export async function linkIdentity(
 ): Promise<LinkOutcome> {
   requireFreshSignIn(actor, askedAt)
   const userId = actor.user.id
-  return db.transaction().execute(async (tx): Promise<LinkOutcome> => {
+  return inTransaction(db, async (tx): Promise<LinkOutcome> => {
     await lockSubject(tx, connection.id, identity)
     const user = await requireUser(tx, userId)
     const known = await findIdentity(tx, connection.id, identity)
@@ -44,7 +44,7 @@ export async function linkIdentity(
 export async function unlinkIdentity(db: Queryable, actor: AccountOwner, identityId: string): Promise<void> {
   requireFreshSignIn(actor)
   const userId = actor.user.id
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     // Held, so that two at once can't each leave the other as the last one.
     const user = await requireUser(tx, userId)
     const identities = await tx

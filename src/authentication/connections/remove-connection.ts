@@ -1,5 +1,5 @@
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { describeConnection } from './connection.ts'
 import {
   type ConnectionManagement,
@@ -20,7 +20,7 @@ export async function removeConnection(db: Queryable, management: ConnectionMana
   requireMayManageConnections(management)
   const { organization, actor } = management
   const organizationId = organization?.id ?? null
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const connection = await requireConnection(tx, organizationId, name, 'locked')
     const teams = await listTeams(tx, organizationId)
     await deleteConnections(tx, connection, [connection.id])

@@ -5,7 +5,7 @@ import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable, toJson } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
 import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { type FieldProblem, GatehouseError } from '#foundation/errors.ts'
@@ -151,7 +151,7 @@ export async function createConnection(
   requireMayManageConnections(management)
   const { organization, actor } = management
   const organizationId = organization?.id ?? null
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const teams = await listTeams(tx, organizationId)
     const content = checkedContent(parts, description, { hasSecret: clientSecret !== null, organizationId, teams })
     const { name } = description
@@ -193,7 +193,7 @@ export async function editConnection(
   requireMayManageConnections(management)
   const { organization, actor } = management
   const organizationId = organization?.id ?? null
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const current = await requireConnection(tx, organizationId, name, 'locked')
     const teams = await listTeams(tx, organizationId)
     const before = describeConnection(current, namesOf(teams))

@@ -12,7 +12,7 @@ import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { lockOpenInvitation } from './invitation-queries.ts'
@@ -58,7 +58,7 @@ export async function acceptInvitation(
   if (!invitation) return { outcome: 'dead' }
   const { invitee } = invitation
   if (invitee?.id !== user.id) return { outcome: 'other_address' }
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const joined = await join(tx, { token, invitation, user: invitee })
     if (joined.outcome === 'joined') await markEmailVerified(tx, user.id)
     return joined

@@ -10,7 +10,7 @@ import { updateUser } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
@@ -37,7 +37,7 @@ export async function requestEmailChange(
     const message = 'This is your address already. Enter the new one.'
     throw new GatehouseError('validation_failed', message, { fields: [{ path: 'email', message }] })
   }
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const link = { email: newEmail, userId: user.id, payload: { asked } }
     const token = await makeMailLink(tx, { purpose: 'change_email', ...link })
     if (!token) return
@@ -78,7 +78,7 @@ export async function changeEmail(
   if (!change) return { outcome: 'dead' }
   if (change.user.id !== sessionUserId) return { outcome: 'sign_in_needed' }
   try {
-    return await db.transaction().execute((tx) => changeEmailIn(tx, outbox, token))
+    return await inTransaction(db, (tx) => changeEmailIn(tx, outbox, token))
   } catch (error) {
     // The address was taken at this very moment; the next try finds its owner.
     if (violates(error, 'users_email_unique')) return { outcome: 'taken' }

@@ -3,7 +3,7 @@ import { rewriteEffectiveAuthorization } from '#directory/access/effective-autho
 import { setDirectGrants } from '#directory/access/save-grants.ts'
 import { foundOrganization } from '#directory/organizations/found-organization.ts'
 import { listOrganizationsOfUser } from '#directory/organizations/organization-queries.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { parse } from '#foundation/http/parse.ts'
 import { displayName } from '#foundation/values/names.ts'
@@ -37,7 +37,7 @@ export function foundFirstOrganization(
   db: Queryable,
   request: { name: string; founder: Founder },
 ): Promise<{ id: string; slug: string } | undefined> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await tx.selectFrom('users').select('id').where('id', '=', request.founder.id).forUpdate().execute()
     const organizations = await listOrganizationsOfUser(tx, request.founder.id)
     return organizations.length > 0 ? undefined : foundOwnOrganization(tx, request)

@@ -5,7 +5,7 @@ import { listTeamIds } from '#directory/access/team-queries.ts'
 import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
-import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable, toJson } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
@@ -47,7 +47,7 @@ export function inviteMember(
   const { email } = parse(z.object({ email: emailAddress }), request)
   const { admin } = request
   const teamIds = [...new Set(request.teamIds)]
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await requireTeams(tx, organization.id, teamIds)
     await requireNoMember(tx, organization.id, email)
     const id = await saveInvitation(tx, { organizationId: organization.id, email, admin, teamIds, actor })
@@ -74,7 +74,7 @@ export function resendInvitation(
   invitationId: string,
 ): Promise<void> {
   requireAdminOf(actor, organization.id)
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const open = await lockOpenInvitation(tx, { organizationId: organization.id, id: invitationId })
     if (!open) throw new GatehouseError('not_found', 'There is no such open invitation.')
     requireMayOffer(actor, open)

@@ -15,7 +15,7 @@ import { revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
@@ -33,7 +33,7 @@ export async function requestPasswordReset(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
   { email, asked }: { email: string; asked: Asking },
 ): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const user = await findUserByEmail(tx, email)
     const resettable = user !== undefined && maySetPasswordByMail(user)
     const token = await makeMailLink(tx, {
@@ -114,7 +114,7 @@ export async function resetPassword(
   const owner = (await findPasswordReset(db, token))?.user
   if (!owner) return undefined
   const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const used = await consumeMailLinkOfUser(tx, 'reset_password', token)
     if (!used || !isOwnMailbox(used.link, used.user)) return undefined
     const { user } = used

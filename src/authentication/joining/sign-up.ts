@@ -8,7 +8,7 @@ import { findOrganization, findOrganizationOfDomain } from '#directory/organizat
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
@@ -66,7 +66,7 @@ export async function requestSignUp(
     const message = `${place.name} takes in its own addresses only. Enter yours there, or ask an administrator to invite you.`
     throw new GatehouseError('validation_failed', message, { fields: [{ path: 'email', message }] })
   }
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const user = await findUserByEmail(tx, email)
     const of = { purpose: 'sign_up', email, payload: { asked }, ...(place && { organizationId: place.id }) } as const
     const token = await makeMailLink(tx, of)

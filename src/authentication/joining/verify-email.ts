@@ -9,7 +9,7 @@ import {
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
@@ -22,7 +22,7 @@ export async function requestEmailVerification(
   { db, outbox }: { db: Queryable; outbox: MailOutbox },
   { userId, asked }: { userId: string; asked: Asking },
 ): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const user = await lockActiveUser(tx, userId)
     if (!user || user.emailVerifiedAt) return
     const token = await makeMailLink(tx, { purpose: 'verify_email', email: user.email, userId, payload: { asked } })
@@ -52,7 +52,7 @@ export function verifyEmail(
   db: Queryable,
   { token, sessionUserId }: { token: string; sessionUserId: string | undefined },
 ): Promise<{ user: User; voided: boolean } | undefined> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const used = await consumeMailLinkOfUser(tx, 'verify_email', token)
     if (!used || !isOwnMailbox(used.link, used.user)) return undefined
     const { user } = used

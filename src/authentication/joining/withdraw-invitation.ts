@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { endLinksOfInvitation } from '#authentication/mail-links/mail-link.ts'
 import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { lockOpenInvitation } from './invitation-queries.ts'
 import type { InvitingOrganization } from './invite-member.ts'
@@ -19,7 +19,7 @@ export function withdrawInvitation(
   id: string,
 ): Promise<void> {
   requireAdminOf(actor, organization.id)
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const open = await lockOpenInvitation(tx, { organizationId: organization.id, id })
     if (!open) throw new GatehouseError('not_found', 'There is no such open invitation.')
     const { email, admin, teamIds } = open

@@ -1,6 +1,6 @@
 import { type AccountOwner, requireFreshSignIn } from '#directory/users/actor.ts'
 import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { passwordOwner } from './password-owner.ts'
@@ -20,7 +20,7 @@ export async function changePassword(
   const { sessionUid } = actor
   const owner = required(await findActiveUser(db, actor.user.id))
   const passwordHash = await hashNewPassword(password, await passwordOwner(db, owner))
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const user = required(await lockActiveUser(tx, actor.user.id))
     await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_changed', exceptSessionUid: sessionUid })
   })

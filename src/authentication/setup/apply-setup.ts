@@ -3,7 +3,7 @@ import { hashPassword } from '#authentication/passwords/password.ts'
 import { holdAdministrators } from '#directory/organizations/last-administrators.ts'
 import type { SystemActor } from '#directory/users/actor.ts'
 import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import type { SetupOutcome, SetupPlan } from './changes.ts'
@@ -48,7 +48,7 @@ function applyHashed(
   options: ApplyOptions,
   hashes: ReadonlyMap<string, string>,
 ): Promise<SetupOutcome | undefined> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await lock(tx, 'setup')
     await holdAdministrators(tx)
     const plan = await prepareSetup(tx, setup, options)

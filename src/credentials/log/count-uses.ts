@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { onlyIndexes } from './log-queries.ts'
 
 const settledSeconds = 60
@@ -20,7 +20,7 @@ export async function countUses(
 
 /** At most an hour at a time: after a long rest no transaction is long. @returns whether there is more to be counted */
 function countNextHour(db: Queryable, settledAfterSeconds: number): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await sql`select ${onlyIndexes}`.execute(tx)
     const window = await nextWindow(tx, settledAfterSeconds)
     // Undefined: another node is counting.

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Position } from '#foundation/http/list.ts'
 
 /** Whose entries: for each kind of subject there is one index, and one row of counts a day. */
@@ -113,7 +113,7 @@ export function isWhole(subject: Subject | Whole): subject is Whole {
 
 /** Reads as `onlyIndexes` says, in one snapshot. */
 export function readAlongIndexes<Row>(db: Queryable, query: RawBuilder<Row>): Promise<Row[]> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await sql`select ${onlyIndexes}`.execute(tx)
     return (await query.execute(tx)).rows
   })

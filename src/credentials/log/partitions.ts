@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { clock } from '#foundation/database/clock.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { tryLock } from '#foundation/database/locks.ts'
 
 /** What `maintainPartitions` did; names of partitions. */
@@ -42,7 +42,7 @@ async function changePartitions(
   now: Date,
 ): Promise<Pick<PartitionMaintenance, 'created' | 'dropped'> | undefined> {
   try {
-    return await db.transaction().execute(async (tx) => {
+    return await inTransaction(db, async (tx) => {
       if (!(await takeLock(tx))) return undefined
       const existing = await listPartitions(tx)
       return {

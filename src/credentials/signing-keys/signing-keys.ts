@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { sql } from 'kysely'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { clock } from '#foundation/database/clock.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
 
 /** What we sign with, in the order of preference where a client leaves the choice: ES256 costs a fifth of RS256. */
@@ -22,7 +22,7 @@ const tokenSeconds = 3600
 export async function loadSigningKeys(db: Queryable, encryption: Encryption): Promise<JWK[]> {
   let keys = await selectKeys(db)
   if (missingKeys(keys).length > 0) {
-    keys = await db.transaction().execute(async (tx) => {
+    keys = await inTransaction(db, async (tx) => {
       await lock(tx, 'signingKeys')
       await insertMissingKeys(tx, encryption)
       return selectKeys(tx)
@@ -43,7 +43,7 @@ export type RotationOutcome =
  * @param at for tests
  */
 export function rotateSigningKeys(db: Queryable, encryption: Encryption, at?: Date): Promise<RotationOutcome> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await lock(tx, 'signingKeys')
     const now = at ?? (await clock(tx))
     await insertMissingKeys(tx, encryption)

@@ -1,6 +1,6 @@
 import { type Actor, requireAdmin } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { updateOrganization } from './save-organization.ts'
 
 /**
@@ -9,7 +9,7 @@ import { updateOrganization } from './save-organization.ts'
  */
 export async function allowKeysInQuery(db: Queryable, actor: Actor, allowsKeysInQuery: boolean): Promise<void> {
   requireAdmin(actor)
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const organization = await tx
       .selectFrom('organizations')
       .select(['slug', 'allowsKeysInQuery'])

@@ -1,5 +1,5 @@
 import { findUserByEmail } from '#directory/users/user-queries.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
@@ -37,7 +37,7 @@ export function organizationDiscovery({
       throw new GatehouseError('too_many_requests', message, { retryAfterSeconds })
     }
     // The same statements for every address; the mail to an unknown address is dropped where it would be sent.
-    await db.transaction().execute(async (tx) => {
+    await inTransaction(db, async (tx) => {
       const user = await findUserByEmail(tx, email)
       const organizations = (await listOrganizationsOfUser(tx, user?.id ?? '')).map(({ name, slug }) => ({
         name,

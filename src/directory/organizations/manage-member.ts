@@ -1,6 +1,6 @@
-import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
+import { type Administrator, isByApiKey, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { holdAdministrators, lastHolders } from './last-administrators.ts'
@@ -10,7 +10,7 @@ import { type MembershipEdit, removeMemberships, updateMembership } from './save
 /** Whose members are managed, and by whom. */
 export interface MemberManagement {
   organization: Pick<Organization, 'id' | 'slug'>
-  actor: Actor
+  actor: Administrator
 }
 
 /**
@@ -61,15 +61,15 @@ async function inTurn<T>(
   change: (tx: Queryable, member: NamedMembership) => Promise<T>,
 ): Promise<T> {
   requireAdminOf(actor, organization.id)
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     await holdAdministrators(tx)
     return change(tx, await requireMembership(tx, organization.id, idOrEmail))
   })
 }
 
 /** A key may be in other hands than its owner's: it neither makes administrators nor takes them away. */
-function requireMayChange({ byApiKey }: Actor, member: NamedMembership, after: { admin: boolean }): void {
-  if (byApiKey && (member.admin || after.admin)) {
+function requireMayChange(actor: Administrator, member: NamedMembership, after: { admin: boolean }): void {
+  if (isByApiKey(actor) && (member.admin || after.admin)) {
     throw new GatehouseError(
       'permission_denied',
       'An API key changes no administrators. Sign in, or use an access token.',

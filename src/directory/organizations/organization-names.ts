@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { lock } from '#foundation/database/locks.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -65,7 +65,7 @@ export async function isTaken(tx: Queryable, nameOrSlug: string): Promise<boolea
  * migration does; any number of nodes may start at once.
  */
 export async function fillInSkeletons(db: Queryable): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     await lock(tx, 'organizationNames')
     const unnamed = await tx
       .selectFrom('organizations')

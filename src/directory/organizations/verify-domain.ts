@@ -5,7 +5,7 @@ import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { databaseNow } from '#foundation/database/clock.ts'
 import { violates } from '#foundation/database/constraint.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization, OrganizationDomain } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { findDomain, isDomainVerified } from './domain-queries.ts'
@@ -86,7 +86,7 @@ export async function claimDomain(
 ): Promise<OrganizationDomain> {
   requireMayManageDomains(management)
   const { organization } = management
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const claimed = await tx
       .insertInto('organizationDomains')
       .values({ domain, organizationId: organization.id, verifiedAt: null })
@@ -131,7 +131,7 @@ export async function verifyDomain(
 
 /** Of two organizations that prove it at once the database takes one. */
 async function markVerified(db: Queryable, management: DomainManagement, domain: string): Promise<OrganizationDomain> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const verified = await tx
       .updateTable('organizationDomains')
       .set({ verifiedAt: databaseNow })
@@ -151,7 +151,7 @@ async function markVerified(db: Queryable, management: DomainManagement, domain:
 /** Gives a domain up: from then on it steers and links no sign-in here. @throws GatehouseError permission_denied, not_found */
 export async function removeDomain(db: Queryable, management: DomainManagement, domain: string): Promise<void> {
   requireMayManageDomains(management)
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     const removed = await tx
       .deleteFrom('organizationDomains')
       .where('organizationId', '=', management.organization.id)

@@ -14,6 +14,14 @@ export interface Actor {
   byApiKey?: boolean
 }
 
+/** Who runs the deployment, at its command line: may do there what a superadmin may. */
+export interface Operator {
+  system: 'command-line'
+}
+
+/** Who administers: a person by their rights of this moment, or the operator. */
+export type Administrator = Actor | Operator
+
 /** A person who changes their own account with a browser in which they are signed in. */
 export interface AccountOwner {
   user: Pick<User, 'id'>
@@ -81,16 +89,25 @@ export function isActor({ user }: Pick<Actor, 'user'>, idOrEmail: string): boole
   return idOrEmail === user.id || emailKey(idOrEmail) === emailKey(user.email)
 }
 
+export function isOperator(actor: Administrator): actor is Operator {
+  return 'system' in actor
+}
+
+/** A key may be in other hands than its owner's. */
+export function isByApiKey(actor: Administrator): boolean {
+  return !isOperator(actor) && actor.byApiKey === true
+}
+
 /** @throws GatehouseError permission_denied unless the actor is an admin of the organization */
-export function requireAdmin(actor: Actor): void {
-  if (!actor.isAdmin) {
+export function requireAdmin(actor: Administrator): void {
+  if (!isOperator(actor) && !actor.isAdmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')
   }
 }
 
 /** @throws GatehouseError permission_denied, also for a superadmin whose credential carries less */
-export function requireSuperadmin(actor: Actor): void {
-  if (!actor.user.superadmin || !actor.isAdmin) {
+export function requireSuperadmin(actor: Administrator): void {
+  if (!isOperator(actor) && (!actor.user.superadmin || !actor.isAdmin)) {
     throw new GatehouseError('permission_denied', 'Only superadmins may do this.')
   }
 }
@@ -99,8 +116,8 @@ export function requireSuperadmin(actor: Actor): void {
  * Connections and domains say who may sign in as whom: a stolen key would become browser sessions of others.
  * @throws GatehouseError permission_denied
  */
-export function refuseApiKey({ byApiKey }: Actor): void {
-  if (byApiKey)
+export function refuseApiKey(actor: Administrator): void {
+  if (isByApiKey(actor))
     throw new GatehouseError('permission_denied', 'An API key can’t do this. Sign in, or use an access token.')
 }
 
@@ -108,9 +125,9 @@ export function refuseApiKey({ byApiKey }: Actor): void {
  * The organization is managed by its own administrators, and by superadmins.
  * @throws GatehouseError permission_denied
  */
-export function requireAdminOf(actor: Actor, organizationId: string): void {
+export function requireAdminOf(actor: Administrator, organizationId: string): void {
   requireAdmin(actor)
-  if (actor.organizationId !== organizationId && !actor.user.superadmin) {
+  if (!isOperator(actor) && actor.organizationId !== organizationId && !actor.user.superadmin) {
     throw new GatehouseError('permission_denied', 'Only administrators of the organization may do this.')
   }
 }

@@ -1,12 +1,12 @@
 import { endOtherSessions, endSession } from '#credentials/revocation/revocation.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
-import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { inTransaction, isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Actor } from './actor.ts'
 
 /** Ends a session of the actor's. @throws GatehouseError not_found for another person's, or one that has ended */
 export async function endOwnSession(db: Queryable, { user }: Actor, uid: string): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     if (!isStorable(uid) || !(await endSession(tx, user.id, uid))) {
       throw new GatehouseError('not_found', 'That session has ended already.')
     }
@@ -16,7 +16,7 @@ export async function endOwnSession(db: Queryable, { user }: Actor, uid: string)
 
 /** Ends every session of the actor's but this one. */
 export async function endOwnOtherSessions(db: Queryable, { user }: Actor, sessionUid: string): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     await endOtherSessions(tx, user.id, sessionUid)
     await recordAuditEvent(tx, {
       actor: { user },

@@ -71,6 +71,14 @@ function kyselyOn(pool: SqlPool): Queryable {
   })
 }
 
+/**
+ * Runs `work` in a transaction: in the caller's where `db` is one already, so that use cases join each other and what a
+ * route commits beside them; else in one of its own. What throws rolls all of it back.
+ */
+export function inTransaction<T>(db: Queryable, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  return db.isTransaction ? work(db) : db.transaction().execute(work)
+}
+
 /** Whether PostgreSQL's text can hold it: U+0000 it cannot, so nothing is found by a name with one in it. */
 export function isStorable(text: string): boolean {
   return !text.includes('\0')

@@ -1,7 +1,7 @@
 import type { Adapter, ClientMetadata } from 'oidc-provider'
-import { findActiveClient } from '#directory/clients/client-queries.ts'
+import { type ClientWithSecrets, findActiveClient } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Client } from '#foundation/database/schema.ts'
+import { secretsAsText } from '#protocol/library/client-secrets.ts'
 
 /** oidc-provider reads clients; they are written by `src/directory/clients/` alone. */
 export function clientAdapter(db: () => Queryable): Adapter {
@@ -19,17 +19,20 @@ export function clientAdapter(db: () => Queryable): Adapter {
   }
 }
 
-/** The secret's place holds its SHA-256 in hex: `src/protocol/library/client-secrets.ts` compares hashes. */
-function toMetadata(client: Client): ClientMetadata {
+function toMetadata(client: ClientWithSecrets): ClientMetadata {
   return {
     ...client.metadata,
     client_id: client.clientId,
     client_name: client.clientName,
-    ...(client.secretHash && { client_secret: client.secretHash.toString('hex') }),
+    ...(provesItselfBySecret(client) && { client_secret: secretsAsText(client.secrets) }),
     first_party: client.firstParty,
     organization_id: client.organizationId ?? undefined,
     permissions: client.permissions,
   }
+}
+
+function provesItselfBySecret({ metadata, secrets }: ClientWithSecrets): boolean {
+  return secrets.length > 0 || String(metadata.token_endpoint_auth_method).startsWith('client_secret_')
 }
 
 async function readOnly(): Promise<never> {

@@ -101,7 +101,6 @@ async function insertClients({ db }: Database): Promise<void> {
         ...common,
         clientId: 'console',
         clientName: 'Console',
-        secretHash: null,
         firstParty: true,
         metadata: toJson({
           redirect_uris: ['http://localhost:8080/callback'],
@@ -113,7 +112,6 @@ async function insertClients({ db }: Database): Promise<void> {
         ...common,
         clientId: resourceServer.clientId,
         clientName: 'Inventory',
-        secretHash: sha256(resourceServer.clientSecret),
         resourceServer: true,
         resource: 'https://inventory.example',
         metadata: toJson({ redirect_uris: [], response_types: [], grant_types: ['client_credentials'] }),
@@ -122,12 +120,23 @@ async function insertClients({ db }: Database): Promise<void> {
         ...common,
         clientId: serviceAccount.clientId,
         clientName: 'Nightly export',
-        secretHash: sha256(serviceAccount.clientSecret),
         organizationId: 'org_bench',
         permissions: '["configuration-items:read"]',
         metadata: toJson({ redirect_uris: [], response_types: [], grant_types: ['client_credentials'] }),
       },
     ])
+    .execute()
+  await db
+    .insertInto('clientSecrets')
+    .values(
+      [resourceServer, serviceAccount].map(({ clientId, clientSecret }) => ({
+        id: `sec_${clientId}`,
+        clientId,
+        hash: sha256(clientSecret),
+        hint: null,
+        expiresAt: null,
+      })),
+    )
     .execute()
 }
 

@@ -17,6 +17,7 @@ interface Sweep {
 const sweeps = [
   { table: 'protocol_state', over: sql`expires_at < now()` },
   { table: 'single_uses', over: sql`expires_at < now()` },
+  { table: 'client_secrets', over: sql`expires_at < now()` },
   { table: 'token_answers', over: sql`expires_at < now()` },
   { table: 'rate_limits', over: sql`expire < extract(epoch from now()) * 1000` },
   {

@@ -61,6 +61,7 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   teamMembers: 'directory/access',
   permissions: 'directory/access',
   clients: 'directory/clients',
+  clientSecrets: 'directory/clients',
   mailLinks: 'authentication/mail-links',
   connections: 'authentication/connections',
   identities: 'authentication/connections',

@@ -1,7 +1,7 @@
 import { listConnectionsOfOwners, listHandles } from '#authentication/connections/connection-queries.ts'
 import { readCatalogue } from '#directory/access/authorization-queries.ts'
 import { listTeamPlaces, listTeams } from '#directory/access/team-queries.ts'
-import { listClients } from '#directory/clients/client-queries.ts'
+import { type ClientWithSecrets, listClients } from '#directory/clients/client-queries.ts'
 import { listOwnersOfDomains, listVerifiedDomains } from '#directory/organizations/domain-queries.ts'
 import {
   listLastAdmins,
@@ -12,7 +12,7 @@ import { listLookAlikes, skeletonsOf } from '#directory/organizations/organizati
 import { listOrganizationsBySlug } from '#directory/organizations/organization-queries.ts'
 import { listSuperadminIds, listUsers } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Client, Connection, Organization, Team, User } from '#foundation/database/schema.ts'
+import type { Connection, Organization, Team, User } from '#foundation/database/schema.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import { listConnectionEntries, type SetupValues } from './setup.ts'
 import { readSetupObjects, type SetupObjects } from './setup-objects.ts'
@@ -49,7 +49,7 @@ export interface CurrentSetup {
   /** Slug of the organization that verified the domain. */
   domainOwners: Map<string, string>
   /** By client_id: those named, and those that hold a resource identifier that is named. */
-  clients: Map<string, Client>
+  clients: Map<string, ClientWithSecrets>
   /** The deployment's and those of the organizations. */
   connections: Connection[]
   /** Connections of any owner whose addresses hold a name of the file's connections. */

@@ -1,8 +1,8 @@
 import { canonicalGrants } from '#directory/access/grants.ts'
 import { toClientMetadata } from '#directory/clients/client.ts'
+import type { ClientWithSecrets } from '#directory/clients/client-queries.ts'
 import type { ClientContent } from '#directory/clients/save-client.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
-import type { Client } from '#foundation/database/schema.ts'
 import { type Fields, noteChange } from './changes.ts'
 import { leaveAlone, notice, type Planning, remember, type Standing, standingOf } from './planning.ts'
 import { type ClientEntry, listClientEntries, toRegistration } from './setup.ts'
@@ -18,9 +18,16 @@ export function planClients(planning: Planning, organizationIds: ReadonlyMap<str
     const standing = client && standingOf(planning, object, entry)
     if (!isClear(planning, { entry, path, standing, organizationIds })) continue
     const content = toContent(entry, client, organizationIds)
-    const before = client && describe(contentOf(client), slugs)
-    const after = describe(content, slugs)
-    if (before && !sameSecret(client.secretHash, content.secretHash)) noteNewSecret(before, after)
+    const hash = entry.client_secret === undefined ? null : sha256(entry.client_secret)
+    const declared = current.objects.declaredOf('client', entry.client_id)?.secret
+    const isReplaced = client !== undefined && replacesSecrets(client, hash, declared)
+    const before = client && {
+      ...describe(contentOf(client), slugs),
+      client_secret: inWords(client.secrets.length > 0),
+    }
+    const after = { ...describe(content, slugs), client_secret: inWords(hash !== null) }
+    // The change must show, and neither secret may.
+    if (isReplaced && before?.client_secret === after.client_secret) after.client_secret = 'replaced'
     const kind = content.resourceServer ? 'resource server' : 'client'
     const subject = {
       kind: 'client' as const,
@@ -31,8 +38,9 @@ export function planClients(planning: Planning, organizationIds: ReadonlyMap<str
     const { writes } = plan
     if (action === 'create') writes.newClients.push({ clientId: entry.client_id, ...content })
     else if (action) writes.changedClients.push({ clientId: entry.client_id, ...content })
+    if (isReplaced || (!client && hash)) writes.clientSecrets.push({ clientId: entry.client_id, hash })
     if (client?.resource && client.resource !== content.resource) writes.releasedResources.push(entry.client_id)
-    remember(planning, { ...object, name: entry.client_id, declared: {} })
+    remember(planning, { ...object, name: entry.client_id, declared: hash ? { secret: hash.toString('hex') } : {} })
   }
 }
 
@@ -68,14 +76,24 @@ function isClear(
   return false
 }
 
+/**
+ * Whether the file's secret takes the place of what is there. What was rotated since the file last said this one stays;
+ * another secret in the file ends them all, and so does none.
+ * @param declared in hex, what the file said last
+ */
+function replacesSecrets({ secrets }: ClientWithSecrets, hash: Buffer | null, declared: string | undefined): boolean {
+  if (hash === null || secrets.length === 0) return hash !== null || secrets.length > 0
+  const isTheirs = secrets.some((secret) => secret.endsInSeconds === null && secret.hash.equals(hash))
+  return hash.toString('hex') !== declared && !isTheirs
+}
+
 function toContent(
   entry: ClientEntry,
-  client: Client | undefined,
+  client: ClientWithSecrets | undefined,
   organizationIds: ReadonlyMap<string, string>,
 ): ClientContent {
   return {
     clientName: entry.client_name ?? entry.client_id,
-    secretHash: entry.client_secret === undefined ? null : sha256(entry.client_secret),
     metadata: toClientMetadata(toRegistration(entry)),
     firstParty: entry.first_party ?? false,
     resourceServer: entry.resource_server ?? false,
@@ -87,7 +105,7 @@ function toContent(
   }
 }
 
-function contentOf(client: Client): ClientContent {
+function contentOf(client: ClientWithSecrets): ClientContent {
   return { ...client, active: client.deactivatedAt === null }
 }
 
@@ -103,15 +121,9 @@ function describe(content: ClientContent, slugs: ReadonlyMap<string, string>): F
     data_scopes: content.dataScopes,
     active: content.active,
     ...content.metadata,
-    client_secret: content.secretHash ? 'set' : 'none',
   }
 }
 
-/** The change must show, and neither secret may. */
-function noteNewSecret(before: Fields, after: Fields): void {
-  if (before.client_secret === after.client_secret) after.client_secret = 'replaced'
-}
-
-function sameSecret(one: Buffer | null, other: Buffer | null): boolean {
-  return one === null || other === null ? one === other : one.equals(other)
+function inWords(hasSecret: boolean): string {
+  return hasSecret ? 'set' : 'none'
 }

@@ -49,6 +49,8 @@ export interface SetupWrites {
   leave: (TeamPlace & { organizationId: string })[]
   newClients: NewClient[]
   changedClients: NewClient[]
+  /** Which end all others of their clients; null: without another. */
+  clientSecrets: { clientId: string; hash: Buffer | null }[]
   /** Clients whose resource identifier changes. */
   releasedResources: string[]
   removedConnections: { id: string; organizationId: string | null }[]
@@ -79,6 +81,7 @@ export function noWrites(): SetupWrites {
     leave: [],
     newClients: [],
     changedClients: [],
+    clientSecrets: [],
     releasedResources: [],
     removedConnections: [],
     connectionEdits: [],

@@ -14,6 +14,7 @@ import {
   updateTeam,
 } from '#directory/access/save-team.ts'
 import { insertClients, releaseResources, replaceClient } from '#directory/clients/save-client.ts'
+import { replaceSecrets } from '#directory/clients/save-secret.ts'
 import { insertMemberships, removeMemberships, updateMembership } from '#directory/organizations/save-membership.ts'
 import {
   addVerifiedDomains,
@@ -109,6 +110,7 @@ async function writeClients(tx: Queryable, writes: SetupWrites): Promise<void> {
   await releaseResources(tx, writes.releasedResources)
   for (const { clientId, ...content } of writes.changedClients) await replaceClient(tx, clientId, content)
   await inBatches(writes.newClients, (batch) => insertClients(tx, batch))
+  for (const { clientId, hash } of writes.clientSecrets) await replaceSecrets(tx, clientId, hash)
 }
 
 /** A name may move from one owner of the file to another: as a new connection without the identities of the old one. */

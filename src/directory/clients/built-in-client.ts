@@ -23,7 +23,6 @@ export async function saveBuiltInClient(db: Queryable, issuer: string): Promise<
       clientName: 'Gatehouse',
       metadata,
       firstParty: true,
-      secretHash: null,
       resource: null,
       organizationId: null,
       revision: 'built-in',

@@ -1,11 +1,22 @@
 import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Client } from '#foundation/database/schema.ts'
+import type { LiveSecret } from './client-secrets.ts'
+import { liveSecretsOf, toLiveSecrets } from './secret-queries.ts'
+
+/** A client with the secrets by which it may prove itself now. */
+export interface ClientWithSecrets extends Client {
+  secrets: LiveSecret[]
+}
 
 /** A client that may act now: it is not deactivated, nor is the organization it belongs to suspended. */
-export async function findActiveClient(db: Queryable, clientId: string): Promise<Client | undefined> {
+export async function findActiveClient(db: Queryable, clientId: string): Promise<ClientWithSecrets | undefined> {
   if (!isStorable(clientId)) return undefined
-  return activeClients(db).where('c.clientId', '=', clientId).executeTakeFirst()
+  const client = await activeClients(db)
+    .select(liveSecretsOf(sql`c.client_id`).as('secrets'))
+    .where('c.clientId', '=', clientId)
+    .executeTakeFirst()
+  return client && { ...client, secrets: toLiveSecrets(client.secrets) }
 }
 
 /** The resource server that a resource indicator names (RFC 8707). */
@@ -24,15 +35,17 @@ function activeClients(db: Queryable) {
 }
 
 /** Clients, active or not: those of these ids and those that hold these resource identifiers. */
-export function listClients(
+export async function listClients(
   db: Queryable,
   { clientIds, resources = [] }: { clientIds: readonly string[]; resources?: readonly string[] },
-): Promise<Client[]> {
-  return db
-    .selectFrom('clients')
-    .selectAll()
+): Promise<ClientWithSecrets[]> {
+  const clients = await db
+    .selectFrom('clients as c')
+    .selectAll('c')
+    .select(liveSecretsOf(sql`c.client_id`).as('secrets'))
     .where(sql<boolean>`client_id = any(${clientIds}::text[]) or resource = any(${resources}::text[])`)
     .execute()
+  return clients.map((client) => ({ ...client, secrets: toLiveSecrets(client.secrets) }))
 }
 
 /** Names of clients by id, whatever became of them. */

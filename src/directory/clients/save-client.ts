@@ -12,8 +12,6 @@ const deactivation = sql<Date>`coalesce(deactivated_at, now())`
 /** A client as its row holds it. */
 export interface ClientContent {
   clientName: string
-  /** SHA-256 of the client secret; null: it has none. */
-  secretHash: Buffer | null
   /** Made by `toClientMetadata`, after `clientProblems` found nothing. */
   metadata: ClientMetadata
   firstParty: boolean

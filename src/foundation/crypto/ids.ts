@@ -13,6 +13,8 @@ const prefixes = {
   apiKey: 'key',
   connection: 'con',
   identity: 'idn',
+  client: 'cli',
+  clientSecret: 'sec',
 } as const
 
 /** A new public identifier such as `usr_3kT…`: 119 random bits behind a prefix that says what it names. */

@@ -47,10 +47,20 @@ create table authentication_log_days (
   constraint authentication_log_days_pkey PRIMARY KEY (subject, day, kind, outcome)
 );
 
+create table client_secrets (
+  id text not null,
+  client_id text not null,
+  hash bytea not null,
+  hint text,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone,
+  constraint client_secrets_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
+  constraint client_secrets_pkey PRIMARY KEY (id)
+);
+
 create table clients (
   client_id text not null,
   client_name text not null,
-  secret_hash bytea,
   metadata jsonb not null default '{}'::jsonb,
   first_party boolean not null default false,
   resource_server boolean not null default false,
@@ -402,6 +412,10 @@ CREATE INDEX authentication_log_moment ON ONLY public.authentication_log USING b
 CREATE INDEX authentication_log_organization ON ONLY public.authentication_log USING btree (hashtextextended((organization_id || outcome), (0)::bigint), occurred_at);
 
 CREATE INDEX authentication_log_person ON ONLY public.authentication_log USING btree (hashtextextended(((user_id || COALESCE(organization_id, ''::text)) || outcome), (0)::bigint), occurred_at);
+
+CREATE INDEX client_secrets_client ON public.client_secrets USING btree (client_id, created_at);
+
+CREATE INDEX client_secrets_expiry ON public.client_secrets USING btree (expires_at);
 
 CREATE INDEX clients_organization ON public.clients USING btree (organization_id);
 

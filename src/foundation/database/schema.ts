@@ -73,7 +73,6 @@ export interface PermissionsTable {
 export interface ClientsTable {
   clientId: string
   clientName: string
-  secretHash: Buffer | null
   metadata: JsonWithDefault<Record<string, unknown>>
   firstParty: Generated<boolean>
   resourceServer: Generated<boolean>
@@ -85,6 +84,15 @@ export interface ClientsTable {
   revision: string
   deactivatedAt: Date | null
   createdAt: Generated<Date>
+}
+
+export interface ClientSecretsTable {
+  id: string
+  clientId: string
+  hash: Buffer
+  hint: string | null
+  createdAt: Generated<Date>
+  expiresAt: Date | null
 }
 
 export interface OauthGrantsTable {
@@ -301,6 +309,8 @@ export interface Declared {
   name?: string | null
   /** Ids of the teams that the file puts a member into. */
   teams?: string[]
+  /** SHA-256 of a client's secret, in hex. */
+  secret?: string
 }
 
 export interface SetupObjectsTable {
@@ -338,6 +348,7 @@ export interface Tables {
   teamMembers: TeamMembersTable
   permissions: PermissionsTable
   clients: ClientsTable
+  clientSecrets: ClientSecretsTable
   oauthGrants: OauthGrantsTable
   credentials: CredentialsTable
   tokenAnswers: TokenAnswersTable

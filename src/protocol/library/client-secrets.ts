@@ -1,26 +1,30 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { Provider } from 'oidc-provider'
-import { sha256 } from '#foundation/crypto/sha256.ts'
+import { type LiveSecret, matchingSecret } from '#directory/clients/client-secrets.ts'
 
 /**
- * Client secrets are stored as SHA-256: `adapters/client-adapter.ts` hands the hash on in the secret's place. A client
- * that is not there costs a comparison too, so that no time tells it from a wrong secret.
+ * Client secrets are stored as SHA-256, and a client may have several: `adapters/client-adapter.ts` hands the hashes of
+ * those that live on in the one secret's place. A client that is not there costs a comparison too, so that no time tells
+ * it from a wrong secret.
  */
 export function installSecretHashes(provider: Provider): void {
   const { Client } = provider
   const find = Client.find.bind(Client)
   Client.find = async (clientId) => {
     const client = await find(clientId)
-    if (!client) matches(noSecret, clientId)
+    if (!client) matchingSecret([], clientId)
     return client
   }
   Client.prototype.compareClientSecret = async function compare(presented: string) {
-    return matches(Buffer.from(this.clientSecret ?? '', 'hex'), presented)
+    return matchingSecret(secretsFromText(this.clientSecret ?? ''), presented) !== undefined
   }
 }
 
-const noSecret = Buffer.alloc(32)
+/** The library takes no empty secret: without one the text is of no form that `secretsFromText` reads. */
+export function secretsAsText(secrets: readonly LiveSecret[]): string {
+  return secrets.map(({ hash }) => hash.toString('hex')).join(' ') || 'none'
+}
 
-function matches(expected: Buffer, presented: string): boolean {
-  return expected.length === 32 && timingSafeEqual(expected, sha256(presented))
+function secretsFromText(text: string): LiveSecret[] {
+  const hashes = text.match(/\b[0-9a-f]{64}\b/g) ?? []
+  return hashes.map((hash) => ({ hash: Buffer.from(hash, 'hex'), endsInSeconds: null }))
 }

@@ -1,9 +1,9 @@
-import { hash, timingSafeEqual } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import type { Caller, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
 import { findActiveClient } from '#directory/clients/client-queries.ts'
-import { sha256 } from '#foundation/crypto/sha256.ts'
+import { matchingSecret } from '#directory/clients/client-secrets.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { FailureLimit } from '#foundation/http/failure-limit.ts'
 import type { Form } from '#foundation/http/read-form.ts'
@@ -29,10 +29,17 @@ export interface CallerAuthentication {
 
 const mostRemembered = 1_000
 
+/** A caller, and until when the secret works that it presented: by this process's own clock, which only goes forward. */
+interface Remembered {
+  caller: Caller
+  untilMs: number
+}
+
 /**
  * Remembers who authenticated, under a hash of what was presented: comparing a secret costs a look-up, and the same
  * resource server asks thousands of times a second. A remembered caller is compared with the client's revision inside
- * the resolving statement, so an edited or removed client is noticed on every node at its next question.
+ * the resolving statement, so an edited or removed client, and a secret that was taken away, is noticed on every node at
+ * its next question. A secret that ends by itself, when another has taken over, is remembered no longer than that.
  */
 export function callerAuthentication(parts: {
   db: Queryable
@@ -40,7 +47,7 @@ export function callerAuthentication(parts: {
   referenceTo: ReferenceTo
   wrongSecrets: FailureLimit
 }): CallerAuthentication {
-  const remembered = new Map<string, Caller>()
+  const remembered = new Map<string, Remembered>()
 
   async function authenticateAndRemember(
     key: string,
@@ -51,14 +58,14 @@ export function callerAuthentication(parts: {
     const presented = presentedSecret(authorization, form)
     const from = clientFrom(ip, presented?.clientId)
     refuseUntil(parts.wrongSecrets.blockedSeconds(from))
-    const caller = await authenticateBySecret(parts.db, presented)
-    if (!caller) {
+    const authenticated = await authenticateBySecret(parts.db, presented)
+    if (!authenticated) {
       refuseUntil(await parts.wrongSecrets.failed(from))
       return 'invalid_client'
     }
     if (remembered.size >= mostRemembered) remembered.clear()
-    remembered.set(key, caller)
-    return caller
+    remembered.set(key, authenticated)
+    return authenticated.caller
   }
 
   /** Not async: a remembered caller, which nearly every one is, costs no turn of the event loop. */
@@ -68,7 +75,9 @@ export function callerAuthentication(parts: {
       return authenticateByToken(authorization.slice(7).trim(), parts)
     }
     const key = memoryKey(authorization, form)
-    return remembered.get(key) ?? authenticateAndRemember(key, authorization, form, ip())
+    const known = remembered.get(key)
+    if (known && performance.now() < known.untilMs) return known.caller
+    return authenticateAndRemember(key, authorization, form, ip())
   }
 
   return {
@@ -108,17 +117,20 @@ function formDecoded(value: string): string {
   return decodeURIComponent(value.replaceAll('+', '%20'))
 }
 
-async function authenticateBySecret(db: Queryable, presented: PresentedSecret | undefined) {
+async function authenticateBySecret(
+  db: Queryable,
+  presented: PresentedSecret | undefined,
+): Promise<Remembered | undefined> {
   // The database takes no NUL in a text, and no client has one in its id.
   if (!presented || presented.clientId.includes('\0')) return undefined
+  const askedMs = performance.now()
   const client = await findActiveClient(db, presented.clientId)
-  const hash = sha256(presented.secret)
-  const expected = client?.secretHash ?? noSecret
-  if (!timingSafeEqual(expected, hash) || !client) return undefined
-  return { clientId: client.clientId, revision: client.revision }
+  const secret = matchingSecret(client?.secrets ?? [], presented.secret)
+  if (!client || !secret) return undefined
+  const { clientId, revision } = client
+  const untilMs = secret.endsInSeconds === null ? Number.POSITIVE_INFINITY : askedMs + secret.endsInSeconds * 1000
+  return { caller: { clientId, revision }, untilMs }
 }
-
-const noSecret = Buffer.alloc(32)
 
 /** The token must be the client's own (client credentials): a person's token authenticates no resource server. */
 async function authenticateByToken(

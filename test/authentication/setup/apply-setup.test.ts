@@ -6,10 +6,12 @@ import { applySetup } from '#authentication/setup/apply-setup.ts'
 import type { Change } from '#authentication/setup/changes.ts'
 import { planSetup } from '#authentication/setup/plan-setup.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
+import { succeedSecrets } from '#directory/clients/save-secret.ts'
 import type { SystemActor } from '#directory/users/actor.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
+import { clock } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { tryLock } from '#foundation/database/locks.ts'
 import type { Tables } from '#foundation/database/schema.ts'
@@ -135,7 +137,6 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
     expect(await client(db, `${name}-console`)).toMatchObject({
       clientName: `${name}-console`,
       firstParty: true,
-      secretHash: null,
       metadata: {
         redirect_uris: ['http://localhost:8080/callback'],
         grant_types: ['authorization_code'],
@@ -147,7 +148,6 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
       resourceServer: true,
       resource: `https://${name}.example`,
       accessTokenFormat: 'opaque',
-      secretHash: sha256('secret-of-api'),
       metadata: {
         redirect_uris: [],
         grant_types: ['client_credentials'],
@@ -155,6 +155,8 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
         token_endpoint_auth_method: 'client_secret_basic',
       },
     })
+    expect(await secretsOf(db, `${name}-console`)).toEqual([])
+    expect(await secretsOf(db, `${name}-api`)).toEqual([sha256('secret-of-api')])
     expect(await client(db, `${name}-export`)).toMatchObject({
       organizationId: (await organizationOf(db, name)).id,
       permissions: ['items:read'],
@@ -195,13 +197,52 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
       },
     ])
     const changed = await client(db, `${name}-export`)
-    expect(changed.secretHash).toEqual(sha256('secret-rotated'))
+    expect(await secretsOf(db, `${name}-export`)).toEqual([sha256('secret-rotated')])
     expect(changed.revision).not.toBe(revision)
     const everything = JSON.stringify([await contents(db), changes])
     for (const secret of [...secrets, 'secret-rotated']) expect(everything).not.toContain(secret)
     const log = JSON.stringify(await db.selectFrom('auditLog').selectAll().execute())
     for (const secret of [...secrets, 'secret-rotated']) expect(log).not.toContain(sha256(secret).toString('hex'))
     expect(log).not.toContain('$argon2id')
+  })
+
+  test('a secret that was rotated stays, until the file says another or none', async () => {
+    const name = await newCompany(db)
+    const text = companyNamed(name)
+    const id = `${name}-export`
+    const rotate = async (overlapSeconds: number) => {
+      const secret = newId('token')
+      const row = { id: newId('clientSecret'), hash: sha256(secret), hint: 'abcd' }
+      await db.transaction().execute(async (tx) => {
+        await succeedSecrets(tx, id, row, { overlapSeconds, at: await clock(tx) })
+      })
+      return secret
+    }
+    const first = await rotate(3600)
+    expect(await plan(db, text)).toEqual([])
+    expect(await apply(db, text)).toEqual([])
+    expect(await secretsOf(db, id)).toEqual([sha256('secret-of-export'), sha256(first)])
+    const second = await rotate(0)
+    expect(await apply(db, text)).toEqual([])
+    expect(await secretsOf(db, id)).toEqual([sha256(second)])
+
+    // Whoever writes the new one into the file ends nothing by it.
+    const third = await rotate(3600)
+    expect(await apply(db, text.replace('secret-of-export', third))).toEqual([])
+    expect(await secretsOf(db, id)).toEqual([sha256(second), sha256(third)])
+
+    // One that is about to end is another than the file's from now on.
+    const change = { action: 'update', subject: `client ${id}`, before: { client_secret: 'set' } }
+    const replaced = { ...change, after: { client_secret: 'replaced' } }
+    expect(await apply(db, text.replace('secret-of-export', second))).toEqual([replaced])
+    expect(await secretsOf(db, id)).toEqual([sha256(second)])
+
+    const jwks = '{ keys: [{ kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo }] }'
+    const byKey = `token_endpoint_auth_method: private_key_jwt, jwks: ${jwks}`
+    await apply(db, text.replace('client_secret: secret-of-export', byKey.replace(', ', '\n    ')))
+    expect(await secretsOf(db, id)).toEqual([])
+    await apply(db, text)
+    expect(await secretsOf(db, id)).toEqual([sha256('secret-of-export')])
   })
 
   test('an edit of a client changes its revision, an edit of another does not', async () => {
@@ -557,6 +598,7 @@ const tables: (keyof Tables)[] = [
   'teamMembers',
   'permissions',
   'clients',
+  'clientSecrets',
   'credentials',
   'connections',
   'setupObjects',
@@ -581,6 +623,11 @@ function organizationOf(db: Queryable, slug: string) {
 
 function client(db: Queryable, clientId: string) {
   return db.selectFrom('clients').selectAll().where('clientId', '=', clientId).executeTakeFirstOrThrow()
+}
+
+async function secretsOf(db: Queryable, clientId: string): Promise<Buffer[]> {
+  const secrets = await db.selectFrom('clientSecrets').selectAll().where('clientId', '=', clientId).orderBy('createdAt')
+  return (await secrets.execute()).map(({ hash }) => hash)
 }
 
 function member(db: Queryable, slug: string, email: string) {

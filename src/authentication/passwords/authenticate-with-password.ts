@@ -4,6 +4,7 @@ import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
 import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import { hashPassword, isTooLong, needsRehash, passwordLength, timedVerification } from './password.ts'
@@ -98,7 +99,12 @@ function accountKey({ email, knownBrowser }: PasswordAttempt): string {
   return sha256(`${knownBrowser ?? ''}:${email.trim().toLowerCase()}`).toString('base64url')
 }
 
+/** Where too many hashes are waiting the person is let in all the same, and the hash is due at the next sign-in. */
 async function rehashIfWeak(db: Queryable, user: User, password: string): Promise<void> {
   if (!user.passwordHash || !needsRehash(user.passwordHash)) return
-  await replacePasswordHash(db, user, await hashPassword(password))
+  try {
+    await replacePasswordHash(db, user, await hashPassword(password))
+  } catch (error) {
+    if (!(error instanceof GatehouseError && error.code === 'temporarily_unavailable')) throw error
+  }
 }

@@ -2,12 +2,10 @@ import { availableParallelism } from 'node:os'
 import argon2 from 'argon2'
 import pLimit from 'p-limit'
 import { GatehouseError } from '#foundation/errors.ts'
+import { matchesHash } from './hash-forms.ts'
 
 /** OWASP's floor for argon2id: 19 MiB, two passes, one lane. */
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
-
-/** The same, as a PHC string has them. */
-export const ownParameters = `m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}`
 
 /**
  * Hashing has its own few places and a short queue: sixty sign-ins at once would otherwise fill libuv's thread pool and
@@ -43,40 +41,35 @@ export async function timedVerification(
   passwordHash: string | null | undefined,
   password: string,
 ): Promise<{ matches: boolean; startedAt: number }> {
-  dummyHash ??= argon2.hash('no such user', parameters)
-  const hash = passwordHash ?? (await dummyHash)
+  const hash = passwordHash ?? (await hashOfNobody())
   return inTurn(async () => {
     const startedAt = performance.now()
-    const matches = await argon2.verify(hash, password)
+    const matches = await matchesHash(hash, password)
     return { matches: matches && passwordHash != null, startedAt }
   })
 }
 
-/** How long a hash takes with the parameters of a PHC string (`m=19456,t=2,p=1`): the quicker of two. */
-export async function secondsToHash(phcParameters: string): Promise<number> {
-  const { m, t, p } = Object.fromEntries(phcParameters.split(',').map((one) => one.split('=')))
-  const options = { ...parameters, memoryCost: Number(m), timeCost: Number(t), parallelism: Number(p) }
+/** How long it takes to find that a password does not belong to a hash: the quicker of two tries. */
+export async function secondsToRefuse(passwordHash: string): Promise<number> {
   const once = () =>
     inTurn(async () => {
       const startedAt = performance.now()
-      await argon2.hash('any password', options)
+      await matchesHash(passwordHash, 'any password')
       return (performance.now() - startedAt) / 1000
     })
   return Math.min(await once(), await once())
 }
 
-/** Whether a hash was made with weaker parameters than ours and is due for another at the next sign-in. */
+/** A hash of ours that no password belongs to: what an unknown address is compared with. */
+export function hashOfNobody(): Promise<string> {
+  dummyHash ??= argon2.hash('no such user', parameters)
+  return dummyHash
+}
+
+/** Whether a hash came from elsewhere or has weaker parameters than ours, and is due for another at the next sign-in. */
 export function needsRehash(passwordHash: string): boolean {
-  return argon2.needsRehash(passwordHash, parameters)
+  return !passwordHash.startsWith('$argon2id$') || argon2.needsRehash(passwordHash, parameters)
 }
-
-/** An argon2id PHC string, as a setup file may bring from elsewhere; its parameters come in any order. */
-export function isPasswordHash(value: string): boolean {
-  return argon2idHash.test(value)
-}
-
-const argon2idHash =
-  /^\$argon2id\$v=19\$(?=[^$]*m=)(?=[^$]*t=)(?=[^$]*p=)[mtp]=\d+(?:,[mtp]=\d+){2}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/
 
 let dummyHash: Promise<string> | undefined
 

@@ -1,13 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
-import { listPasswordParameters } from '#directory/users/user-queries.ts'
+import { listPasswordSamples } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { ownParameters, secondsToHash } from './password.ts'
+import { hashOfNobody, secondsToRefuse } from './password.ts'
 
 /** When a refusal may leave. */
 export interface RefusalTime {
   /** Waits, without using the processor. @param startedAt when the verification began, by `performance.now()` */
   reached(startedAt: number): Promise<void>
-  /** Measures anew what the dearest hash costs that anyone has. For the clock: hashes come with a setup file, and go. */
+  /** Measures anew what the dearest hash costs that anyone has. For the clock: hashes come with a file, and go. */
   measure(): Promise<void>
 }
 
@@ -23,9 +23,9 @@ export function createRefusalTime({ db }: { db: Queryable }): RefusalTime {
   let commonMs: Promise<number> | undefined
 
   async function measured(): Promise<number> {
-    const present = new Set([ownParameters, ...(await listPasswordParameters(db))])
     const seconds: number[] = []
-    for (const parameters of present) seconds.push(await secondsToHash(parameters))
+    for (const hash of [await hashOfNobody(), ...(await listPasswordSamples(db))])
+      seconds.push(await secondsToRefuse(hash))
     return headroom * 1000 * Math.max(...seconds)
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { connectionProblems, connectionShape, upstreamSecret } from '#authentication/connections/connection.ts'
-import { isPasswordHash, isTooLong, passwordLength } from '#authentication/passwords/password.ts'
+import { isPasswordHash } from '#authentication/passwords/hash-forms.ts'
+import { isTooLong, passwordLength } from '#authentication/passwords/password.ts'
 import { dataScope, grantedPermission, permissionName } from '#directory/access/grants.ts'
 import { type ClientRegistration, clientProblems, clientSecret, clientShape } from '#directory/clients/client.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
@@ -51,7 +52,7 @@ const user = z
     name: displayName.optional(),
     password: setupPassword.optional(),
     password_env: environmentName.optional(),
-    password_hash: z.string().refine(isPasswordHash, 'must be an argon2id hash ($argon2id$v=19$…)').optional(),
+    password_hash: z.string().refine(isPasswordHash, 'must be a hash of a known form ($argon2id$v=19$…)').optional(),
     superadmin: z.boolean().optional(),
     active: z.boolean().optional(),
   })

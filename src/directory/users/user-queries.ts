@@ -49,13 +49,17 @@ export async function listSuperadminIds(db: Queryable): Promise<string[]> {
   return superadmins.map(({ id }) => id)
 }
 
-/** The parameters of every argon2id hash that anyone has, as PHC strings have them: `m=19456,t=2,p=1`. */
-export async function listPasswordParameters(db: Queryable): Promise<string[]> {
-  const { rows } = await sql<{ parameters: string }>`
-    select distinct split_part(password_hash, '$', 4) as parameters from users where password_hash is not null`.execute(
+/**
+ * One password hash of each cost that anyone's has: of its form, its parameters and its length, as the beginnings of
+ * `$argon2id$v=19$m=19456,t=2,p=1$…`, `$2b$12$…` and `$pbkdf2-sha256$i=600000$…` have them.
+ */
+export async function listPasswordSamples(db: Queryable): Promise<string[]> {
+  const { rows } = await sql<{ sample: string }>`
+    select min(password_hash collate "C") as sample from users where password_hash is not null
+    group by substring(password_hash from '^\\$(?:argon2[a-z]+\\$v=[0-9]+\\$[^$]*|[^$]+\\$[^$]*)'), length(password_hash)`.execute(
     db,
   )
-  return rows.map(({ parameters }) => parameters)
+  return rows.map(({ sample }) => sample)
 }
 
 /** Names of people by id, active or not. */

@@ -169,7 +169,7 @@ describe('values are refused where they stand', () => {
     [
       'a plain password as hash',
       'users:\n  - { email: a@b.test, password_hash: hunter2 }',
-      '2:39 users[0].password_hash: must be an argon2id hash',
+      '2:39 users[0].password_hash: must be a hash of a known form',
     ],
     [
       'two passwords',

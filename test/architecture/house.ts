@@ -25,7 +25,7 @@ export const floors = {
     'demo',
     'cli',
   ],
-  roof: ['sweep', 'jobs', 'app', 'parts', 'routes', 'server', 'banner', 'workers', 'main'],
+  roof: ['sweep', 'jobs', 'app', 'parts', 'routes', 'server', 'banner', 'workers', 'main', 'gatehouse'],
 } as const
 
 export type Floor = keyof typeof floors

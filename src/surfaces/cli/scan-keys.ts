@@ -2,32 +2,35 @@ import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FoundApiKey, findApiKeysIn } from '#authentication/api-keys/find-api-keys-in-text.ts'
+import { command, operands } from './command.ts'
 
-/**
- * `gatehouse scan-keys PATH…`: tells where in files there is something that looks like a live API key, of any deployment,
- * by form and checksum. It asks no database and prints no key. Links are not followed, `.git` is left out.
- */
-export async function scanKeys(paths: readonly string[]): Promise<void> {
-  let count = 0
-  for (const path of paths) {
-    for await (const file of filesUnder(path)) {
-      const text = file === '-' ? process.stdin : createReadStream(file)
-      for await (const key of findApiKeysIn(text)) {
-        console.log(describe(file, key))
-        count++
+/** Links are not followed, `.git` is left out. */
+export const scanKeys = command({
+  name: 'scan-keys',
+  summary: 'find API keys in files and folders, by form and checksum; needs no database',
+  about:
+    'Tells where there is something that looks like a live key of any deployment, with status 1, and prints no key.',
+  takes: { paths: operands('path', 'files and folders; - is standard input') },
+  examples: ['scan-keys .', 'scan-keys - --json  # behind git log -p |'],
+  async run({ paths }, { stdin }) {
+    const found: (FoundApiKey & { file: string })[] = []
+    for (const path of paths) {
+      for await (const file of filesUnder(path)) {
+        const text = file === '-' ? stdin : createReadStream(file)
+        for await (const key of findApiKeysIn(text)) found.push({ file: shownName(file), ...key })
       }
     }
-  }
-  if (count === 0) return
-  console.error(
-    `${count === 1 ? '1 key' : `${count} keys`} found. End each at once, whoever it belongs to:\n` +
-      `  curl ISSUER/v1/api-keys/revoke-leaked -H 'Content-Type: application/json' -d '{"key":"…"}'`,
-  )
-  process.exitCode = 1
-}
+    const lines = found.map(({ file, line, column, hint }) => `${file}:${line}:${column}: ${hint}`)
+    if (found.length === 0) return { lines, json: { keys: found } }
+    const note =
+      `${found.length === 1 ? '1 key' : `${found.length} keys`} found. End each at once, whoever it belongs to:\n` +
+      `  curl ISSUER/v1/api-keys/revoke-leaked -H 'Content-Type: application/json' -d '{"key":"…"}'`
+    return { lines, json: { keys: found }, note, refused: true }
+  },
+})
 
-function describe(file: string, { line, column, hint }: FoundApiKey): string {
-  return `${file === '-' ? 'standard input' : file}:${line}:${column}: ${hint}`
+function shownName(file: string): string {
+  return file === '-' ? 'standard input' : file
 }
 
 async function* filesUnder(path: string): AsyncGenerator<string> {

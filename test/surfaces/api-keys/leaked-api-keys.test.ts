@@ -98,7 +98,7 @@ describe('gatehouse scan-keys', () => {
     return new Promise((resolve) => {
       const child = execFile(
         join(import.meta.dirname, '../../../node_modules/.bin/node'),
-        [join(import.meta.dirname, '../../../src/surfaces/cli/gatehouse.ts'), 'scan-keys', ...paths],
+        [join(import.meta.dirname, '../../../src/gatehouse.ts'), 'scan-keys', ...paths],
         { cwd: folder, env: {} },
         (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
       )

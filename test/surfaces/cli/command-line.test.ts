@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDatabase } from '#foundation/database/database.ts'
+import { type Ran, runGatehouse } from '#support/command-line.ts'
 import { createTestDatabase, type TestDatabase } from '#support/databases.ts'
-import { describeChange } from '#surfaces/cli/print-changes.ts'
+import { describeChange } from '#surfaces/cli/describe-changes.ts'
 
-const gatehouse = new URL('../../../src/surfaces/cli/gatehouse.ts', import.meta.url).pathname
+const gatehouse = new URL('../../../src/gatehouse.ts', import.meta.url).pathname
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
 
 let database: TestDatabase
 let directory: string
@@ -31,7 +34,7 @@ test('plan, apply and apply again say what would be, what is and that nothing is
   expect(await run(['plan', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
   expect(await run(['apply', '-f', file])).toEqual({ status: 0, stdout: changes, stderr: '' })
   // The second run is a process of its own, which finds the keys of the first one beside the data.
-  expect(await run(['apply', '--file', file])).toEqual({ status: 0, stdout: 'No changes.\n', stderr: '' })
+  expect(await runProgram(['apply', '--file', file])).toEqual({ status: 0, stdout: 'No changes.\n', stderr: '' })
   expect(await run(['plan', '-f', file])).toEqual({ status: 0, stdout: `No changes.\n${callback}`, stderr: '' })
 })
 
@@ -111,28 +114,71 @@ test('a directory that a running server holds is refused', async () => {
 })
 
 test('help says what there is, with examples', async () => {
-  for (const ask of [['--help'], ['-h'], ['apply', '--help']]) {
+  for (const ask of [['--help'], ['-h'], ['help']]) {
     const { status, stdout, stderr } = await run(ask)
     expect([status, stderr]).toEqual([0, ''])
-    expect(stdout).toMatch(/apply.*make the database.*plan.*print what apply would change/s)
-    expect(stdout).toContain('\n  gatehouse apply -f gatehouse.yaml\n')
+    expect(stdout).toMatch(/plan .*print what apply would change.*apply .*make the database/s)
+    expect(stdout).toContain('Exit status: 0 done, 1 refused')
+  }
+  for (const ask of [
+    ['apply', '--help'],
+    ['help', 'apply'],
+  ]) {
+    expect(await run(ask)).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringContaining('Usage: gatehouse apply'),
+    })
   }
 })
 
 test.each([
-  { words: [] },
-  { words: ['aply', '-f', 'gatehouse.yaml'] },
-  { words: ['apply'] },
-  { words: ['apply', '-f'] },
-  { words: ['apply', '-f', 'gatehouse.yaml', 'another.yaml'] },
-  { words: ['plan', '--fil', 'gatehouse.yaml'] },
-  { words: ['keys'] },
-  { words: ['keys', 'rotate', '-f', 'gatehouse.yaml'] },
-  { words: ['scan-keys'] },
-])('wrong usage ($words) is told on stderr, with status 2', async ({ words }) => {
+  { words: [], says: 'gatehouse: which command? There are: ' },
+  { words: ['aply', '-f', 'gatehouse.yaml'], says: "unknown command 'aply'\n(Did you mean apply?)\n" },
+  { words: ['apply'], says: '--file: is required\n' },
+  { words: ['apply', '-f'], says: 'argument missing' },
+  { words: ['apply', '-f', 'gatehouse.yaml', 'another.yaml'], says: 'too many arguments' },
+  { words: ['plan', '--fil', 'gatehouse.yaml'], says: "unknown option '--fil'\n(Did you mean --file?)\n" },
+  { words: ['keys'], says: 'gatehouse keys: which command? There are: rotate' },
+  { words: ['keys', 'rotat'], says: '(Did you mean rotate?)' },
+  { words: ['keys', 'rotate', '-f', 'gatehouse.yaml'], says: "unknown option '-f'" },
+  { words: ['scan-keys'], says: "missing required argument 'path'" },
+])('wrong usage ($words) is told on stderr, with status 2', async ({ words, says }) => {
   const { status, stdout, stderr } = await run(words)
   expect([status, stdout]).toEqual([2, ''])
-  expect(stderr).toMatch(/^\S.*\n\nUsage: gatehouse COMMAND\n/)
+  expect(stderr).toContain(says)
+  expect(stderr).toMatch(/\n\nUsage: gatehouse .*\n/)
+})
+
+test('the program itself tells of mistakes by its exit status, and which version it is', {
+  timeout: 120_000,
+}, async () => {
+  expect(await runProgram(['plan', '--json'])).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `${JSON.stringify({ type: 'about:blank', title: 'Wrong usage', detail: '--file: is required', code: 'wrong_usage' })}\n`,
+  })
+  expect(await runProgram(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('with --json the answer is one document, and a refusal is problem details on stderr', async () => {
+  writeFileSync(file, 'permissions: [{ name: reports:write }]\n')
+  const planned = await run(['plan', '-f', file, '--json'])
+  expect([planned.status, planned.stderr]).toEqual([0, ''])
+  expect(JSON.parse(planned.stdout)).toMatchObject({
+    changes: [{ action: 'create', subject: 'permission reports:write' }],
+    notices: [],
+    callbacks: [],
+  })
+  const refusals = [
+    { words: ['plan', '--json'], status: 2, problem: { code: 'wrong_usage', detail: '--file: is required' } },
+    { words: ['plan', '-f', `${file}.none`, '--json'], status: 1, problem: { code: 'validation_failed' } },
+  ]
+  for (const { words, status, problem } of refusals) {
+    const refused = await run(words)
+    expect([refused.status, refused.stdout]).toEqual([status, ''])
+    expect(JSON.parse(refused.stderr)).toMatchObject({ title: expect.any(String), ...problem })
+  }
 })
 
 test('changes are readable and cannot move a terminal', () => {
@@ -145,14 +191,16 @@ test('changes are readable and cannot move a terminal', () => {
   expect(describeChange({ action: 'delete', subject: 'team acme/readers', before })).toBe('- delete team acme/readers')
 })
 
-function run(
-  commandLine: string[],
-  environment: NodeJS.ProcessEnv = {},
-): Promise<{ status: unknown; stdout: string; stderr: string }> {
-  const env = { PATH: process.env.PATH, DATA_DIR: database.dataDir, ...environment }
+function run(commandLine: string[], environment: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  return runGatehouse(commandLine, { DATA_DIR: database.dataDir, ...environment })
+}
+
+/** The program itself, as an operator's shell runs it. */
+function runProgram(commandLine: string[]): Promise<Ran> {
+  const env = { PATH: process.env.PATH, DATA_DIR: database.dataDir }
   return new Promise((resolve) => {
     execFile(process.execPath, [gatehouse, ...commandLine], { env }, (error, stdout, stderr) =>
-      resolve({ status: error ? error.code : 0, stdout, stderr }),
+      resolve({ status: error ? Number(error.code) : 0, stdout, stderr }),
     )
   })
 }

@@ -16,7 +16,7 @@ import { type IdentityProvider, startIdentityProvider, upstreamClient } from '#s
 import { createKey, signInTo } from '#support/keys.ts'
 import { type RunningServer, startServer } from '../../../src/server.ts'
 
-const cli = new URL('../../../src/surfaces/cli/gatehouse.ts', import.meta.url).pathname
+const cli = new URL('../../../src/gatehouse.ts', import.meta.url).pathname
 
 /** Embedded, a start takes seconds where others want the machine too. */
 const patience = { timeout: 180_000 }

@@ -1,6 +1,7 @@
 import { callbackUrl } from '#authentication/connections/connection.ts'
 import type { Change, Fields, PlannedCallback, SetupOutcome } from '#authentication/setup/changes.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
+import type { Answer } from './command.ts'
 
 const signs = { create: '+', adopt: '!', update: '~', delete: '-' } as const
 
@@ -8,11 +9,14 @@ const signs = { create: '+', adopt: '!', update: '~', delete: '-' } as const
  * One line for each change, as in `~ update team acme/readers  permissions: [] → [reports:read]`, and one for each thing
  * that stays as it is although the file says otherwise; then where each connection's provider sends people back to.
  */
-export function printOutcome({ changes, notices, callbacks }: SetupOutcome, issuer: string): void {
-  if (changes.length === 0) console.log('No changes.')
-  for (const change of changes) console.log(describeChange(change))
-  for (const notice of notices) console.log(`= ${describeProblem(notice)}`)
-  for (const callback of callbacks) console.log(describeCallback(callback, issuer))
+export function answerOf({ changes, notices, callbacks }: SetupOutcome, issuer: string): Answer {
+  const lines = [
+    ...(changes.length === 0 ? ['No changes.'] : changes.map(describeChange)),
+    ...notices.map((notice) => `= ${describeProblem(notice)}`),
+    ...callbacks.map((callback) => `@ ${callback.subject}  callback_url: ${addressOf(callback, issuer)}`),
+  ]
+  const urls = callbacks.map((callback) => ({ subject: callback.subject, callback_url: addressOf(callback, issuer) }))
+  return { lines, json: { changes, notices, callbacks: urls } }
 }
 
 export function describeChange({ action, subject, before, after }: Change): string {
@@ -22,8 +26,8 @@ export function describeChange({ action, subject, before, after }: Change): stri
 }
 
 /** `{id}` where the name is another owner's already, and the id is not known before the connection is made. */
-function describeCallback({ subject, handle }: PlannedCallback, issuer: string): string {
-  return `@ ${subject}  callback_url: ${callbackUrl(issuer, { handle: handle ?? '{id}' })}`
+function addressOf({ handle }: PlannedCallback, issuer: string): string {
+  return callbackUrl(issuer, { handle: handle ?? '{id}' })
 }
 
 function describeDifference(before: Fields, after: Fields): string {

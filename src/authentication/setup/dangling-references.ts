@@ -1,5 +1,6 @@
 import { isTrustworthyUrl, untrustworthyIssuer } from '#authentication/connections/connection.ts'
 import { isInCatalogue } from '#directory/access/grants.ts'
+import { didYouMean } from '#foundation/values/did-you-mean.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 import type { CurrentSetup } from './current-setup.ts'
 import { isRemovedWhenUnlisted } from './plan-teams.ts'
@@ -25,7 +26,7 @@ export function danglingReferences(
   const checkGrants = (permissions: string[] | undefined, path: Path) => {
     for (const [index, granted] of (permissions ?? []).entries()) {
       if (!isInCatalogue(catalogue, granted)) {
-        report([...path, 'permissions', index], `the catalogue has no permission ${granted}`)
+        report([...path, 'permissions', index], notInCatalogue(catalogue, granted))
       }
     }
   }
@@ -55,7 +56,8 @@ function checkTeams(entry: OrganizationEntry, current: CurrentSetup, path: Path,
   const staying = entry.teams ? known.filter((team) => !isRemovedWhenUnlisted(scene, team)) : known
   const teams = new Set([...staying, ...(entry.teams ?? [])].map((team) => team.name.toLowerCase()))
   const check = (name: string, at: Path) => {
-    if (!teams.has(name.toLowerCase())) report(at, `organization ${entry.slug} has no team ${JSON.stringify(name)}`)
+    if (teams.has(name.toLowerCase())) return
+    report(at, `organization ${entry.slug} has no team ${JSON.stringify(name)}${didYouMean(name, teams)}`)
   }
   for (const [index, member] of (entry.members ?? []).entries()) {
     for (const [position, name] of (member.teams ?? []).entries()) {
@@ -92,13 +94,18 @@ function checkClients(
       const path = [list, index]
       checkGrants(entry.permissions, path)
       if (entry.organization !== undefined && !slugs.has(entry.organization)) {
-        report([...path, 'organization'], `there is no organization ${entry.organization}`)
+        const problem = `there is no organization ${entry.organization}${didYouMean(entry.organization, slugs)}`
+        report([...path, 'organization'], problem)
       }
       for (const scope of entry.scope?.split(' ') ?? []) {
         if (!protocolScopes.includes(scope) && !catalogue.has(scope)) {
-          report([...path, 'scope'], `the catalogue has no permission ${scope}`)
+          report([...path, 'scope'], notInCatalogue([...protocolScopes, ...catalogue], scope))
         }
       }
     }
   }
+}
+
+function notInCatalogue(known: Iterable<string>, name: string): string {
+  return `the catalogue has no permission ${name}${didYouMean(name, known)}`
 }

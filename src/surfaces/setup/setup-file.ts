@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
 import { type Setup, setupShape } from '#authentication/setup/setup.ts'
-import { SetupError, type SetupProblem } from '#authentication/setup/setup-error.ts'
+import { type Path, SetupError, type SetupProblem } from '#authentication/setup/setup-error.ts'
+import { didYouMean } from '#foundation/values/did-you-mean.ts'
 import { repeatedEntries } from './repeated-entries.ts'
 import { resolveEnvironment } from './resolve-environment.ts'
 import { parseSetupDocument, type SetupDocument } from './setup-document.ts'
@@ -40,7 +41,7 @@ function plainMessage(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type':
       return issue.input === undefined ? 'is required' : `must be ${kinds[issue.expected] ?? issue.expected}`
     case 'invalid_value':
-      return `must be one of ${issue.values.join(', ')}`
+      return `must be one of ${issue.values.join(', ')}${didYouMean(String(issue.input), issue.values.map(String))}`
     case 'unrecognized_keys':
       return 'is not a known key'
     case 'too_big':
@@ -64,7 +65,27 @@ const kinds: Record<string, string> = {
 
 function toProblems(document: SetupDocument, issue: z.core.$ZodIssue): SetupProblem[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => document.problemAtKey([...issue.path, key], issue.message))
+    const known = knownKeysAt(setupShape, issue.path)
+    return issue.keys.map((key) =>
+      document.problemAtKey([...issue.path, key], `${issue.message}${didYouMean(key, known)}`),
+    )
   }
   return [document.problemAt(issue.path, issue.message)]
+}
+
+/** The keys that the mapping at `path` may have. */
+function knownKeysAt(shape: unknown, path: Path): string[] {
+  const { innerType, element, shape: members } = (shape as z.core.$ZodType)._zod.def as unknown as ShapeParts
+  if (innerType) return knownKeysAt(innerType, path)
+  const [part, ...rest] = path
+  if (part === undefined) return Object.keys(members ?? {})
+  const next = element ?? members?.[String(part)]
+  return next ? knownKeysAt(next, rest) : []
+}
+
+/** Of optional and defaulted shapes, of lists, and of mappings with known keys. */
+interface ShapeParts {
+  innerType?: z.core.$ZodType
+  element?: z.core.$ZodType
+  shape?: Record<string, z.core.$ZodType>
 }

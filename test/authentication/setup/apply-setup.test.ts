@@ -492,7 +492,7 @@ resource_servers:
       [
         'a permission',
         'organizations:\n  - slug: acme\n    teams:\n      - { name: t, permissions: [items:red] }',
-        '4:34 organizations[0].teams[0].permissions[0]: the catalogue has no permission items:red',
+        '4:34 organizations[0].teams[0].permissions[0]: the catalogue has no permission items:red; did you mean `items:read`?',
       ],
       [
         'a resource with a wildcard',

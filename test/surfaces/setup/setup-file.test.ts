@@ -90,14 +90,39 @@ surprise: 1
 `
   expect(refusal(text)).toEqual([
     'gatehouse.yaml:3:5 permissions[0].name: is required',
-    'gatehouse.yaml:3:7 permissions[0].nmae: is not a known key',
-    'gatehouse.yaml:6:5 users[0].passwort: is not a known key',
+    'gatehouse.yaml:3:7 permissions[0].nmae: is not a known key; did you mean `name`?',
+    'gatehouse.yaml:6:5 users[0].passwort: is not a known key; did you mean `password`?',
     'gatehouse.yaml:7:12 users[1].email: must be an e-mail address',
     'gatehouse.yaml:9:11 organizations[0].slug: must be 2 to 63 lower-case letters, digits or hyphens',
     'gatehouse.yaml:11:9 organizations[0].teams[0].name: is required',
     'gatehouse.yaml:11:23 organizations[0].teams[0].permissions[0]: must look like configuration-items:read, configuration-items:* or *',
     'gatehouse.yaml:12:1 surprise: is not a known key',
   ])
+})
+
+test.each([
+  ['a key of a client', 'clients:\n  - { redirect_uri: [] }', '2:7', 'redirect_uris'],
+  ['a key in camel case', 'clients:\n  - { redirectUris: [] }', '2:7', 'redirect_uris'],
+  ['a key with hyphens', 'clients:\n  - { client-id: x }', '2:7', 'client_id'],
+  ['two letters exchanged', 'organizations:\n  - { sulg: acme }', '2:7', 'slug'],
+  ['a key of the whole file', 'oragnisations: []', '1:1', 'organizations'],
+  ['a key deep inside', 'organizations:\n  - branding: { accent_colour: x }', '2:17', 'accent_color'],
+  [
+    'a value of a few',
+    'clients:\n  - { client_id: x, token_endpoint_auth_method: client-secret-basic }',
+    '2:49',
+    'client_secret_basic',
+  ],
+])('%s that is misspelled is answered with what was meant', (_name, text, place, meant) => {
+  const problem = refusal(text).find((line) => line.startsWith(`gatehouse.yaml:${place} `))
+  expect(problem?.endsWith(`; did you mean \`${meant}\`?`)).toBe(true)
+})
+
+test('where nothing known is like it, nothing is guessed', () => {
+  expect(refusal('clients:\n  - { flavour: x }')).toContain('gatehouse.yaml:2:7 clients[0].flavour: is not a known key')
+  expect(refusal('connections:\n  - { type: hunter2 }')).toContain(
+    'gatehouse.yaml:2:13 connections[0].type: must be one of oidc, google, github',
+  )
 })
 
 describe('what is no YAML is refused with its line', () => {

@@ -10,9 +10,10 @@ import { securityPages } from '#surfaces/account/security-pages.ts'
 import { sessionsPages } from '#surfaces/account/sessions-pages.ts'
 import { apiKeyApi } from '#surfaces/api-keys/api-key-api.ts'
 import { organizationApiKeyPages, ownApiKeyPages } from '#surfaces/api-keys/api-key-pages.ts'
-import { type ApiRoute, apiRoutes } from '#surfaces/api-kit/api-route.ts'
+import type { ApiRoute } from '#surfaces/api-kit/api-route.ts'
 import { callerRequirement } from '#surfaces/api-kit/authenticated-caller.ts'
 import { openApi } from '#surfaces/api-kit/openapi.ts'
+import { apiRoutes } from '#surfaces/api-kit/serve-api.ts'
 import { authenticationLogApi } from '#surfaces/authentication-log/authentication-log-api.ts'
 import {
   organizationAuthenticationLogPages,
@@ -79,17 +80,20 @@ function apiOf(parts: Parts): Route[] {
   const { authenticateWithPassword, current, requestTransaction } = parts
   const api: ApiRoute[] = [
     ...directAuthenticationApi({ db, requestTransaction, encryption, current, authenticateWithPassword }),
-    ...meApi({ db }),
+    ...meApi(),
     ...discoverApi({ discoverOrganizations }),
-    ...connectionApi({ issuer, db, encryption, outboundFetch, outboundAllowedHosts }),
-    ...domainApi({ db, encryption, resolveTxt }),
-    ...invitationApi({ db, outbox: parts.outbox }),
-    ...memberApi({ db }),
-    ...authenticationLogApi({ db }),
+    ...connectionApi({ issuer, encryption, outboundFetch, outboundAllowedHosts }),
+    ...domainApi({ encryption, resolveTxt }),
+    ...invitationApi({ outbox: parts.outbox }),
+    ...memberApi(),
+    ...authenticationLogApi(),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]
   const requireCaller = callerRequirement({ resolve, referenceTo, clientAddress })
-  return [...apiRoutes(api, { requireCaller, clientAddress }), ...openApi({ issuer, routes: [...api, verifyRoute] })]
+  return [
+    ...apiRoutes(api, { db, encryption, requireCaller, clientAddress }),
+    ...openApi({ issuer, routes: [...api, verifyRoute] }),
+  ]
 }
 
 /** What oidc-provider answers, and the pages of an authorization request. */

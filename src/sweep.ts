@@ -19,6 +19,8 @@ const sweeps = [
   { table: 'single_uses', over: sql`expires_at < now()` },
   { table: 'client_secrets', over: sql`expires_at < now()` },
   { table: 'token_answers', over: sql`expires_at < now()` },
+  { table: 'idempotent_answers', over: sql`expires_at < now()` },
+  { table: 'idempotent_requests', over: sql`expires_at < now()` },
   { table: 'rate_limits', over: sql`expire < extract(epoch from now()) * 1000` },
   {
     table: 'mail_outbox',

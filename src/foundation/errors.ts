@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'conflict'
   | 'organization_required'
   | 'limit_reached'
+  | 'precondition_failed'
   | 'unsupported_media_type'
   | 'too_many_requests'
   | 'temporarily_unavailable'

@@ -82,6 +82,8 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   singleUses: 'foundation/database',
   jobLeases: 'foundation/database',
   rateLimits: 'foundation/http',
+  idempotentRequests: 'foundation/http',
+  idempotentAnswers: 'foundation/http',
   mailOutbox: 'foundation/outbox',
   auditLog: 'foundation/audit',
 }

@@ -83,7 +83,12 @@ async function requireOtherAdmin(tx: Queryable, { id, organizationId }: NamedMem
   throw new GatehouseError('conflict', 'This is the last administrator of the organization. Make another one first.')
 }
 
-async function requireMembership(tx: Queryable, organizationId: string, idOrEmail: string): Promise<NamedMembership> {
+/** @throws GatehouseError not_found */
+export async function requireMembership(
+  tx: Queryable,
+  organizationId: string,
+  idOrEmail: string,
+): Promise<NamedMembership> {
   const member = await findMembership(tx, organizationId, idOrEmail)
   if (!member) throw new GatehouseError('not_found', 'There is no such member in this organization.')
   return member

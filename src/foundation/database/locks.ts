@@ -6,6 +6,8 @@ import type { Queryable } from './database.ts'
  * takes them in this order, and those of one name by `lockEach`, so that two never wait for each other.
  */
 const locks = {
+  /** Edits of one organization's objects by API, by its id; '' for the deployment's own. */
+  edit: 7_148_314,
   /** Bringing the tables up to date. */
   migrations: 7_148_301,
   /** Applying a setup file: of nodes that start at once, all but the first find nothing to do. */

@@ -142,6 +142,21 @@ create table credentials (
   constraint credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
 );
 
+create table idempotent_answers (
+  key_hash bytea not null,
+  answer bytea not null,
+  expires_at timestamp with time zone not null,
+  constraint idempotent_answers_key_hash_fkey FOREIGN KEY (key_hash) REFERENCES idempotent_requests(key_hash) ON DELETE CASCADE,
+  constraint idempotent_answers_pkey PRIMARY KEY (key_hash)
+);
+
+create table idempotent_requests (
+  key_hash bytea not null,
+  request_hash bytea not null,
+  expires_at timestamp with time zone not null,
+  constraint idempotent_requests_pkey PRIMARY KEY (key_hash)
+);
+
 create table identities (
   id text not null,
   connection_id text not null,
@@ -426,6 +441,10 @@ CREATE UNIQUE INDEX connections_owner_name ON public.connections USING btree (CO
 CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE ((kind <> 'api_key'::text) OR (deleted_at IS NOT NULL));
 
 CREATE INDEX credentials_grant ON public.credentials USING btree (grant_id);
+
+CREATE INDEX idempotent_answers_expiry ON public.idempotent_answers USING btree (expires_at);
+
+CREATE INDEX idempotent_requests_expiry ON public.idempotent_requests USING btree (expires_at);
 
 CREATE INDEX identities_user ON public.identities USING btree (user_id);
 

@@ -147,6 +147,18 @@ export interface TokenAnswersTable {
   expiresAt: Date
 }
 
+export interface IdempotentRequestsTable {
+  keyHash: Buffer
+  requestHash: Buffer
+  expiresAt: Date
+}
+
+export interface IdempotentAnswersTable {
+  keyHash: Buffer
+  answer: Buffer
+  expiresAt: Date
+}
+
 export interface ProtocolStateTable {
   model: string
   idHash: Buffer
@@ -352,6 +364,8 @@ export interface Tables {
   oauthGrants: OauthGrantsTable
   credentials: CredentialsTable
   tokenAnswers: TokenAnswersTable
+  idempotentRequests: IdempotentRequestsTable
+  idempotentAnswers: IdempotentAnswersTable
   protocolState: ProtocolStateTable
   singleUses: SingleUsesTable
   signingKeys: SigningKeysTable

@@ -9,7 +9,7 @@ import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
 
 /** `/v1/me`: who the presented credential acts for, where, and what it may do and see. */
-export function meApi({ db }: { db: Queryable }): ApiRoute[] {
+export function meApi(): ApiRoute[] {
   return [
     apiRoute({
       name: 'me',
@@ -20,9 +20,8 @@ export function meApi({ db }: { db: Queryable }): ApiRoute[] {
         'Each permission and data scope is listed with every place it comes from. A credential that was narrowed shows ' +
         'what it may do, not what its owner may. `user` is null for a service account.',
       tags: ['Me'],
-      credential: 'required',
       answer: me,
-      handle: ({ caller }) => describeCaller(db, caller),
+      handle: ({ db, caller }) => describeCaller(db, caller),
     }),
   ]
 }

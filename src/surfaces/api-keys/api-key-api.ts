@@ -17,9 +17,7 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
 import { organizationSummary } from '#foundation/values/names.ts'
-import { actorOf } from '#surfaces/api-kit/acting-caller.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
 
 export interface ApiKeyApiParts extends CreateApiKeyParts {
   referenceTo: ReferenceTo
@@ -32,7 +30,8 @@ const path = '/v1/api-keys/{id}'
 
 /** `/v1/api-keys`: a person's own keys, and for an administrator those of the organization's members. */
 export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
-  const { db, referenceTo } = parts
+  const { referenceTo } = parts
+  const partsOn = (db: Queryable) => ({ ...parts, db })
   const reports = parts.createRateLimit({ name: 'leak-reports', points: 30, seconds: 60 })
   return [
     apiRoute({
@@ -42,7 +41,6 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       summary: 'List API keys',
       description: 'One’s own; an administrator may name a member by id or e-mail, or everybody with `user=*`.',
       tags,
-      credential: 'required',
       query: z.strictObject({
         ...pageQuery,
         user: z.string().max(254).optional(),
@@ -50,8 +48,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       }),
       answer: listOf(apiKey),
       errors: ['permission_denied', 'not_found'],
-      async handle({ caller, query }) {
-        const actor = await requireOwnHands(db, caller)
+      async handle({ db, actor, query }) {
         const { organizationId } = actor
         const userId = await listedUser(db, actor, query.user)
         const rows = await listApiKeys(db, { organizationId, userId, status: query.status }, query)
@@ -65,14 +62,13 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       summary: 'Create an API key',
       description: 'The answer holds the key itself, this once. `user` names a member, for administrators.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       body: newApiKeyInput,
       status: 201,
       answer: newApiKey,
       errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
-      async handle({ caller, body }) {
-        const { key, apiKey } = await createApiKey(parts, await requireOwnHands(db, caller), body)
+      secret: true,
+      async handle({ db, actor, body }) {
+        const { key, apiKey } = await createApiKey(partsOn(db), actor, body)
         return { ...toJson(apiKey), key }
       },
     }),
@@ -82,16 +78,12 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       path,
       summary: 'Look at an API key',
       tags,
-      credential: 'required',
       params: id,
       answer: apiKey,
       errors: ['permission_denied', 'not_found'],
-      async handle({ caller, params }) {
-        const { user, organizationId, isAdmin } = await requireOwnHands(db, caller)
-        const found = await findApiKey(db, { organizationId, userId: isAdmin ? undefined : user.id }, params.id)
-        if (!found) throw new GatehouseError('not_found', 'There is no such API key.')
-        return toJson(found)
-      },
+      volatile: ['last_used_at'],
+      find,
+      handle: async ({ found }) => toJson(found),
     }),
     apiRoute({
       name: 'editApiKey',
@@ -99,14 +91,12 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       path,
       summary: 'Change name, description or expiry',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: id,
       body: apiKeyEdit,
       answer: apiKey,
       errors: ['permission_denied', 'not_found', 'conflict'],
-      handle: async ({ caller, params, body }) =>
-        toJson(await editApiKey(parts, await requireOwnHands(db, caller), params.id, body)),
+      find,
+      handle: async ({ db, actor, params, body }) => toJson(await editApiKey(partsOn(db), actor, params.id, body)),
     }),
     apiRoute({
       name: 'revokeApiKey',
@@ -114,13 +104,11 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       path: `${path}/revoke`,
       summary: 'Revoke an API key, at once',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: id,
       answer: apiKey,
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params }) =>
-        toJson(await revokeApiKey(parts, await requireOwnHands(db, caller), params.id)),
+      find,
+      handle: async ({ db, actor, params }) => toJson(await revokeApiKey(partsOn(db), actor, params.id)),
     }),
     apiRoute({
       name: 'reactivateApiKey',
@@ -128,13 +116,11 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       path: `${path}/reactivate`,
       summary: 'Re-activate a revoked API key that has not expired',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: id,
       answer: apiKey,
       errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
-      handle: async ({ caller, params }) =>
-        toJson(await reactivateApiKey(parts, await requireOwnHands(db, caller), params.id)),
+      find,
+      handle: async ({ db, actor, params }) => toJson(await reactivateApiKey(partsOn(db), actor, params.id)),
     }),
     apiRoute({
       name: 'rotateApiKey',
@@ -145,8 +131,6 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
         'Same name, owner, format and restrictions. The old key works on for `overlap_seconds`, never beyond its own ' +
         'end; both count as live meanwhile. The answer holds the new key, this once.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: id,
       body: z.strictObject({
         overlap_seconds: z
@@ -158,10 +142,11 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       status: 201,
       answer: newApiKey,
       errors: ['not_found', 'conflict', 'limit_reached'],
-      async handle({ caller, params, body }) {
-        const actor = await requireOwnHands(db, caller)
+      secret: true,
+      find,
+      async handle({ db, actor, params, body }) {
         const overlapSeconds = body.overlap_seconds
-        const { key, apiKey } = await rotateApiKey(parts, actor, params.id, { overlapSeconds })
+        const { key, apiKey } = await rotateApiKey(partsOn(db), actor, params.id, { overlapSeconds })
         return { ...toJson(apiKey), key }
       },
     }),
@@ -171,11 +156,10 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       path,
       summary: 'Delete an API key',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: id,
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params }) => deleteApiKey(parts, await requireOwnHands(db, caller), params.id),
+      find,
+      handle: ({ db, actor, params }) => deleteApiKey(partsOn(db), actor, params.id),
     }),
     apiRoute({
       name: 'revokeLeakedApiKey',
@@ -185,7 +169,6 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       description:
         'Holding the key is all it takes. The answer is the same whether or not it was a key; its owner gets a mail.',
       tags,
-      credential: 'none',
       body: z.strictObject({ key: z.string().trim().min(1, 'must not be empty').max(8192, 'is too long for a key') }),
       status: 202,
       answer: z.object({ status: z.literal('accepted') }),
@@ -203,14 +186,12 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
   ]
 }
 
-/**
- * A person themselves. What was handed to another party's client opens no keys: with one, that client could give
- * itself all that its user may do.
- */
-async function requireOwnHands(db: Queryable, caller: AuthenticatedCaller): Promise<Actor> {
-  const actor = await actorOf(db, caller)
-  if (caller.credential.firstParty) return actor
-  throw new GatehouseError('permission_denied', 'This application may not manage API keys.')
+/** One's own, or for an administrator any of the organization. @throws GatehouseError not_found */
+async function find({ db, actor, params }: { db: Queryable; actor: Actor; params: { id: string } }): Promise<ApiKey> {
+  const { user, organizationId, isAdmin } = actor
+  const found = await findApiKey(db, { organizationId, userId: isAdmin ? undefined : user.id }, params.id)
+  if (!found) throw new GatehouseError('not_found', 'There is no such API key.')
+  return found
 }
 
 /** @returns whose keys to list; undefined for everybody's */

@@ -1,17 +1,18 @@
-import type Koa from 'koa'
-import { z } from 'zod'
-import { type ErrorCode, GatehouseError } from '#foundation/errors.ts'
-import { parse } from '#foundation/http/parse.ts'
-import { parseForm } from '#foundation/http/read-form.ts'
-import type { Route } from '#foundation/http/router.ts'
-import type { AuthenticatedCaller, RequireCaller } from './authenticated-caller.ts'
-import { sendDownload } from './download.ts'
-import { readJson } from './read-json.ts'
+import type { z } from 'zod'
+import type { Actor } from '#directory/users/actor.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import type { Organization } from '#foundation/database/schema.ts'
+import type { ErrorCode } from '#foundation/errors.ts'
+import type { AuthenticatedCaller } from './authenticated-caller.ts'
+import type { RouteName, Who, WhoOf } from './rights.ts'
 
 /** What a route says about itself: requests are checked, answers are shaped and `/openapi.json` is written from it. */
 export interface RouteDeclaration {
-  /** The operation's name in `/openapi.json`, from which generators make a function: `createTeam`. */
-  name: string
+  /**
+   * Who may use it stands in `rights.ts` under this name. It is the operation's name in `/openapi.json`, from which
+   * generators make a function: `createTeam`.
+   */
+  name: RouteName
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** As OpenAPI writes it: `/v1/organizations/{org}/teams/{team}`. */
   path: string
@@ -20,15 +21,17 @@ export interface RouteDeclaration {
   summary: string
   description?: string
   tags: [string, ...string[]]
-  /** Whether a request without an access token or API key is answered with 401 before anything else is looked at. */
-  credential: 'required' | 'none'
-  /**
-   * Of a route that changes something: which API keys may use it. Those made for administration, unless said otherwise;
-   * `never`: a signed-in person does it, or a token of theirs.
-   */
-  apiKeys?: 'administration' | 'never'
   /** Of a GET: one that isn't safe, so that HEAD and prefetching are refused. */
   changesState?: boolean
+  /**
+   * `own`: the use case opens its transaction itself, since it hashes passwords or asks another server meanwhile. Else what
+   * a changing route does is one transaction, with its precondition and the answer kept for an Idempotency-Key.
+   */
+  transaction?: 'own'
+  /** The answer shows a secret, this once: kept for an Idempotency-Key it lasts for minutes. */
+  secret?: boolean
+  /** Members of a GET's answer that change without an edit, so that its ETag leaves them out: `last_used_at`. */
+  volatile?: readonly string[]
   /** Strings come in, so numbers are `z.coerce.number()`. Nothing but these is accepted. */
   params?: z.ZodType
   query?: z.ZodType
@@ -44,14 +47,26 @@ export interface RouteDeclaration {
   errors?: ErrorCode[]
 }
 
-export interface ApiRequest<Params, Query, Body, Caller> {
+/** What the kit has found out before a route is asked. */
+export interface Request<W extends Who, Params, Query> {
+  /** The route's transaction, where it changes something. Nothing else of a route asks the database. */
+  db: Queryable
+  caller: W extends 'anyone' ? undefined : AuthenticatedCaller
+  /** The person behind the credential, with their rights of this moment. */
+  actor: W extends 'anyone' | 'bearer' ? undefined : Actor
+  /** That of `{org}` in the path. */
+  organization: W extends 'member' | 'admin' ? Organization : undefined
   params: Params
   query: Query
-  body: Body
-  /** Who asks; undefined where no credential is required. */
-  caller: Caller
   ip: string
   userAgent: string | undefined
+}
+
+/** What goes out, before it is put into a response. */
+export interface Answer {
+  status: number
+  body: unknown
+  etag?: string | undefined
 }
 
 /** A file in place of a JSON answer, made while it is sent. */
@@ -62,131 +77,61 @@ export interface Download<Request> {
   stream(request: Request): Promise<AsyncIterable<string>>
 }
 
+type Untyped = Request<never, unknown, unknown>
+
+/** A route as the kit runs it. */
 export interface ApiRoute extends RouteDeclaration {
-  downloads?: Record<string, Download<ApiRequest<unknown, unknown, unknown, unknown>>>
-  handle(request: ApiRequest<unknown, unknown, unknown, unknown>): Promise<unknown>
+  downloads?: Record<string, Download<Untyped & { found: unknown }>>
+  find?(request: Untyped): Promise<unknown>
+  handle(request: Untyped & { found: unknown; body: unknown }): Promise<unknown>
 }
 
-interface TypedRoute<Credential extends 'required' | 'none', Params, Query, Body, Answer> extends RouteDeclaration {
-  credential: Credential
+interface TypedRoute<Name extends RouteName, Params, Query, Body, Answer, Found> extends RouteDeclaration {
+  name: Name
   params?: z.ZodType<Params>
   query?: z.ZodType<Query>
   body?: z.ZodType<Body>
   answer?: z.ZodType<unknown, Answer>
-  downloads?: Record<string, Download<TypedRequest<Credential, Params, Query, Body>>>
-  handle(request: TypedRequest<Credential, Params, Query, Body>): Promise<Answer>
+  downloads?: Record<string, Download<Request<WhoOf<Name>, Params, Query> & { found: Found }>>
+  /**
+   * Looks for the object of the path before the body is read: whether it may be seen is decided first.
+   * @throws GatehouseError not_found
+   */
+  find?(request: Request<WhoOf<Name>, Params, Query>): Promise<Found>
+  handle(request: Request<WhoOf<Name>, Params, Query> & { found: Found; body: Body }): Promise<Answer>
 }
 
-type TypedRequest<Credential, Params, Query, Body> = ApiRequest<
-  Params,
-  Query,
-  Body,
-  Credential extends 'required' ? AuthenticatedCaller : undefined
->
-
 /**
- * One route of the JSON API, typed by its schemas. Each concept exports its routes as a table, which
- * `server.ts` hands to the application:
+ * One route of the JSON API, typed by its schemas and by its row in `rights.ts`. Each concept exports its routes as a
+ * table, which `routes.ts` hands to the application:
  *
  * ```ts
  * const team = z.object({ id: z.string(), name: z.string() }).meta({ id: 'Team' })   // named in /openapi.json
  *
- * export const teamApi = ({ db }: { db: Queryable }): ApiRoute[] => [
+ * export const teamApi = (): ApiRoute[] => [
  *   apiRoute({
- *     name: 'createTeam',
- *     method: 'POST',
- *     path: '/v1/organizations/{org}/teams',
- *     summary: 'Create a team',
+ *     name: 'renameTeam',
+ *     method: 'PATCH',
+ *     path: '/v1/organizations/{org}/teams/{team}',
+ *     summary: 'Rename a team',
  *     tags: ['Teams'],
- *     credential: 'required',
- *     params: z.strictObject({ org: z.string() }),
+ *     params: z.strictObject({ org: z.string(), team: z.string() }),
  *     body: z.strictObject({ name: displayName }),
- *     status: 201,
  *     answer: team,
- *     errors: ['permission_denied', 'not_found', 'conflict'],
- *     handle: ({ caller, params, body }) => createTeam(db, { caller, organization: params.org, ...body }),
+ *     errors: ['conflict'],
+ *     find: ({ db, organization, params }) => requireTeam(db, organization.id, params.team),
+ *     handle: ({ db, actor, organization, found, body }) => renameTeam(db, { actor, organization }, found, body),
  *   }),
  * ]
  * ```
  *
- * `handle` gets what the schemas made of the request and returns what the answer's schema shapes; it refuses by throwing
- * a GatehouseError.
+ * The kit asks for the credential, looks into `rights.ts`, finds the organization of the path, then the object, and only then
+ * reads the body. `handle` gets what the schemas made of the request and returns what the answer's schema shapes; it
+ * refuses by throwing a GatehouseError. A `PATCH`, `PUT` or `DELETE` at the address of a `GET` obeys `If-Match`, a `POST`
+ * `Idempotency-Key`, without saying so.
  */
-export function apiRoute<Credential extends 'required' | 'none', Params, Query, Body, Answer>(
-  route: TypedRoute<Credential, Params, Query, Body, Answer>,
+export function apiRoute<Name extends RouteName, Params, Query, Body, Answer, Found = undefined>(
+  route: TypedRoute<Name, Params, Query, Body, Answer, Found>,
 ): ApiRoute {
-  return route as ApiRoute
-}
-
-export interface ApiParts {
-  requireCaller: RequireCaller
-  clientAddress: (request: Koa.Context['req']) => string
-}
-
-/** The routes as the router serves them. */
-export function apiRoutes(routes: readonly ApiRoute[], parts: ApiParts): Route[] {
-  return routes.flatMap((route) =>
-    [route.path, ...(route.alsoAt ?? [])].map(
-      (path): Route => [route.method, path.replace(/\{(\w+)\}/g, ':$1'), (ctx) => answer(route, parts, ctx)],
-    ),
-  )
-}
-
-async function answer(route: ApiRoute, { requireCaller, clientAddress }: ApiParts, ctx: Koa.Context): Promise<void> {
-  if (route.changesState) refuseToLookAhead(ctx)
-  const caller = route.credential === 'required' ? await requireCaller(ctx) : undefined
-  if (caller) requireMayChange(route, caller)
-  const request = {
-    caller,
-    params: route.params ? parse(route.params, ctx.params) : ctx.params,
-    query: parse(route.query ?? nothing, queryOf(ctx)),
-    body: route.body && parse(route.body, await readJson(ctx.req)),
-    ip: clientAddress(ctx.req),
-    userAgent: ctx.get('user-agent') || undefined,
-  }
-  const mediaType = preferredDownload(route, ctx)
-  const download = mediaType && route.downloads?.[mediaType]
-  if (download) {
-    sendDownload(ctx, { mediaType, filename: download.filename }, await download.stream(request))
-    return
-  }
-  const result = await route.handle(request)
-  ctx.body = route.answer ? route.answer.parse(result) : ''
-  ctx.status = route.status ?? (route.answer ? 200 : 204)
-}
-
-/** @throws GatehouseError permission_denied for an API key that may not use a route that changes something */
-function requireMayChange({ method, apiKeys }: ApiRoute, { credential }: AuthenticatedCaller): void {
-  if (method === 'GET' || credential.kind !== 'api_key') return
-  if (apiKeys === 'never') {
-    throw new GatehouseError('permission_denied', 'An API key can’t do this. Sign in, or use an access token.')
-  }
-  if (credential.administration) return
-  throw new GatehouseError(
-    'permission_denied',
-    'This API key was not made for administration: it changes nothing here.',
-  )
-}
-
-/** The media type that the caller would rather have than JSON; a caller that accepts anything gets JSON. */
-function preferredDownload({ downloads }: ApiRoute, ctx: Koa.Context): string | undefined {
-  if (!downloads) return undefined
-  ctx.vary('Accept')
-  return ctx.accepts('application/json', ...Object.keys(downloads)) || undefined
-}
-
-const nothing = z.strictObject({})
-
-/** No parameter twice; an empty one counts as absent. An API key in the query is a credential, not a parameter. */
-function queryOf(ctx: Koa.Context): Record<string, string | undefined> {
-  const { ApiKey: _, ...query } = parseForm(ctx.querystring)
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
-}
-
-/** A request that only looks what would be there (a link checker, a browser fetching ahead) changes nothing. */
-function refuseToLookAhead(ctx: Koa.Context): void {
-  const purpose = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'].map((name) => ctx.get(name)).join()
-  if (ctx.method === 'HEAD' || /prefetch|prerender|preview/i.test(purpose)) {
-    throw new GatehouseError('invalid_request', 'This address changes something: HEAD and prefetching are refused.')
-  }
+  return route as unknown as ApiRoute
 }

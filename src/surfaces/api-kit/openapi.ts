@@ -3,6 +3,7 @@ import type { ErrorCode } from '#foundation/errors.ts'
 import { statusOfCode, titles } from '#foundation/http/problem-details.ts'
 import type { Route } from '#foundation/http/router.ts'
 import type { RouteDeclaration } from './api-route.ts'
+import { type Keys, type Right, rights, type Who } from './rights.ts'
 
 type Json = Record<string, unknown>
 
@@ -71,8 +72,7 @@ function operation(route: RouteDeclaration, schemas: Json): Json {
     summary: route.summary,
     ...described(route),
     tags: route.tags,
-    security:
-      route.credential === 'none' ? [] : [{ bearer: [] }, ...(route.apiKeys === 'never' ? [] : [{ apiKey: [] }])],
+    security: securityOf(rights[route.name]),
     parameters: [...pathParameters(route, schemas), ...queryParameters(route, schemas)],
     ...(route.body && {
       requestBody: {
@@ -85,11 +85,30 @@ function operation(route: RouteDeclaration, schemas: Json): Json {
 }
 
 /** What a route says of itself, and what it asks of an API key. */
-function described({ method, credential, apiKeys, description }: RouteDeclaration): Json {
-  const changes = method !== 'GET' && credential === 'required'
-  const ofKeys = apiKeys === 'never' ? 'Not with an API key.' : 'An API key needs `administration`.'
-  const text = [description, changes && ofKeys].filter(Boolean).join(' ')
+function described({ name, description }: RouteDeclaration): Json {
+  const { who, keys } = rights[name]
+  const text = [description, ofWhom[who], ofKeys[keys]].filter(Boolean).join(' ')
   return text ? { description: text } : {}
+}
+
+const ofWhom: Record<Who, string> = {
+  anyone: '',
+  bearer: '',
+  person: '',
+  member: 'For members of the organization.',
+  admin: 'For administrators of the organization.',
+  superadmin: 'For superadmins.',
+}
+
+const ofKeys: Record<Keys, string> = {
+  every: '',
+  administration: 'An API key needs `administration`.',
+  never: 'Not with an API key.',
+}
+
+function securityOf({ who, keys }: Right): Json[] {
+  if (who === 'anyone') return []
+  return keys === 'never' ? [{ bearer: [] }] : [{ bearer: [] }, { apiKey: [] }]
 }
 
 function success({ answer, status, downloads = {} }: RouteDeclaration, schemas: Json): Json {
@@ -109,8 +128,11 @@ function success({ answer, status, downloads = {} }: RouteDeclaration, schemas: 
 
 function failures(route: RouteDeclaration): Json {
   const codes = new Set<ErrorCode>(['invalid_request', 'validation_failed', ...(route.errors ?? [])])
-  if (route.credential === 'required') codes.add('authentication_required')
-  if (route.credential === 'required' && route.method !== 'GET') codes.add('permission_denied')
+  const { who, keys }: Right = rights[route.name] as Right
+  if (who !== 'anyone') codes.add('authentication_required')
+  if (keys !== 'every' || !['anyone', 'bearer'].includes(who)) codes.add('permission_denied')
+  if (who === 'admin' || who === 'member') codes.add('not_found')
+  if (['PATCH', 'PUT', 'DELETE'].includes(route.method)) codes.add('precondition_failed')
   const byStatus = Map.groupBy(codes, (code) => statusOfCode[code])
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
   return Object.fromEntries(

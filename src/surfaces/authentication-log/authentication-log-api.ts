@@ -13,9 +13,7 @@ import type { Actor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
-import { actorOf } from '#surfaces/api-kit/acting-caller.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
 import { logEntry, toLogEntry } from './log-entry.ts'
 import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
 import { periodEnd, periodStart } from './log-period.ts'
@@ -40,12 +38,12 @@ const query = z.strictObject({
 })
 
 /** `GET /v1/authentication-log`: every use of a credential, newest first. Asking is a use as well, and in it. */
-export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
+export function authenticationLogApi(): ApiRoute[] {
   const download = (form: LogExportForm, description: string) => ({
     description,
     filename: `authentication-log.${form.extension}`,
     async stream(request: LogRequest) {
-      return exportText(form, eachEntry(db, await asked(db, request)))
+      return exportText(form, eachEntry(request.db, await asked(request)))
     },
   })
   return [
@@ -59,7 +57,6 @@ export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
         'administrator may name a member by id or e-mail address, everybody with `user=*`, or any API key of the ' +
         'organization. As `text/csv` or `application/x-ndjson`: all that match, whatever `limit` and `cursor` say.',
       tags: ['Authentication log'],
-      credential: 'required',
       query,
       answer: listOf(logEntry),
       downloads: {
@@ -71,8 +68,9 @@ export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
       },
       errors: ['permission_denied', 'not_found'],
       async handle(request) {
-        const filter = await asked(db, request)
-        const { limit, cursor } = request.query
+        const filter = await asked(request)
+        const { db, query } = request
+        const { limit, cursor } = query
         const rows = await listLogEntries(db, filter, { limit: limit + 1, cursor })
         const organizations = await organizationsOf(db, rows)
         return pageOf(rows, limit, positionOf, (row) => toLogEntry(row, organizations))
@@ -82,18 +80,15 @@ export function authenticationLogApi({ db }: { db: Queryable }): ApiRoute[] {
 }
 
 interface LogRequest {
-  caller: AuthenticatedCaller
+  db: Queryable
+  actor: Actor
   query: z.infer<typeof query>
 }
 
 /** @throws GatehouseError permission_denied, not_found */
-async function asked(db: Queryable, { caller, query }: LogRequest): Promise<LogFilter> {
-  // Addresses and devices of a person are no business of an application that people sign in to.
-  if (!caller.credential.firstParty) {
-    throw new GatehouseError('permission_denied', 'This application may not read the authentication log.')
-  }
+async function asked({ db, query, ...by }: LogRequest): Promise<LogFilter> {
   const { user, api_key: apiKey, from, to, outcome, organization } = query
-  const actor = await actorIn(db, await actorOf(db, caller), organization)
+  const actor = await actorIn(db, by.actor, organization)
   const everywhere = organization === undefined
   return { subjects: await visibleSubjects(db, actor, { user, apiKey, everywhere }), from, to, outcome }
 }

@@ -19,19 +19,15 @@ import {
   requireConnection,
 } from '#authentication/connections/save-connection.ts'
 import { stepNames, tryConnection } from '#authentication/connections/try-connection.ts'
-import { requireSuperadmin } from '#directory/users/actor.ts'
+import type { Actor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Connection } from '#foundation/database/schema.ts'
+import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
-import { actorOf } from '#surfaces/api-kit/acting-caller.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
-import { requireManagedOrganization } from '#surfaces/api-kit/managed-organization.ts'
 
 export interface ConnectionApiParts extends ConnectionParts {
   issuer: string
-  db: Queryable
   outboundFetch: Fetch
 }
 
@@ -43,44 +39,48 @@ export function connectionApi(parts: ConnectionApiParts): ApiRoute[] {
       nameSuffix: 'OfOrganization',
       whose: 'of an organization',
       params: { org: z.string() },
-      async manage(caller, { org }) {
-        return requireManagedOrganization(parts.db, caller, org)
-      },
     }),
     ...routesFor(parts, {
       path: '/v1/connections',
       nameSuffix: '',
       whose: 'of the whole deployment',
       params: {},
-      async manage(caller) {
-        const actor = await actorOf(parts.db, caller)
-        requireSuperadmin(actor)
-        return { organization: null, actor }
-      },
     }),
   ]
+}
+
+/** Who manages whose connections: the deployment's where the path names no organization. */
+interface Asked {
+  db: Queryable
+  actor: Actor
+  organization: Organization | undefined
+}
+
+function managementOf({
+  actor,
+  organization = null,
+}: Pick<Asked, 'actor'> & { organization?: Organization | null | undefined }): ConnectionManagement {
+  return { actor, organization }
 }
 
 /** The same six routes for either kind of owner. */
 interface OwnerRoutes<Params> {
   path: string
-  nameSuffix: string
+  nameSuffix: '' | 'OfOrganization'
   whose: string
   params: { [Name in keyof Params]: z.ZodType<Params[Name]> }
-  /** @throws GatehouseError for callers who may not manage the connections */
-  manage(caller: AuthenticatedCaller, params: Params): Promise<ConnectionManagement>
 }
 
 const tags: [string] = ['Connections']
 
 function routesFor<Params extends object>(parts: ConnectionApiParts, owner: OwnerRoutes<Params>): ApiRoute[] {
-  const { db, issuer } = parts
-  const { path, nameSuffix, whose, manage } = owner
+  const { issuer } = parts
+  const { path, nameSuffix, whose } = owner
   const ofOwner = z.strictObject(owner.params) as unknown as z.ZodType<Params>
   const ofConnection = z.strictObject({ ...owner.params, name: z.string() }) as unknown as z.ZodType<
     Params & { name: string }
   >
-  async function toAnswer({ organization }: ConnectionManagement, connections: readonly Connection[]) {
+  async function toAnswer(db: Queryable, { organization }: ConnectionManagement, connections: readonly Connection[]) {
     const teamNames = namesOf(await listTeams(db, organization?.id ?? null))
     return connections.map((connection) => ({
       id: connection.id,
@@ -93,12 +93,12 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       created_at: connection.createdAt.toISOString(),
     }))
   }
-  async function toOne(management: ConnectionManagement, row: Connection) {
-    const [answer] = await toAnswer(management, [row])
+  async function toOne(db: Queryable, management: ConnectionManagement, row: Connection) {
+    const [answer] = await toAnswer(db, management, [row])
     return answer!
   }
-  const find = ({ organization }: ConnectionManagement, name: string) =>
-    requireConnection(db, organization?.id ?? null, name)
+  const find = ({ db, organization, params }: Asked & { params: { name: string } }) =>
+    requireConnection(db, organization?.id ?? null, params.name)
 
   return [
     apiRoute({
@@ -107,13 +107,12 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       path,
       summary: `List the connections ${whose}`,
       tags,
-      credential: 'required',
       params: ofOwner,
       query: z.strictObject(pageQuery),
       answer: listOf(connection),
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params, query }) => {
-        const management = await manage(caller, params)
+      handle: async ({ db, query, ...request }) => {
+        const management = managementOf(request)
         const rows = await listConnections(db, { organizationId: management.organization?.id ?? null }, query)
         const page = pageOf(
           rows,
@@ -121,7 +120,7 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
           (row) => ({ at: row.createdAt, id: row.id }),
           (row) => row,
         )
-        return { ...page, items: await toAnswer(management, page.items) }
+        return { ...page, items: await toAnswer(db, management, page.items) }
       },
     }),
     apiRoute({
@@ -132,16 +131,14 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       description:
         'Register `callback_url` of the answer at the provider. The secret is stored encrypted and never shown.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofOwner,
       body: z.strictObject(writable),
       status: 201,
       answer: connection,
       errors: ['permission_denied', 'not_found', 'conflict'],
-      handle: async ({ caller, params, body }) => {
-        const management = await manage(caller, params)
-        return toOne(management, await createConnection(db, parts, management, body))
+      handle: async ({ db, body, ...request }) => {
+        const management = managementOf(request)
+        return toOne(db, management, await createConnection(db, parts, management, body))
       },
     }),
     apiRoute({
@@ -150,14 +147,11 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       path: `${path}/{name}`,
       summary: `Read a connection ${whose}`,
       tags,
-      credential: 'required',
       params: ofConnection,
       answer: connection,
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params }) => {
-        const management = await manage(caller, params)
-        return toOne(management, await find(management, params.name))
-      },
+      find,
+      handle: ({ db, found, ...request }) => toOne(db, managementOf(request), found),
     }),
     apiRoute({
       name: `editConnection${nameSuffix}`,
@@ -169,15 +163,14 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
         'ends what members of the organization signed in to, but for superadmins: they come back through the ' +
         'connection. API keys live on.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofConnection,
       body: z.strictObject(writable).omit({ name: true }).partial(),
       answer: connection,
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params, body }) => {
-        const management = await manage(caller, params)
-        return toOne(management, await editConnection(db, parts, management, params.name, body))
+      find,
+      handle: async ({ db, params, body, ...request }) => {
+        const management = managementOf(request)
+        return toOne(db, management, await editConnection(db, parts, management, params.name, body))
       },
     }),
     apiRoute({
@@ -187,11 +180,10 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       summary: `Remove a connection ${whose}`,
       description: 'With it goes who its subjects are here; accounts and memberships stay.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofConnection,
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params }) => removeConnection(db, await manage(caller, params), params.name),
+      find,
+      handle: ({ db, params, ...request }) => removeConnection(db, managementOf(request), params.name),
     }),
     apiRoute({
       name: `tryConnection${nameSuffix}`,
@@ -200,15 +192,12 @@ function routesFor<Params extends object>(parts: ConnectionApiParts, owner: Owne
       summary: `Try a connection ${whose}`,
       description: 'Asks the provider what a sign-in would need, as far as that goes without a person.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofConnection,
       answer: z.object({ steps: z.array(triedStep) }),
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params }) => {
-        const row = await find(await manage(caller, params), params.name)
-        return { steps: await tryConnection(row, { ...parts, fetch: parts.outboundFetch }) }
-      },
+      transaction: 'own',
+      find,
+      handle: async ({ found }) => ({ steps: await tryConnection(found, { ...parts, fetch: parts.outboundFetch }) }),
     }),
   ]
 }

@@ -8,16 +8,12 @@ import {
   verifyDomain,
 } from '#directory/organizations/verify-domain.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
-import type { Queryable } from '#foundation/database/database.ts'
 import type { OrganizationDomain } from '#foundation/database/schema.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import { emailDomain } from '#foundation/values/names.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import type { AuthenticatedCaller } from '#surfaces/api-kit/authenticated-caller.ts'
-import { requireManagedOrganization } from '#surfaces/api-kit/managed-organization.ts'
 
 export interface DomainApiParts {
-  db: Queryable
   encryption: Encryption
   resolveTxt: ResolveTxt
 }
@@ -29,8 +25,7 @@ const ofOrganization = z.strictObject({ org: z.string() })
 const ofDomain = z.strictObject({ org: z.string(), domain: emailDomain })
 
 /** `/v1/organizations/{org}/domains`: e-mail domains of an organization, and the proof that they are its own. */
-export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRoute[] {
-  const management = (caller: AuthenticatedCaller, org: string) => requireManagedOrganization(db, caller, org)
+export function domainApi({ encryption, resolveTxt }: DomainApiParts): ApiRoute[] {
   const toAnswer = (row: OrganizationDomain) => ({
     domain: row.domain,
     status: row.verifiedAt ? ('verified' as const) : ('pending' as const),
@@ -45,13 +40,11 @@ export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRo
       path: domainsPath,
       summary: "List an organization's e-mail domains",
       tags,
-      credential: 'required',
       params: ofOrganization,
       query: z.strictObject(pageQuery),
       answer: listOf(domain),
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params, query }) => {
-        const { organization } = await management(caller, params.org)
+      handle: async ({ db, organization, query }) => {
         const rows = await listDomains(db, organization.id, query)
         return pageOf(rows, query.limit, (row) => row.position, toAnswer)
       },
@@ -65,15 +58,13 @@ export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRo
         'It counts for nothing until it is verified: publish `record` in the DNS and call `…/verify`. The record is the ' +
         'same whenever it is asked for.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofOrganization,
       body: z.strictObject({ domain: emailDomain }),
       status: 201,
       answer: domain,
       errors: ['permission_denied', 'not_found', 'conflict'],
-      handle: async ({ caller, params, body }) =>
-        toAnswer(await claimDomain(db, await management(caller, params.org), body.domain)),
+      handle: async ({ db, actor, organization, body }) =>
+        toAnswer(await claimDomain(db, { actor, organization }, body.domain)),
     }),
     apiRoute({
       name: 'verifyDomain',
@@ -84,15 +75,12 @@ export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRo
         'From then on its addresses are led to the connections of the organization. 409 while the record is not there, ' +
         'or when another organization has verified the domain; 503 when no name server answers.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofDomain,
       answer: domain,
       errors: ['permission_denied', 'not_found', 'conflict', 'temporarily_unavailable'],
-      handle: async ({ caller, params }) =>
-        toAnswer(
-          await verifyDomain(db, { encryption, resolveTxt }, await management(caller, params.org), params.domain),
-        ),
+      transaction: 'own',
+      handle: async ({ db, actor, organization, params }) =>
+        toAnswer(await verifyDomain(db, { encryption, resolveTxt }, { actor, organization }, params.domain)),
     }),
     apiRoute({
       name: 'removeDomain',
@@ -100,11 +88,9 @@ export function domainApi({ db, encryption, resolveTxt }: DomainApiParts): ApiRo
       path: domainPath,
       summary: 'Give an e-mail domain up',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       params: ofDomain,
       errors: ['permission_denied', 'not_found'],
-      handle: async ({ caller, params }) => removeDomain(db, await management(caller, params.org), params.domain),
+      handle: ({ db, actor, organization, params }) => removeDomain(db, { actor, organization }, params.domain),
     }),
   ]
 }

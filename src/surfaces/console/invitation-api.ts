@@ -7,7 +7,6 @@ import type { Team } from '#foundation/database/schema.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import { requireManagedOrganization } from '#surfaces/api-kit/managed-organization.ts'
 
 const tags: [string] = ['Members']
 const organizationPath = '/v1/organizations/{org}'
@@ -15,8 +14,7 @@ const ofOrganization = z.strictObject({ org: z.string() })
 const ofInvitation = z.strictObject({ org: z.string(), id: z.string() })
 
 /** Inviting people into an organization, and what became of it so far. */
-export function invitationApi(parts: InvitationParts): ApiRoute[] {
-  const { db } = parts
+export function invitationApi({ outbox }: Pick<InvitationParts, 'outbox'>): ApiRoute[] {
   return [
     apiRoute({
       name: 'inviteMember',
@@ -27,7 +25,6 @@ export function invitationApi(parts: InvitationParts): ApiRoute[] {
         'Mails a link to the address, with or without an account. Inviting it again replaces what was offered; the older ' +
         'link ends. Nobody is invited as an administrator with an API key.',
       tags,
-      credential: 'required',
       params: ofOrganization,
       body: z.strictObject({
         email: emailAddress,
@@ -37,11 +34,10 @@ export function invitationApi(parts: InvitationParts): ApiRoute[] {
       status: 202,
       answer: z.object({ id: z.string() }).meta({ id: 'Invited' }),
       errors: ['not_found', 'conflict', 'too_many_requests'],
-      async handle({ caller, params, body: { email, admin, teams } }) {
-        const { organization, actor } = await requireManagedOrganization(db, caller, params.org)
+      async handle({ db, actor, organization, body: { email, admin, teams } }) {
         const known = await listTeams(db, [organization.id])
         const teamIds = teams.map((wanted) => idOfTeam(known, wanted))
-        return inviteMember(parts, actor, organization, { email, admin, teamIds })
+        return inviteMember({ db, outbox }, actor, organization, { email, admin, teamIds })
       },
     }),
     apiRoute({
@@ -50,13 +46,11 @@ export function invitationApi(parts: InvitationParts): ApiRoute[] {
       path: `${organizationPath}/invitations`,
       summary: 'List the open invitations of an organization',
       tags,
-      credential: 'required',
       params: ofOrganization,
       query: z.strictObject(pageQuery),
       answer: listOf(invitation),
       errors: ['permission_denied', 'not_found'],
-      async handle({ caller, params, query }) {
-        const { organization } = await requireManagedOrganization(db, caller, params.org)
+      async handle({ db, organization, query }) {
         const [rows, teams] = await Promise.all([
           listOpenInvitations(db, organization.id, query),
           listTeams(db, [organization.id]),
@@ -83,13 +77,9 @@ export function invitationApi(parts: InvitationParts): ApiRoute[] {
       summary: 'Withdraw an invitation',
       description: 'Its link is dead at once.',
       tags,
-      credential: 'required',
       params: ofInvitation,
       errors: ['not_found'],
-      async handle({ caller, params }) {
-        const { organization, actor } = await requireManagedOrganization(db, caller, params.org)
-        await withdrawInvitation(parts, actor, organization, params.id)
-      },
+      handle: ({ db, actor, organization, params }) => withdrawInvitation({ db }, actor, organization, params.id),
     }),
     apiRoute({
       name: 'resendInvitation',
@@ -98,14 +88,10 @@ export function invitationApi(parts: InvitationParts): ApiRoute[] {
       summary: 'Mail the link of an invitation anew',
       description: 'The older link ends.',
       tags,
-      credential: 'required',
       params: ofInvitation,
       status: 202,
       errors: ['not_found', 'too_many_requests'],
-      async handle({ caller, params }) {
-        const { organization, actor } = await requireManagedOrganization(db, caller, params.org)
-        await resendInvitation(parts, actor, organization, params.id)
-      },
+      handle: ({ db, actor, organization, params }) => resendInvitation({ db, outbox }, actor, organization, params.id),
     }),
   ]
 }

@@ -1,16 +1,14 @@
 import { z } from 'zod'
-import { changeMember, removeMember } from '#directory/organizations/manage-member.ts'
+import { changeMember, removeMember, requireMembership } from '#directory/organizations/manage-member.ts'
 import type { NamedMembership } from '#directory/organizations/membership-queries.ts'
-import type { Queryable } from '#foundation/database/database.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import { requireManagedOrganization } from '#surfaces/api-kit/managed-organization.ts'
 
 const tags: [string] = ['Members']
 const path = '/v1/organizations/{org}/members/{user}'
 const ofMember = z.strictObject({ org: z.string(), user: z.string().describe('Id or e-mail address') })
 
 /** `/v1/organizations/{org}/members/{user}`: what becomes of a member. */
-export function memberApi({ db }: { db: Queryable }): ApiRoute[] {
+export function memberApi(): ApiRoute[] {
   return [
     apiRoute({
       name: 'changeMember',
@@ -21,13 +19,13 @@ export function memberApi({ db }: { db: Queryable }): ApiRoute[] {
         'What is left out stays. The last active administrator can be neither demoted nor switched off. An API key ' +
         'changes no administrators.',
       tags,
-      credential: 'required',
       params: ofMember,
       body: z.strictObject({ admin: z.boolean().optional(), active: z.boolean().optional() }),
       answer: member,
       errors: ['not_found', 'conflict'],
-      handle: async ({ caller, params, body }) =>
-        toAnswer(await changeMember(db, await requireManagedOrganization(db, caller, params.org), params.user, body)),
+      find: ({ db, organization, params }) => requireMembership(db, organization.id, params.user),
+      handle: async ({ db, actor, organization, params, body }) =>
+        toAnswer(await changeMember(db, { actor, organization }, params.user, body)),
     }),
     apiRoute({
       name: 'removeMember',
@@ -38,11 +36,10 @@ export function memberApi({ db }: { db: Queryable }): ApiRoute[] {
         'With the membership go its grants, places in teams, API keys and tokens; the account stays. The last active ' +
         'administrator stays.',
       tags,
-      credential: 'required',
       params: ofMember,
       errors: ['not_found', 'conflict'],
-      handle: async ({ caller, params }) =>
-        removeMember(db, await requireManagedOrganization(db, caller, params.org), params.user),
+      find: ({ db, organization, params }) => requireMembership(db, organization.id, params.user),
+      handle: ({ db, actor, organization, params }) => removeMember(db, { actor, organization }, params.user),
     }),
   ]
 }

@@ -26,7 +26,6 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
         'Whoever belongs to several organizations names one; else the answer is 409 `organization_required` with the ' +
         'list in `organizations`. An unknown address and a wrong password are answered alike.',
       tags,
-      credential: 'none',
       body: credentials,
       answer: tokens,
       errors: [
@@ -46,7 +45,6 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
       summary: 'Renew tokens',
       description: `${renewal} Prefer POST, which has no secret in its URL.`,
       tags,
-      credential: 'none',
       changesState: true,
       params: presented,
       answer: tokens,
@@ -62,7 +60,6 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
       summary: 'Renew tokens',
       description: renewal,
       tags,
-      credential: 'none',
       body: presented,
       answer: tokens,
       errors: ['authentication_required'],
@@ -71,13 +68,12 @@ export function directAuthenticationApi(parts: DirectAuthenticationParts): ApiRo
     }),
     apiRoute({
       name: 'signOut',
+      transaction: 'own',
       method: 'POST',
       path: '/v1/auth/sign-out',
       summary: 'End the presented token',
       description: 'And every other token of its grant, at once. An API key is revoked instead, by its owner.',
       tags,
-      credential: 'required',
-      apiKeys: 'never',
       errors: ['permission_denied'],
       handle: ({ caller }) => signOutDirectly(parts, caller.reference),
     }),

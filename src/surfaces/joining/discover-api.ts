@@ -15,7 +15,6 @@ export function discoverApi({ discoverOrganizations }: { discoverOrganizations: 
         'If the address belongs to somebody and is verified, one mail lists each organization with its login URL. The ' +
         'answer is the same for every address.',
       tags: ['Organizations'],
-      credential: 'none',
       body: z.strictObject({ email: emailAddress }),
       status: 202,
       errors: ['too_many_requests'],

@@ -39,7 +39,6 @@ export const verifyRoute: RouteDeclaration = {
     'For nginx auth_request, Traefik ForwardAuth and Envoy ext_authz. The answer says who it is in X-Auth-Subject, ' +
     'X-Auth-Organization, X-Auth-Permissions and X-Auth-Data-Scopes; 403 says what is missing, in X-Auth-Denied too.',
   tags: ['Authentication'],
-  credential: 'required',
   query: z.object({
     permission: z.string().optional(),
     source: z.string().optional(),

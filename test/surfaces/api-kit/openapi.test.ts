@@ -111,12 +111,11 @@ test('requests are closed and answers open: unknown fields are refused, new ones
 
 test('query parameters are described as what they are made into', () => {
   const route = apiRoute({
-    name: 'list',
+    name: 'discoverOrganizations',
     method: 'GET',
     path: '/v1/things/{id}',
     summary: 'Things',
     tags: ['Things'],
-    credential: 'none',
     query: z.strictObject({ limit: z.coerce.number().int().max(100).default(20), kind: z.string() }),
     handle: async () => undefined,
   })

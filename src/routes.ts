@@ -1,3 +1,4 @@
+import { routesVia } from '#foundation/audit/origin.ts'
 import type { DirectRouteOf } from '#foundation/http/direct-routes.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { endBrowserSession } from '#protocol/provider/end-browser-session.ts'
@@ -56,11 +57,10 @@ export function productRoutes(
     ...homePage({ issuer, render, demo: demo !== undefined }),
     ...healthPages({ readiness }),
     ...assets.routes,
-    ...apiOf(parts),
-    ...protocolOf(parts),
-    ...joiningOf(parts),
-    ...accountOf(parts),
-    ...adminOf(parts),
+    ...routesVia('api', apiOf(parts)),
+    ...routesVia('sign_in', [...protocolOf(parts), ...joiningOf(parts)]),
+    ...routesVia('account', accountOf(parts)),
+    ...routesVia('console', adminOf(parts)),
     ...(demo ?? []),
   ]
 }

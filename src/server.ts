@@ -61,7 +61,11 @@ export async function startServer(
   const { outboundAllowedHosts } = config
   if (config.setupFile) {
     const setup = await readSetupFile(config.setupFile, environment)
-    const options = { actor: { system: 'setup:boot' as const }, encryption, outboundAllowedHosts }
+    const options = {
+      actor: { system: 'setup_file' as const, name: 'boot' as const },
+      encryption,
+      outboundAllowedHosts,
+    }
     const { notices } = await applySetup(database.background, setup, options)
     for (const notice of notices) log.warn(`setup: ${describeProblem(notice)}`)
   }

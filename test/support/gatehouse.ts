@@ -100,7 +100,7 @@ export async function startGatehouse(
   const server = await startServer(config, { log, environment: {}, resolveTxt: options.resolveTxt })
   const apply = (text: string) =>
     applySetup(server.database.db, parseSetupFile(text, 'test.yaml'), {
-      actor: { system: 'setup:apply' },
+      actor: { system: 'setup_file', name: 'apply' },
       encryption: encryptionWith(config.encryptionKeys),
       outboundAllowedHosts: config.outboundAllowedHosts,
     })

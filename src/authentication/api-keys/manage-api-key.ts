@@ -1,4 +1,5 @@
 import type { Actor } from '#directory/users/actor.ts'
+import type { AuditSubject } from '#foundation/audit/record-audit-event.ts'
 import { clock } from '#foundation/database/clock.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
@@ -102,8 +103,8 @@ export function requireMayEmpower(actor: Actor, owner: { superadmin: boolean }):
 }
 
 /** As the audit log calls it. */
-export function auditSubject(key: Pick<ApiKey, 'organization' | 'user' | 'name'>): string {
-  return `api key ${key.organization.slug}/${key.user.email}/${key.name}`
+export function auditSubject({ id, user, name }: Pick<ApiKey, 'id' | 'user' | 'name'>): AuditSubject {
+  return { kind: 'api_key', id, name: `${user.email}/${name}` }
 }
 
 /** Two keys of one person and organization have different names. */

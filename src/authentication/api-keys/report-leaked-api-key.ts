@@ -7,7 +7,7 @@ import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { findApiKey } from './api-key-queries.ts'
 import { type ApiKeyParts, auditSubject, lockOwner } from './manage-api-key.ts'
 
-const leakReport: SystemActor = { system: 'leak-report' }
+const leakReport: SystemActor = { system: 'leak_report' }
 
 /**
  * Ends the key that a finder presents: holding it is the proof. It stays revoked for good, and its owner is

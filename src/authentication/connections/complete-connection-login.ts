@@ -3,6 +3,7 @@ import { recordConnectionSignIn } from '#credentials/log/record-sign-in.ts'
 import { joinOrganization } from '#directory/organizations/join-organization.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import type { SystemActor } from '#directory/users/actor.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { insertUsers, updateUser } from '#directory/users/save-user.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent, recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
@@ -220,7 +221,7 @@ async function createUser(tx: Queryable, { identity, connection, vouched }: Find
   await recordAuditEvent(tx, {
     actor: providerOf(connection),
     action: 'user.created',
-    subject: `user ${email}`,
+    subject: userSubject(user),
     organizationId: connection.organizationId,
     after: { email, name: user.name, connection: connection.name },
   })
@@ -239,7 +240,7 @@ async function linkSubject(
     actor: byOwner ? { user } : providerOf(connection),
     user,
     connection,
-    identity,
+    identity: { id, ...identity },
   })
   return id
 }
@@ -279,7 +280,7 @@ async function recordChanges(
   before: User,
   after: { name: string; email: string; actor: SystemActor },
 ): Promise<void> {
-  const event = { actor: after.actor, subject: `user ${after.email}` }
+  const event = { actor: after.actor, subject: userSubject({ id: before.id, email: after.email }) }
   const { name, email } = before
   await recordAuditEvents(tx, [
     ...(name !== after.name

@@ -180,6 +180,6 @@ export function callbackUrl(issuer: string, { handle }: Pick<Connection, 'handle
 }
 
 /** The provider acts, where what it says of a person makes or changes their account at a sign-in. */
-export function providerOf({ name }: Pick<Connection, 'name'>): SystemActor {
-  return { system: `connection:${name}` }
+export function providerOf({ id, name }: Pick<Connection, 'id' | 'name'>): SystemActor {
+  return { system: 'connection', id, name }
 }

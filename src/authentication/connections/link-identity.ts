@@ -31,8 +31,13 @@ export async function linkIdentity(
     const user = await requireUser(tx, userId)
     const known = await findIdentity(tx, connection.id, identity)
     if (known) return { outcome: known.userId === userId ? 'linked' : 'taken' }
-    await insertIdentity(tx, { connectionId: connection.id, userId, identity })
-    await recordIdentityEvent(tx, 'identity.linked', { actor: { user }, user, connection, identity })
+    const id = await insertIdentity(tx, { connectionId: connection.id, userId, identity })
+    await recordIdentityEvent(tx, 'identity.linked', {
+      actor: { user },
+      user,
+      connection,
+      identity: { id, ...identity },
+    })
     return { outcome: 'linked' }
   })
 }
@@ -72,7 +77,7 @@ export function recordIdentityEvent(
     actor: AuditActor
     user: Pick<User, 'id' | 'email'>
     connection: Pick<Connection, 'name' | 'organizationId'>
-    identity: { issuer: string; subject: string; email?: string | null | undefined }
+    identity: { id: string; issuer: string; subject: string; email?: string | null | undefined }
   },
 ): Promise<void> {
   const { actor, user, connection, identity } = of
@@ -80,7 +85,7 @@ export function recordIdentityEvent(
   return recordAuditEvent(tx, {
     actor,
     action,
-    subject: `identity of ${user.email} at ${connection.name}`,
+    subject: { kind: 'identity', id: identity.id, name: `${user.email} at ${connection.name}` },
     organizationId: connection.organizationId,
     ...(action === 'identity.linked' ? { after: told } : { before: told }),
   })

@@ -27,7 +27,7 @@ export async function removeConnection(db: Queryable, management: ConnectionMana
     await recordAuditEvent(tx, {
       actor,
       action: 'connection.deleted',
-      subject: connectionSubject(organization?.slug, name),
+      subject: connectionSubject(connection),
       organizationId,
       before: {
         ...describeConnection(connection, namesOf(teams)),

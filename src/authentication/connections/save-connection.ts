@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { revokeGrantsOfOrganization } from '#credentials/revocation/revocation.ts'
 import { type Actor, refuseApiKey, requireAdminOf, requireSuperadmin } from '#directory/users/actor.ts'
-import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
+import { type AuditSubject, recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { violates } from '#foundation/database/constraint.ts'
@@ -152,12 +152,13 @@ export async function createConnection(
   const { organization, actor } = management
   const organizationId = organization?.id ?? null
   return inTransaction(db, async (tx) => {
+    const id = newId('connection')
     const teams = await listTeams(tx, organizationId)
     const content = checkedContent(parts, description, { hasSecret: clientSecret !== null, organizationId, teams })
     const { name } = description
     try {
       await insertConnection(tx, parts.encryption, {
-        id: newId('connection'),
+        id,
         name,
         organizationId,
         ...content,
@@ -170,7 +171,7 @@ export async function createConnection(
     await recordAuditEvent(tx, {
       actor,
       action: 'connection.created',
-      subject: connectionSubject(organization?.slug, name),
+      subject: connectionSubject({ id, name }),
       organizationId,
       after: { ...describeConnection(content, namesOf(teams)), client_secret: clientSecret === null ? 'none' : 'set' },
     })
@@ -213,16 +214,16 @@ export async function editConnection(
       { ...describeConnection(content, namesOf(teams)), client_secret: secretAfter },
     )
     if (changed) {
-      const subject = connectionSubject(organization?.slug, name)
+      const subject = connectionSubject(current)
       await recordAuditEvent(tx, { actor, action: 'connection.updated', subject, organizationId, ...changed })
     }
     return requireConnection(tx, organizationId, name)
   })
 }
 
-/** What a person calls it: `connection acme/acme-okta`, of the deployment `connection github`. */
-export function connectionSubject(slug: string | undefined, name: string): string {
-  return slug === undefined ? `connection ${name}` : `connection ${slug}/${name}`
+/** As the audit log calls it. */
+export function connectionSubject({ id, name }: Pick<Connection, 'id' | 'name'>): AuditSubject {
+  return { kind: 'connection', id, name }
 }
 
 /** @throws GatehouseError not_found, for another owner's too */

@@ -1,6 +1,7 @@
 import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
 import { changeTeamMembers } from '#directory/access/save-team.ts'
 import { listTeamIds } from '#directory/access/team-queries.ts'
+import { memberSubject } from '#directory/users/audit-subjects.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, Organization, User } from '#foundation/database/schema.ts'
@@ -14,7 +15,7 @@ import { providerOf } from './connection.ts'
 export async function applyTeamMapping(
   tx: Queryable,
   mapping: {
-    connection: Pick<Connection, 'name' | 'defaultTeamIds' | 'groupClaim' | 'groupTeamIds'>
+    connection: Pick<Connection, 'id' | 'name' | 'defaultTeamIds' | 'groupClaim' | 'groupTeamIds'>
     organization: Pick<Organization, 'id' | 'slug'>
     user: Pick<User, 'id' | 'email'>
     membershipId: string
@@ -35,8 +36,8 @@ export async function applyTeamMapping(
   await rewriteEffectiveAuthorization(tx, organization.id, [membershipId])
   await recordAuditEvent(tx, {
     actor: providerOf(connection),
-    action: 'membership.teams_mapped',
-    subject: `member ${organization.slug}/${user.email}`,
+    action: 'member.teams_mapped',
+    subject: memberSubject(user),
     organizationId: organization.id,
     after: { connection: connection.name, joined: join, left: leave },
   })

@@ -1,5 +1,6 @@
 import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
 import { endOtherSessions, revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { setPasswordHash } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -26,7 +27,7 @@ export async function voidUnprovenCredentials(
   await recordAuditEvent(tx, {
     actor: { user },
     action: 'user.unproven_credentials_voided',
-    subject: `user ${user.email}`,
+    subject: userSubject(user),
     before: { password: user.passwordHash !== null, identities, api_keys: apiKeys },
   })
 }

@@ -122,7 +122,11 @@ async function joinTeams(tx: Queryable, organizationId: string, membershipId: st
   await rewriteEffectiveAuthorization(tx, organizationId, [membershipId])
 }
 
-async function closeInvitation(tx: Queryable, invitation: OpenInvitation, user: Pick<User, 'id'>): Promise<void> {
+async function closeInvitation(
+  tx: Queryable,
+  invitation: OpenInvitation,
+  user: Pick<User, 'id' | 'email'>,
+): Promise<void> {
   const { id, email, organization } = invitation
   await tx
     .updateTable('invitations')
@@ -133,7 +137,7 @@ async function closeInvitation(tx: Queryable, invitation: OpenInvitation, user: 
   await recordAuditEvent(tx, {
     actor: { user },
     action: 'invitation.accepted',
-    subject: `invitation ${organization.slug}/${email}`,
+    subject: { kind: 'invitation', id, name: email },
     organizationId: organization.id,
   })
 }

@@ -6,6 +6,7 @@ import {
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
 import { type AccountOwner, requireFreshSignIn } from '#directory/users/actor.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { updateUser } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
@@ -98,7 +99,7 @@ async function changeEmailIn(tx: Queryable, outbox: MailOutbox, token: string): 
   await recordAuditEvent(tx, {
     actor: { user },
     action: 'user.email_changed',
-    subject: `user ${after}`,
+    subject: userSubject({ id: user.id, email: after }),
     before: { email: before },
     after: { email: after },
   })

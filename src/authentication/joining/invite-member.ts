@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
 import { listTeamIds } from '#directory/access/team-queries.ts'
-import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
+import { type Actor, isByApiKey, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { inTransaction, type Queryable, toJson } from '#foundation/database/database.ts'
@@ -55,7 +55,7 @@ export function inviteMember(
     await recordAuditEvent(tx, {
       actor,
       action: 'invitation.created',
-      subject: `invitation ${organization.slug}/${email}`,
+      subject: { kind: 'invitation', id, name: email },
       organizationId: organization.id,
       after: { email, admin, teams: teamIds },
     })
@@ -82,7 +82,7 @@ export function resendInvitation(
     await recordAuditEvent(tx, {
       actor,
       action: 'invitation.resent',
-      subject: `invitation ${organization.slug}/${open.email}`,
+      subject: { kind: 'invitation', id: invitationId, name: open.email },
       organizationId: organization.id,
     })
   })
@@ -91,8 +91,8 @@ export function resendInvitation(
 export type InvitingOrganization = Pick<Organization, 'id' | 'slug' | 'name'>
 
 /** @throws GatehouseError permission_denied */
-function requireMayOffer({ byApiKey }: Actor, { admin }: { admin: boolean }): void {
-  if (admin && byApiKey) {
+function requireMayOffer(actor: Actor, { admin }: { admin: boolean }): void {
+  if (admin && isByApiKey(actor)) {
     throw new GatehouseError('permission_denied', 'An API key invites nobody as an administrator.')
   }
 }

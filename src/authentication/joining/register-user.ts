@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type PasswordOwner, passwordProblem } from '#authentication/passwords/password-rules.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { insertUsers } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -26,5 +27,5 @@ export async function insertVerifiedUser(
   await insertUsers(tx, [{ ...user, emailVerified: true, superadmin: false, active: true }])
   const { email, name } = user
   const after = { email, name }
-  await recordAuditEvent(tx, { actor: { user }, action: 'user.created', subject: `user ${email}`, after })
+  await recordAuditEvent(tx, { actor: { user }, action: 'user.created', subject: userSubject(user), after })
 }

@@ -12,6 +12,7 @@ import { passwordOwner } from '#authentication/passwords/password-owner.ts'
 import { hashNewPassword, setPassword } from '#authentication/passwords/set-password.ts'
 import { listLiveApiKeyNames } from '#credentials/issued/api-keys.ts'
 import { revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
@@ -137,7 +138,7 @@ async function endOtherWaysIn(
   await recordAuditEvent(tx, {
     actor: { user },
     action: 'user.other_ways_in_ended',
-    subject: `user ${user.email}`,
+    subject: userSubject(user),
     before: { api_keys: apiKeys, identities },
   })
 }

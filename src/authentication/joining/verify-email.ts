@@ -6,6 +6,7 @@ import {
   mailLinkPath,
   makeMailLink,
 } from '#authentication/mail-links/mail-link.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
 import { findActiveUser, lockActiveUser } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
@@ -59,7 +60,7 @@ export function verifyEmail(
     const voided = user.emailVerifiedAt === null && user.id !== sessionUserId
     if (voided) await voidUnprovenCredentials(tx, user)
     await markEmailVerified(tx, user.id)
-    await recordAuditEvent(tx, { actor: { user }, action: 'user.email_verified', subject: `user ${user.email}` })
+    await recordAuditEvent(tx, { actor: { user }, action: 'user.email_verified', subject: userSubject(user) })
     return { user, voided }
   })
 }

@@ -33,7 +33,7 @@ export function withdrawInvitation(
     await recordAuditEvent(tx, {
       actor,
       action: 'invitation.withdrawn',
-      subject: `invitation ${organization.slug}/${email}`,
+      subject: { kind: 'invitation', id, name: email },
       organizationId: organization.id,
       before: { email, admin, teams: teamIds },
     })

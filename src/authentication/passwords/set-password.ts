@@ -1,5 +1,6 @@
 import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
 import { endOtherSessions } from '#credentials/revocation/revocation.ts'
+import { userSubject } from '#directory/users/audit-subjects.ts'
 import { setPasswordHash } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -40,7 +41,7 @@ export async function setPassword(
   await setPasswordHash(tx, user.id, passwordHash)
   await endOtherSessions(tx, user.id, exceptSessionUid)
   await endLinksOfUser(tx, user.id)
-  await recordAuditEvent(tx, { actor: { user }, action, subject: `user ${user.email}` })
+  await recordAuditEvent(tx, { actor: { user }, action, subject: userSubject(user) })
   await outbox.enqueueMail(tx, {
     to: user.email,
     template: 'password-changed',

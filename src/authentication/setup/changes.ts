@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { AuditEvent } from '#foundation/audit/record-audit-event.ts'
+import type { AuditEvent, AuditSubject } from '#foundation/audit/record-audit-event.ts'
 import type { SetupProblem } from './setup-error.ts'
 import type { SetupWrites } from './setup-writes.ts'
 
@@ -43,14 +43,17 @@ export interface SetupPlan extends SetupOutcome {
   writes: SetupWrites
 }
 
-/** What a change is about: its kind, as audit events call it, and what a person calls it. */
-export interface Subject {
-  kind: 'permission' | 'user' | 'organization' | 'team' | 'membership' | 'client' | 'connection'
-  name: string
+/** What a change is about, as audit events call it, and as the operator reads it. */
+export interface Subject extends AuditSubject {
+  kind: 'permission' | 'user' | 'organization' | 'team' | 'member' | 'client' | 'connection'
+  id: string
+  /** `team acme/readers` */
+  title: string
   organizationId?: string | null
 }
 
-const verbs = { create: 'created', adopt: 'adopted', update: 'updated', delete: 'deleted' } as const
+const verbs = { create: 'created', adopt: 'adopted', update: 'updated', delete: 'deleted' }
+const verbsOfMembers = { ...verbs, create: 'added', delete: 'removed' }
 
 /**
  * Notes the difference between what is and what should be, either of which may not exist.
@@ -64,16 +67,17 @@ export function noteChange(
   after: Fields | undefined,
   adopted = false,
 ): Change['action'] | undefined {
-  const found = difference(subject.name, before, after)
+  const found = difference(subject.title, before, after)
   const change: Change | undefined = adopted
-    ? { before: {}, after: {}, ...found, action: 'adopt', subject: subject.name }
+    ? { before: {}, after: {}, ...found, action: 'adopt', subject: subject.title }
     : found
   if (!change) return undefined
   plan.changes.push(change)
+  const { kind, id, name, organizationId = null } = subject
   plan.events.push({
-    action: `${subject.kind}.${verbs[change.action]}`,
-    subject: subject.name,
-    organizationId: subject.organizationId ?? null,
+    action: `${kind}.${(kind === 'member' ? verbsOfMembers : verbs)[change.action]}`,
+    subject: { kind, id, name },
+    organizationId,
     before: change.before,
     after: change.after,
   })

@@ -31,7 +31,9 @@ export function planClients(planning: Planning, organizationIds: ReadonlyMap<str
     const kind = content.resourceServer ? 'resource server' : 'client'
     const subject = {
       kind: 'client' as const,
-      name: `${kind} ${entry.client_id}`,
+      id: entry.client_id,
+      name: entry.client_id,
+      title: `${kind} ${entry.client_id}`,
       organizationId: content.organizationId,
     }
     const action = noteChange(plan, subject, before, after, standing === 'adopted')

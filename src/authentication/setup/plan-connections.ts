@@ -1,5 +1,4 @@
 import { describeConnection, toConnectionContent } from '#authentication/connections/connection.ts'
-import { connectionSubject } from '#authentication/connections/save-connection.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Connection } from '#foundation/database/schema.ts'
@@ -35,7 +34,7 @@ export function planConnections(scene: ConnectionScene, entries: readonly Connec
   for (const connection of scene.connections) {
     const isOwn = scene.current.objects.has('connection', connection.id)
     if (listed.has(connection.name) || !(scene.exclusive || isOwn)) continue
-    noteChange(scene.plan, subjectOf(scene, connection.name), describe(scene, connection), undefined)
+    noteChange(scene.plan, subjectOf(scene, connection), describe(scene, connection), undefined)
     scene.plan.writes.removedConnections.push(connection)
     scene.plan.writes.removedObjects.push({ kind: 'connection', objectId: connection.id })
   }
@@ -47,11 +46,11 @@ function planConnection(
   { connection, path }: { connection: Connection | undefined; path: Path },
 ): void {
   const { plan, owner, teams, teamNames } = scene
-  const subject = subjectOf(scene, entry.name)
   const objectId = connection?.id ?? newId('connection')
+  const subject = subjectOf(scene, { id: objectId, name: entry.name })
   const standing = connection && standingOf(scene, { kind: 'connection', objectId }, entry)
   if (standing === 'foreign') {
-    leaveAlone(scene, path, subject.name)
+    leaveAlone(scene, path, subject.title)
     return
   }
   const content = toConnectionContent(entry, {
@@ -106,10 +105,12 @@ function describe({ teamNames }: ConnectionScene, connection: Connection) {
   return { ...describeConnection(connection, teamNames), client_secret }
 }
 
-function subjectOf({ owner }: ConnectionScene, name: string) {
+function subjectOf({ owner }: ConnectionScene, { id, name }: Pick<Connection, 'id' | 'name'>) {
   return {
     kind: 'connection' as const,
-    name: connectionSubject(owner?.slug, name),
+    id,
+    name,
+    title: `connection ${owner ? `${owner.slug}/` : ''}${name}`,
     organizationId: owner?.id ?? null,
   }
 }

@@ -83,7 +83,12 @@ function planRemoval(scene: MemberScene, member: CurrentMember): void {
     notice(scene, [...scene.path, 'members'], `${member.email} stays: it is the organization's last admin`)
     return
   }
-  noteChange(scene.plan, memberSubject(scene, member.email), describeMember(scene, member), undefined)
+  noteChange(
+    scene.plan,
+    memberSubject(scene, { id: member.userId, email: member.email }),
+    describeMember(scene, member),
+    undefined,
+  )
   scene.plan.writes.removedMemberships.push({ id: member.id, organizationId: scene.id })
   scene.plan.writes.removedObjects.push({ kind: 'membership', objectId: member.id })
 }
@@ -107,7 +112,13 @@ function planMember(scene: MemberScene, listed: Listed): void {
     writes.adoptedUsers.push({ user, voided: true, email: user.email, passwordHash: null, password: undefined })
   }
   const adopted = member !== undefined && !isOwn
-  const action = noteChange(scene.plan, memberSubject(scene, entry.email), before, after, adopted)
+  const action = noteChange(
+    scene.plan,
+    memberSubject(scene, { id: person.id, email: entry.email }),
+    before,
+    after,
+    adopted,
+  )
   const declared = { teams: [...wanted].sort() }
   const name = `${scene.slug}/${emailKey(entry.email)}`
   remember(scene, { kind: 'membership', name, objectId: id, declared })
@@ -150,8 +161,8 @@ function teamsToLeave(scene: MemberScene, member: CurrentMember | undefined, wan
   return [...member.teamIds].filter((teamId) => !wanted.has(teamId) && (scene.exclusive || said.includes(teamId)))
 }
 
-function memberSubject({ slug, id }: Scene, email: string) {
-  return { kind: 'membership' as const, name: `member ${slug}/${email}`, organizationId: id }
+function memberSubject({ slug, id: organizationId }: Scene, { id, email }: { id: string; email: string }) {
+  return { kind: 'member' as const, id, name: email, title: `member ${slug}/${email}`, organizationId }
 }
 
 function describeMember(scene: MemberScene, member: CurrentMember) {

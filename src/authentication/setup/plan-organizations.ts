@@ -83,7 +83,7 @@ function planOrganization(scene: Scene, entry: OrganizationEntry, adopted: boole
   const domainsAfter = entry.domains ? freeDomains(scene, entry.domains).toSorted() : domainsBefore
   const action = noteChange(
     plan,
-    { kind: 'organization', name: `organization ${slug}`, organizationId: id },
+    { kind: 'organization', id, name: slug, title: `organization ${slug}`, organizationId: id },
     before && inFileWords(before, domainsBefore),
     inFileWords(after, domainsAfter),
     adopted,

@@ -24,7 +24,7 @@ export function planTeams(scene: Scene, entries: readonly TeamEntry[] | undefine
   for (const [key, team] of known) {
     if (listed.has(key) || !isRemovedWhenUnlisted(scene, team)) continue
     teams.delete(key)
-    noteChange(scene.plan, teamSubject(scene, team.name), describeTeam(team.name, team), undefined)
+    noteChange(scene.plan, teamSubject(scene, team), describeTeam(team.name, team), undefined)
     scene.plan.writes.removedTeams.push({ id: team.id, organizationId: scene.id })
     scene.plan.writes.removedObjects.push({ kind: 'team', objectId: team.id })
   }
@@ -53,7 +53,13 @@ function planTeam(
   const grants = grantsOf(entry)
   const before = team && describeTeam(team.name, team)
   const after = describeTeam(entry.name, grants)
-  const action = noteChange(scene.plan, teamSubject(scene, entry.name), before, after, standing === 'adopted')
+  const action = noteChange(
+    scene.plan,
+    teamSubject(scene, { id, name: entry.name }),
+    before,
+    after,
+    standing === 'adopted',
+  )
   const { writes } = scene.plan
   if (action === 'create') writes.newTeams.push({ id, organizationId: scene.id, name: entry.name, ...grants })
   else if (action) writes.teamEdits.push({ id, organizationId: scene.id, edit: { name: entry.name, ...grants } })
@@ -61,8 +67,8 @@ function planTeam(
   return { id, name: entry.name }
 }
 
-function teamSubject({ slug, id }: Scene, name: string) {
-  return { kind: 'team' as const, name: `team ${slug}/${name}`, organizationId: id }
+function teamSubject({ slug, id: organizationId }: Scene, { id, name }: TeamName) {
+  return { kind: 'team' as const, id, name, title: `team ${slug}/${name}`, organizationId }
 }
 
 function describeTeam(name: string, grants: Grants) {

@@ -25,7 +25,9 @@ export function planPermissions({ plan, setup, current }: Planning): void {
     const known = current.permissions.get(name)
     const wanted = description ?? known ?? ''
     const before = known === undefined ? undefined : { description: known }
-    const action = noteChange(plan, { kind: 'permission', name: `permission ${name}` }, before, { description: wanted })
+    const action = noteChange(plan, { kind: 'permission', id: name, name, title: `permission ${name}` }, before, {
+      description: wanted,
+    })
     if (action) plan.writes.permissions.push({ name, description: wanted })
   }
 }
@@ -59,7 +61,7 @@ function planNewUser(planning: Planning, entry: UserEntry): PlannedPerson {
   const id = newId('user')
   const { superadmin = false, active = true } = entry
   const after = { email: entry.email, name: entry.name ?? entry.email, superadmin, active }
-  noteChange(plan, subjectOf(entry), undefined, after)
+  noteChange(plan, subjectOf(entry, id), undefined, after)
   // The operator vouches for the address. The password is the person's own from then on: later ones are ignored.
   plan.writes.newUsers.push({ id, ...after, emailVerified: true, ...firstPassword(entry) })
   rememberUser(planning, entry, id)
@@ -86,7 +88,7 @@ function planKnownUser(planning: Planning, known: KnownUser): PlannedPerson {
   const voided = standing === 'adopted' && emailVerifiedAt === null
   const before = { email, name, superadmin, active: deactivatedAt === null, ...(voided && { credentials: 'unproven' }) }
   const after = { ...wantedOf(planning, known), ...(voided && { credentials: 'voided' }) }
-  const action = noteChange(plan, subjectOf(entry), before, after, standing === 'adopted')
+  const action = noteChange(plan, subjectOf(entry, user.id), before, after, standing === 'adopted')
   const { credentials: _, ...edit } = changesOf<typeof before>(before, after)
   if (action && Object.keys(edit).length > 0) plan.writes.userEdits.push({ id: user.id, edit })
   if (standing === 'adopted') {
@@ -150,6 +152,6 @@ function rememberUser(planning: Planning, { email, name }: UserEntry, objectId: 
   remember(planning, { kind: 'user', name: emailKey(email), objectId, declared: { name: name ?? null } })
 }
 
-function subjectOf({ email }: UserEntry) {
-  return { kind: 'user' as const, name: `user ${email}` }
+function subjectOf({ email }: UserEntry, id: string) {
+  return { kind: 'user' as const, id, name: email, title: `user ${email}` }
 }

@@ -41,6 +41,12 @@ export async function insertApiKey(tx: Queryable, { kid, permissions, dataScopes
     .execute()
 }
 
+/** What its owner calls a key. */
+export async function findApiKeyName(db: Queryable, id: string): Promise<string> {
+  const key = await db.selectFrom('credentials').select('name').where('id', '=', id).executeTakeFirst()
+  return key?.name ?? id
+}
+
 /**
  * Changes what is given; a later end is announced again.
  * @throws on `api_keys_name_unique`, as above

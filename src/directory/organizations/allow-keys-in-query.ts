@@ -21,7 +21,7 @@ export async function allowKeysInQuery(db: Queryable, actor: Actor, allowsKeysIn
     await recordAuditEvent(tx, {
       actor,
       action: 'organization.updated',
-      subject: `organization ${organization.slug}`,
+      subject: { kind: 'organization', id: actor.organizationId, name: organization.slug },
       organizationId: actor.organizationId,
       before: { allows_keys_in_query: organization.allowsKeysInQuery },
       after: { allows_keys_in_query: allowsKeysInQuery },

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { memberSubject } from '#directory/users/audit-subjects.ts'
 import { recordAuditEvents } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -26,8 +27,13 @@ export async function foundOrganization(
   await insertMemberships(tx, [{ ...membership, active: true }])
   const event = { actor: { user: founder }, organizationId }
   await recordAuditEvents(tx, [
-    { ...event, action: 'organization.created', subject: `organization ${slug}`, after: { slug, name } },
-    { ...event, action: 'membership.created', subject: `member ${slug}/${founder.email}`, after: { admin: true } },
+    {
+      ...event,
+      action: 'organization.created',
+      subject: { kind: 'organization', id: organizationId, name: slug },
+      after: { slug, name },
+    },
+    { ...event, action: 'member.added', subject: memberSubject(founder), after: { admin: true } },
   ])
   return { id: organizationId, slug, membershipId: membership.id }
 }

@@ -1,3 +1,4 @@
+import { memberSubject } from '#directory/users/audit-subjects.ts'
 import { type AuditActor, recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -32,8 +33,8 @@ export async function joinOrganization(
   if (!inserted) return undefined
   await recordAuditEvent(tx, {
     actor,
-    action: 'membership.created',
-    subject: `member ${organization.slug}/${user.email}`,
+    action: 'member.added',
+    subject: memberSubject(user),
     organizationId: organization.id,
     after: { admin },
   })

@@ -1,4 +1,5 @@
 import { type Administrator, isByApiKey, requireAdminOf } from '#directory/users/actor.ts'
+import { memberSubject } from '#directory/users/audit-subjects.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
@@ -33,7 +34,7 @@ export async function changeMember(
     requireMayChange(actor, member, after)
     if (!after.admin || !after.active) await requireOtherAdmin(tx, member)
     await updateMembership(tx, member, after.active === before.active ? { admin: after.admin } : after)
-    await recordAuditEvent(tx, { ...eventOf(management, member), action: 'membership.updated', before, after })
+    await recordAuditEvent(tx, { ...eventOf(management, member), action: 'member.updated', before, after })
     return requireMembership(tx, organization.id, member.userId)
   })
 }
@@ -49,7 +50,7 @@ export async function removeMember(db: Queryable, management: MemberManagement, 
     await requireOtherAdmin(tx, member)
     await removeMemberships(tx, organization.id, [member.id])
     const before = { admin: member.admin, active: member.deactivatedAt === null }
-    await recordAuditEvent(tx, { ...eventOf(management, member), action: 'membership.deleted', before })
+    await recordAuditEvent(tx, { ...eventOf(management, member), action: 'member.removed', before })
   })
 }
 
@@ -94,6 +95,6 @@ export async function requireMembership(
   return member
 }
 
-function eventOf({ organization, actor }: MemberManagement, { email }: NamedMembership) {
-  return { actor, subject: `member ${organization.slug}/${email}`, organizationId: organization.id }
+function eventOf({ organization, actor }: MemberManagement, { userId, email }: NamedMembership) {
+  return { actor, subject: memberSubject({ id: userId, email }), organizationId: organization.id }
 }

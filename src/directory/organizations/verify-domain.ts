@@ -165,7 +165,7 @@ export async function removeDomain(db: Queryable, management: DomainManagement, 
 }
 
 function eventOf({ organization, actor }: DomainManagement, domain: string) {
-  return { actor, subject: `domain ${organization.slug}/${domain}`, organizationId: organization.id }
+  return { actor, subject: { kind: 'domain', id: domain, name: domain }, organizationId: organization.id }
 }
 
 function noSuchDomain(domain: string): GatehouseError {

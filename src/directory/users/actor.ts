@@ -1,3 +1,4 @@
+import { findApiKeyName } from '#credentials/issued/api-keys.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -10,13 +11,13 @@ export interface Actor {
   organizationId: string
   /** May manage what belongs to other members of this organization: its admins and superadmins. */
   isAdmin: boolean
-  /** A key may be in other hands than its owner's: it makes no administrators. */
-  byApiKey?: boolean
+  /** The key by which they ask. It may be in other hands than its owner's: it makes no administrators. */
+  apiKey?: { id: string; name: string } | undefined
 }
 
 /** Who runs the deployment, at its command line: may do there what a superadmin may. */
 export interface Operator {
-  system: 'command-line'
+  system: 'command_line'
 }
 
 /** Who administers: a person by their rights of this moment, or the operator. */
@@ -31,10 +32,11 @@ export interface AccountOwner {
   signedInAt: Date
 }
 
-/** What acts when no person does, by the name that the audit log has. */
-export interface SystemActor {
-  system: 'setup:boot' | 'setup:apply' | 'setup:demo' | 'leak-report' | `connection:${string}`
-}
+/** What acts when no person does, as the audit log names it. */
+export type SystemActor =
+  | { system: 'setup_file'; name: 'boot' | 'apply' | 'demo' }
+  | { system: 'connection'; id: string; name: string }
+  | { system: 'leak_report' }
 
 /** How long a sign-in proves that its person still sits there. */
 export const freshSignInSeconds = 600
@@ -65,14 +67,15 @@ export function isSignInFresh(
  */
 export async function requireActor(
   db: Queryable,
-  by: { userId: string | null; organizationId: string | null; narrowed?: boolean; byApiKey?: boolean },
+  by: { userId: string | null; organizationId: string | null; narrowed?: boolean; apiKeyId?: string | undefined },
 ): Promise<Actor> {
   const user = by.userId === null ? undefined : await findActiveUser(db, by.userId)
   if (!user || by.organizationId === null) {
     throw new GatehouseError('permission_denied', 'Only a person may do this: a service account has no say here.')
   }
   const actor = await findActor(db, { user, organizationId: by.organizationId })
-  return { ...actor, byApiKey: by.byApiKey ?? false, isAdmin: actor.isAdmin && !by.narrowed }
+  const apiKey = by.apiKeyId && { id: by.apiKeyId, name: await findApiKeyName(db, by.apiKeyId) }
+  return { ...actor, ...(apiKey && { apiKey }), isAdmin: actor.isAdmin && !by.narrowed }
 }
 
 /** The same for a person who has been found already. */
@@ -95,7 +98,7 @@ export function isOperator(actor: Administrator): actor is Operator {
 
 /** A key may be in other hands than its owner's. */
 export function isByApiKey(actor: Administrator): boolean {
-  return !isOperator(actor) && actor.byApiKey === true
+  return !isOperator(actor) && actor.apiKey !== undefined
 }
 
 /** @throws GatehouseError permission_denied unless the actor is an admin of the organization */

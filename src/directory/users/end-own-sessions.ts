@@ -3,6 +3,7 @@ import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, isStorable, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Actor } from './actor.ts'
+import { userSubject } from './audit-subjects.ts'
 
 /** Ends a session of the actor's. @throws GatehouseError not_found for another person's, or one that has ended */
 export async function endOwnSession(db: Queryable, { user }: Actor, uid: string): Promise<void> {
@@ -10,7 +11,11 @@ export async function endOwnSession(db: Queryable, { user }: Actor, uid: string)
     if (!isStorable(uid) || !(await endSession(tx, user.id, uid))) {
       throw new GatehouseError('not_found', 'That session has ended already.')
     }
-    await recordAuditEvent(tx, { actor: { user }, action: 'session.ended', subject: `session of ${user.email}` })
+    await recordAuditEvent(tx, {
+      actor: { user },
+      action: 'session.ended',
+      subject: { kind: 'session', id: uid, name: user.email },
+    })
   })
 }
 
@@ -21,7 +26,7 @@ export async function endOwnOtherSessions(db: Queryable, { user }: Actor, sessio
     await recordAuditEvent(tx, {
       actor: { user },
       action: 'session.others_ended',
-      subject: `sessions of ${user.email}`,
+      subject: userSubject(user),
     })
   })
 }

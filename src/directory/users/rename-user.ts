@@ -1,6 +1,7 @@
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Actor } from './actor.ts'
+import { userSubject } from './audit-subjects.ts'
 import { updateUser } from './save-user.ts'
 
 /** Changes the actor's own name. */
@@ -11,7 +12,7 @@ export async function renameOneself(db: Queryable, { user }: Actor, name: string
     await recordAuditEvent(tx, {
       actor: { user },
       action: 'user.updated',
-      subject: `user ${user.email}`,
+      subject: userSubject(user),
       before: { name: user.name },
       after: { name },
     })

@@ -1,12 +1,21 @@
 create table audit_log (
   id bigint not null generated always as identity,
   occurred_at timestamp with time zone not null default now(),
-  actor text not null,
+  actor_name text not null,
   action text not null,
-  subject text not null,
+  subject_name text not null,
   organization_id text,
   before jsonb,
   after jsonb,
+  actor_kind text not null,
+  actor_id text,
+  owner_id text,
+  owner_name text,
+  via text not null,
+  subject_kind text not null,
+  subject_id text,
+  ip text,
+  request_id text,
   constraint audit_log_pkey PRIMARY KEY (id)
 );
 

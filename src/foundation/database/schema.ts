@@ -231,10 +231,19 @@ export interface AuthenticationLogCountedTable {
 export interface AuditLogTable {
   id: Generated<number>
   occurredAt: Generated<Date>
-  actor: string
+  actorKind: string
+  actorId: string | null
+  actorName: string
+  ownerId: string | null
+  ownerName: string | null
+  via: string
   action: string
-  subject: string
+  subjectKind: string
+  subjectId: string | null
+  subjectName: string
   organizationId: string | null
+  ip: string | null
+  requestId: string | null
   before: JsonWithDefault<unknown>
   after: JsonWithDefault<unknown>
 }

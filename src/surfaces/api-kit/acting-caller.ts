@@ -8,7 +8,7 @@ import type { AuthenticatedCaller } from './authenticated-caller.ts'
  * @throws GatehouseError permission_denied for a service account
  */
 export function actorOf(db: Queryable, { credential }: Pick<AuthenticatedCaller, 'credential'>): Promise<Actor> {
-  const { kind, userId, organizationId, firstParty, ownPermissions, ownDataScopes } = credential
+  const { kind, id, userId, organizationId, firstParty, ownPermissions, ownDataScopes } = credential
   const narrowed = !firstParty || ownPermissions !== null || ownDataScopes !== null
-  return requireActor(db, { userId, organizationId, narrowed, byApiKey: kind === 'api_key' })
+  return requireActor(db, { userId, organizationId, narrowed, apiKeyId: kind === 'api_key' ? id : undefined })
 }

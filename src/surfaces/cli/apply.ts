@@ -13,7 +13,7 @@ export const apply = command({
   examples: ['apply -f gatehouse.yaml', 'apply -f gatehouse.yaml --json'],
   async run({ file }, { environment }) {
     const setup = await readSetupFile(file, environment)
-    const actor = { system: 'setup:apply' } as const
+    const actor = { system: 'setup_file', name: 'apply' } as const
     return withDatabase(environment, async (db, parts) => {
       const outcome = await applySetup(db, setup, { actor, ...parts })
       const callbacks = outcome.changes.length > 0 ? outcome.callbacks : []

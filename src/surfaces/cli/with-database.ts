@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ConnectionParts } from '#authentication/connections/save-connection.ts'
+import { withOrigin } from '#foundation/audit/origin.ts'
 import { type Config, readConfig } from '#foundation/config/config.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { openDatabase, type Queryable } from '#foundation/database/database.ts'
@@ -47,7 +48,8 @@ async function opened<T>(config: Config, work: Work<T>): Promise<T> {
   // A connection that breaks while it is idle is replaced; the next statement says what is wrong.
   const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
   try {
-    return await work(database.background, { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts, issuer })
+    const parts = { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts, issuer }
+    return await withOrigin({ via: 'command_line' }, () => work(database.background, parts))
   } finally {
     await database.close()
   }

@@ -26,7 +26,7 @@ interface DemoOptions {
   encryption: Encryption
 }
 
-const actor: SystemActor = { system: 'setup:demo' }
+const actor: SystemActor = { system: 'setup_file', name: 'demo' }
 
 const people = [
   { email: 'ada@acme.test', variable: 'PASSWORD_ADA', note: 'admin of Acme, member of Globex: chooses at sign-in' },

@@ -294,7 +294,7 @@ describe.each(availableDatabases())('linking to accounts on %s', (database) => {
       expect(textOf(browser, 'changed')).toContain('can’t sign in that way')
       expect((await accountOf(gatehouse, 'grace@globex.test'))?.identities).toEqual([])
       const { db } = gatehouse.database
-      const audit = await db.selectFrom('auditLog').select('action').where('actor', '=', user.id).execute()
+      const audit = await db.selectFrom('auditLog').select('action').where('actorId', '=', user.id).execute()
       expect(audit.map(({ action }) => action)).toEqual(
         expect.arrayContaining(['identity.linked', 'identity.unlinked']),
       )

@@ -76,14 +76,16 @@ describe.each(availableStores())('signing in through a connection on $name', (st
     expect(log).toMatchObject([{ outcome: 'accepted', credentialKind: 'connection', credentialName: 'acme-okta' }])
     const audit = await db
       .selectFrom('auditLog')
-      .select(['action', 'actor'])
-      .where('subject', 'like', `%${account!.user.email}%`)
+      .select(['action', 'actorKind', 'actorName', 'via'])
+      .where('subjectName', 'like', `%${account!.user.email}%`)
       .execute()
-    expect(new Set(audit.map(({ actor }) => actor))).toEqual(new Set(['connection:acme-okta']))
+    for (const entry of audit) {
+      expect(entry).toMatchObject({ actorKind: 'connection', actorName: 'acme-okta', via: 'sign_in' })
+    }
     expect(audit.map(({ action }) => action).sort()).toEqual([
       'identity.linked',
-      'membership.created',
-      'membership.teams_mapped',
+      'member.added',
+      'member.teams_mapped',
       'user.created',
     ])
   })

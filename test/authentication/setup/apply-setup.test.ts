@@ -7,7 +7,6 @@ import type { Change } from '#authentication/setup/changes.ts'
 import { planSetup } from '#authentication/setup/plan-setup.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
 import { succeedSecrets } from '#directory/clients/save-secret.ts'
-import type { SystemActor } from '#directory/users/actor.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
@@ -20,8 +19,8 @@ import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml')
 const parts = { encryption: encryptionWith([randomBytes(32)]), outboundAllowedHosts: ['idp.test:8080'] }
-const apply = async (db: Queryable, text: string, system: SystemActor['system'] = 'setup:apply') =>
-  (await applySetup(db, setupOf(text), { actor: { system }, ...parts })).changes
+const apply = async (db: Queryable, text: string, name: 'apply' | 'boot' | 'demo' = 'apply') =>
+  (await applySetup(db, setupOf(text), { actor: { system: 'setup_file', name }, ...parts })).changes
 const plan = async (db: Queryable, text: string) => (await planSetup(db, setupOf(text), parts)).changes
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 
@@ -70,7 +69,9 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
   })
   afterAll(() => store.close())
   const notices = async (text: string) =>
-    (await applySetup(db, setupOf(text), { actor: { system: 'setup:apply' }, ...parts })).notices.map(describeProblem)
+    (await applySetup(db, setupOf(text), { actor: { system: 'setup_file', name: 'apply' }, ...parts })).notices.map(
+      describeProblem,
+    )
 
   test('plans without writing, applies, and finds nothing to do the second time', async () => {
     const own = await openTestDatabase(kind)
@@ -166,19 +167,22 @@ describe.each(availableDatabases())('a setup file on %s', (kind) => {
 
   test('records one audit entry for each change, with who, what and where', async () => {
     const name = `c${randomBytes(4).toString('hex')}`
-    const changes = await apply(db, companyNamed(name), 'setup:boot')
+    const changes = await apply(db, companyNamed(name), 'boot')
+    const { id } = await organizationOf(db, name)
     const log = await db
       .selectFrom('auditLog')
       .selectAll()
-      .where('subject', 'like', `%${name}%`)
+      .where((is) => is.or([is('organizationId', '=', id), is('subjectName', 'like', `%${name}%`)]))
       .orderBy('id')
       .execute()
     const subjects = changes.map((change) => change.subject).filter((subject) => !subject.startsWith('permission'))
-    expect(log.map((entry) => entry.subject)).toEqual(subjects)
-    expect(new Set(log.map((entry) => entry.actor))).toEqual(new Set(['setup:boot']))
-    expect(log.find((entry) => entry.subject === `team ${name}/writers`)).toMatchObject({
+    expect(log.map((entry) => entry.subjectName)).toEqual(subjects.map((subject) => subject.split(/[ /]/).at(-1)))
+    for (const entry of log) expect(entry).toMatchObject({ actorKind: 'setup_file', actorName: 'boot', via: 'server' })
+    expect(log.find((entry) => entry.subjectName === 'writers')).toMatchObject({
       action: 'team.created',
-      organizationId: (await organizationOf(db, name)).id,
+      subjectKind: 'team',
+      subjectId: expect.stringMatching(/^team_/),
+      organizationId: id,
       before: null,
       after: { name: 'writers', permissions: ['items:write'], data_scopes: [] },
     })
@@ -544,10 +548,10 @@ resource_servers:
   })
 
   test('an apply that fails at its last step has changed nothing', async () => {
-    await sql`alter table audit_log add constraint fails check (actor <> 'setup:demo')`.execute(db)
+    await sql`alter table audit_log add constraint fails check (actor_name <> 'demo')`.execute(db)
     const before = await contents(db)
     const text = companyNamed('never')
-    await expect(apply(db, text, 'setup:demo')).rejects.toThrow('"fails"')
+    await expect(apply(db, text, 'demo')).rejects.toThrow('"fails"')
     expect(await contents(db)).toEqual(before)
     await sql`alter table audit_log drop constraint fails`.execute(db)
   })
@@ -557,7 +561,7 @@ describe.runIf(postgresAvailable())('nodes that start at once', () => {
   test('apply the file once', async () => {
     const store = await openTestDatabase('postgres')
     const nodes = [store, ...(await Promise.all([1, 2, 3].map(() => store.openAnotherNode())))]
-    const applied = await Promise.all(nodes.map((node) => apply(node.db, companyNamed('acme'), 'setup:boot')))
+    const applied = await Promise.all(nodes.map((node) => apply(node.db, companyNamed('acme'), 'boot')))
     expect(applied.map((changes) => changes.length).sort()).toEqual([0, 0, 0, 13])
     const log = await store.db.selectFrom('auditLog').select('id').execute()
     expect(log).toHaveLength(13)

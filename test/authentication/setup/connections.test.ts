@@ -21,7 +21,7 @@ const partsWith = (encryptionKeys: readonly Buffer[]) => ({
 const parts = partsWith(keys)
 const setupOf = (text: string) => parseSetupFile(text, 'gatehouse.yaml', { OKTA_SECRET: 'secret-of-okta' })
 const apply = async (db: Queryable, text: string, more = parts) =>
-  (await applySetup(db, setupOf(text), { actor: { system: 'setup:apply' }, ...more })).changes
+  (await applySetup(db, setupOf(text), { actor: { system: 'setup_file', name: 'apply' }, ...more })).changes
 const plan = async (db: Queryable, text: string) => (await planSetup(db, setupOf(text), parts)).changes
 const lines = (changes: Change[]) => changes.map(({ action, subject }) => `${action} ${subject}`)
 

@@ -56,7 +56,7 @@ describe('a use case of connections or domains decides itself', () => {
   const actors: [string, Actor][] = [
     ['a plain member', { ...admin, isAdmin: false }],
     ["another organization's administrator", { ...admin, organizationId: 'org_2' }],
-    ['an API key', { ...admin, byApiKey: true }],
+    ['an API key', { ...admin, apiKey: { id: 'key_1', name: 'nightly' } }],
   ]
   test.each(actors)('and refuses %s', async (_name, actor) => {
     const management = { organization, actor }

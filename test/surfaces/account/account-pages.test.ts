@@ -238,7 +238,7 @@ describe.each(availableDatabases())('the account pages on %s', (database) => {
       expect(browser.page.html).toContain('value="Paul Muad’Dib"')
       expect((await events()).at(-1)).toMatchObject({
         action: 'user.updated',
-        subject: 'user paul@acme.test',
+        subjectName: 'paul@acme.test',
         before: { name: 'Paul <b>Power</b>' },
         after: { name: 'Paul Muad’Dib' },
       })

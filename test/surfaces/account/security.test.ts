@@ -72,7 +72,7 @@ describe.each(availableStores())('security on $name', (store: Stores) => {
     expect(await canSignInWith(email, newPassword)).toBe(true)
     const { db } = gatehouse.database
     const events = await db.selectFrom('auditLog').selectAll().where('action', '=', 'user.password_changed').execute()
-    expect(events.filter(({ subject }) => subject === `user ${email}`)).toHaveLength(1)
+    expect(events.filter(({ subjectName }) => subjectName === email)).toHaveLength(1)
     expect(JSON.stringify(events)).not.toContain(newPassword)
     const mails = await db.selectFrom('mailOutbox').select('template').execute()
     expect(mails).toContainEqual({ template: 'password-changed' })

@@ -211,14 +211,14 @@ describe.each(availableDatabases())('the pages of an organization’s keys on %s
     }
     const events = await gatehouse.database.db
       .selectFrom('auditLog')
-      .select(['subject', 'before', 'after'])
+      .select(['subjectName', 'before', 'after'])
       .where('action', '=', 'organization.updated')
       .orderBy('id')
       .execute()
     const [yes, no] = [{ allows_keys_in_query: true }, { allows_keys_in_query: false }]
     expect(events).toEqual([
-      { subject: 'organization acme', before: yes, after: no },
-      { subject: 'organization acme', before: no, after: yes },
+      { subjectName: 'acme', before: yes, after: no },
+      { subjectName: 'acme', before: no, after: yes },
     ])
   })
 

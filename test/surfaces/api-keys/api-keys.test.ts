@@ -289,7 +289,7 @@ describe.each(databases)("a person's own API keys on %s", (database) => {
     const events = await gatehouse.database.db
       .selectFrom('auditLog')
       .selectAll()
-      .where('subject', '=', 'api key globex/ada@acme.test/audited')
+      .where('subjectName', '=', 'ada@acme.test/audited')
       .orderBy('id')
       .execute()
     expect(events.map(({ action }) => action)).toEqual([

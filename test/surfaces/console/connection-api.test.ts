@@ -100,12 +100,13 @@ describe.each(databases)('connections over the API on %s', (database) => {
     const events = await db
       .selectFrom('auditLog')
       .selectAll()
-      .where('subject', '=', 'connection acme/acme-okta')
+      .where('subjectKind', '=', 'connection')
+      .where('subjectName', '=', 'acme-okta')
       .orderBy('id', 'desc')
       .limit(3)
       .execute()
     const told = events.reverse().map((event) => ({
-      who: users.find(({ id }) => id === event.actor)?.email,
+      who: users.find(({ id }) => id === event.actorId)?.email,
       action: event.action,
       before: event.before,
       after: event.after,

@@ -88,7 +88,7 @@ describe.each(databases)("an organization's e-mail domains on %s", (database) =>
     const events = await gatehouse.database.db
       .selectFrom('auditLog')
       .select(['action', 'before'])
-      .where('subject', '=', `domain acme/${domain}`)
+      .where('subjectId', '=', domain)
       .orderBy('id')
       .execute()
     expect(events).toEqual([

@@ -82,7 +82,7 @@ describe.each(availableDatabases())('a forgotten password on %s', (database) => 
       'reset-password',
       'password-changed',
     ])
-    const audit = gatehouse.database.db.selectFrom('auditLog').select('action').where('subject', '=', `user ${email}`)
+    const audit = gatehouse.database.db.selectFrom('auditLog').select('action').where('subjectName', '=', email)
     expect((await audit.execute()).map((row) => row.action)).toContain('user.password_reset')
   })
 

@@ -44,7 +44,7 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
     expect(json.permissions).toEqual(['*'])
     expect(json.data_scopes).toEqual([{ source: null, scope_id: null }])
     const audit = await auditOf('mary@engines.test')
-    expect(audit).toEqual(['membership.created', 'organization.created', 'user.created'])
+    expect(audit).toEqual(['member.added', 'organization.created', 'user.created'])
   })
 
   test('known and unknown addresses get the same answer to the byte, and only their mails differ', async () => {
@@ -309,7 +309,7 @@ describe.each(availableDatabases())('signing up on %s', (database) => {
   async function auditOf(email: string): Promise<string[]> {
     const rows = await gatehouse.database.db
       .selectFrom('auditLog')
-      .innerJoin('users', 'users.id', 'auditLog.actor')
+      .innerJoin('users', 'users.id', 'auditLog.actorId')
       .select('action')
       .where('email', '=', email)
       .execute()

@@ -32,7 +32,11 @@ describe.each(availableDatabases())('a change of rights is in the very next answ
     const { databaseUrl, dataDir } = gatehouse.config
     const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
     const encryption = encryptionWith(gatehouse.config.encryptionKeys)
-    const options = { actor: { system: 'setup:apply' as const }, encryption, outboundAllowedHosts: [] }
+    const options = {
+      actor: { system: 'setup_file' as const, name: 'apply' as const },
+      encryption,
+      outboundAllowedHosts: [],
+    }
     apply = (text) => applySetup(database.db, parseSetupFile(text, 'change.yaml'), options)
     const other = await startAnotherNode(gatehouse)
     ports.push(other.port)

@@ -59,10 +59,10 @@ describe.each(availableDatabases())('the demo on %s', (kind) => {
 
   test('is loaded once, and only its relying party follows the server to another address', async () => {
     expect(await loadDemo(store.db, { issuer, secretFor, encryption })).toEqual([])
-    const log = () => store.db.selectFrom('auditLog').select('subject').orderBy('id').execute()
+    const log = () => store.db.selectFrom('auditLog').select(['subjectKind', 'subjectId']).orderBy('id').execute()
     const before = (await log()).length
     expect(await loadDemo(store.db, { issuer: 'http://localhost:4000', secretFor, encryption })).toEqual([])
-    expect((await log()).slice(before)).toEqual([{ subject: 'client demo' }])
+    expect((await log()).slice(before)).toEqual([{ subjectKind: 'client', subjectId: 'demo' }])
     const demo = await store.db.selectFrom('clients').selectAll().where('clientId', '=', 'demo').executeTakeFirst()
     expect(demo?.metadata.redirect_uris).toEqual(['http://localhost:4000/demo/callback'])
   })

@@ -1,6 +1,7 @@
 import { remindOfExpiringApiKeys } from '#authentication/api-keys/remind-of-expiring-api-keys.ts'
 import type { RefusalTime } from '#authentication/passwords/refusal-time.ts'
 import { countUses } from '#credentials/log/count-uses.ts'
+import { noteClientUses } from '#credentials/log/last-uses.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Job } from '#foundation/database/job-runner.ts'
@@ -31,6 +32,7 @@ export function jobsOf({
     { name: 'time of refused passwords', everySeconds: 300, run: refusalTime.measure },
     { name: 'sweep', everySeconds: 60, leaseSeconds: 600, run: () => sweepExpired(db) },
     { name: 'counting uses', everySeconds: 60, leaseSeconds: 600, run: () => countUses(db) },
+    { name: 'last uses of clients', everySeconds: 20, leaseSeconds: 30, run: () => noteClientUses(db) },
     {
       name: 'reminders of expiring keys',
       everySeconds: 60,

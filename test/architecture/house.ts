@@ -78,6 +78,8 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   unknownUses: ['credentials/log', 'credentials/resolve'],
   authenticationLogDays: 'credentials/log',
   authenticationLogCounted: 'credentials/log',
+  clientUses: 'credentials/log',
+  clientUsesSeen: 'credentials/log',
   protocolState: 'protocol/adapters',
   singleUses: 'foundation/database',
   jobLeases: 'foundation/database',

@@ -63,12 +63,13 @@ export function parseCsv(text: string): string[][] {
 }
 
 export interface NewEntry {
-  userId: string
+  userId: string | null
   organizationId: string | null
   occurredAt?: Date
   outcome?: 'accepted' | 'refused'
   credentialId?: string | null
   credentialKind?: string
+  clientId?: string
   userAgent?: string
 }
 

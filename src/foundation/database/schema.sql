@@ -67,6 +67,20 @@ create table client_secrets (
   constraint client_secrets_pkey PRIMARY KEY (id)
 );
 
+create table client_uses (
+  client_id text not null,
+  last_used_at timestamp with time zone not null,
+  constraint client_uses_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
+  constraint client_uses_pkey PRIMARY KEY (client_id)
+);
+
+create table client_uses_seen (
+  only_row boolean not null default true,
+  until timestamp with time zone not null,
+  constraint client_uses_seen_only_row_check CHECK (only_row),
+  constraint client_uses_seen_pkey PRIMARY KEY (only_row)
+);
+
 create table clients (
   client_id text not null,
   client_name text not null,

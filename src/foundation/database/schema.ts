@@ -215,6 +215,17 @@ export interface UnknownUsesTable {
   count: number
 }
 
+/** When each client was last used. */
+export interface ClientUsesTable {
+  clientId: string
+  lastUsedAt: Date
+}
+
+export interface ClientUsesSeenTable {
+  onlyRow: Generated<boolean>
+  until: Date
+}
+
 export interface AuthenticationLogDaysTable {
   subject: string
   day: string
@@ -382,6 +393,8 @@ export interface Tables {
   authenticationLogDays: AuthenticationLogDaysTable
   authenticationLogCounted: AuthenticationLogCountedTable
   unknownUses: UnknownUsesTable
+  clientUses: ClientUsesTable
+  clientUsesSeen: ClientUsesSeenTable
   auditLog: AuditLogTable
   mailOutbox: MailOutboxTable
   sessions: SessionsTable

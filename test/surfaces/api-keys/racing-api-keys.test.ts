@@ -8,6 +8,7 @@ import {
   type Created,
   createKey,
   deleteAllKeys,
+  isLive,
   letExpire,
   type SignedIn,
   signInTo,
@@ -101,6 +102,47 @@ describe.each(databases)('many changes of keys at once on %s', (database) => {
       return act(gatehouse, ada, 'POST', id, index % 2 ? '/revoke' : '/reactivate', { port })
     })
     for (const { status } of answers) expect([200, 204, 404]).toContain(status)
+  })
+
+  test('of simultaneous rotations of a key one gives a successor, and two keys are live', async () => {
+    const old = await createKey(gatehouse, ada)
+    const answers = await allAtOnce(20, ports, (port) =>
+      act(gatehouse, ada, 'POST', old.id, '/rotate', { port, json: { overlap_seconds: 3600 } }),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(19).fill(409)])
+    expect(await liveKeys()).toBe(2)
+  })
+
+  test('a key that is rotated and revoked at once is dead in the end, and is re-activated only where nothing replaced it', async () => {
+    for (let round = 0; round < 10; round++) {
+      const old = await createKey(gatehouse, ada)
+      const [rotated, revoked] = await allAtOnce(2, round % 2 ? ports : [...ports].reverse(), (port, index) =>
+        act(gatehouse, ada, 'POST', old.id, index ? '/revoke' : '/rotate', {
+          port,
+          json: index ? undefined : { overlap_seconds: 3600 },
+        }),
+      )
+      expect([201, 409]).toContain(rotated!.status)
+      expect(revoked!.status).toBe(200)
+      expect(await isLive(gatehouse, old.key)).toBe(false)
+      const again = await act(gatehouse, ada, 'POST', old.id, '/reactivate')
+      expect(again.status).toBe(rotated!.status === 201 ? 409 : 200)
+      await deleteAllKeys(gatehouse)
+    }
+  })
+
+  test('of keys rotated with an overlap and others made at once, never more than ten are live', async () => {
+    // S0-17
+    const keys: Created[] = []
+    for (let n = 0; n < 7; n++) keys.push(await createKey(gatehouse, ada))
+    const answers = await allAtOnce(14, ports, (port, index) =>
+      index % 2
+        ? askForKey(gatehouse, ada, {}, { port })
+        : act(gatehouse, ada, 'POST', keys[index / 2]!.id, '/rotate', { port, json: { overlap_seconds: 3600 } }),
+    )
+    const codes = answers.map(({ status, json }) => (status === 201 ? 'made' : json.code))
+    expect(codes.sort()).toEqual([...Array(11).fill('limit_reached'), ...Array(3).fill('made')])
+    expect(await liveKeys()).toBe(10)
   })
 
   const revocations = database === 'postgres' ? 1_000 : 100

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { sha256 } from '#foundation/crypto/sha256.ts'
 import { databases } from '#support/api-requests.ts'
 import { type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
 import { makeSignInsOld, rowOfKey, shownKey } from '#support/key-forms.ts'
@@ -18,7 +19,10 @@ describe.each(databases)('rotating API keys on %s', (database) => {
     ada = await signInTo(gatehouse, 'globex')
     grace = await signInTo(gatehouse, 'globex', 'grace@globex.test')
   })
-  beforeEach(() => deleteAllKeys(gatehouse))
+  beforeEach(async () => {
+    await deleteAllKeys(gatehouse)
+    await gatehouse.database.db.deleteFrom('mailOutbox').execute()
+  })
   afterAll(() => gatehouse.stop())
 
   const rotate = (id: string, json: Record<string, unknown> = {}, by = ada) =>
@@ -94,6 +98,20 @@ describe.each(databases)('rotating API keys on %s', (database) => {
     const elsewhere = await signInTo(gatehouse, 'acme')
     expect((await rotate(own.id, {}, elsewhere)).status).toBe(404)
     expect((await rotate(own.id, {}, grace)).status).toBe(201)
+  })
+
+  test('the audit log tells of the rotation and of the key that came of it, its owner of a stranger’s hand', async () => {
+    const old = await createKey(gatehouse, ada, { name: 'Rotated' })
+    const { json } = await rotate(old.id, { overlap_seconds: 3600 }, grace)
+    const rows = await gatehouse.database.db.selectFrom('auditLog').selectAll().orderBy('id').execute()
+    const events = rows.filter(({ after }) => [old.id, json.id].includes((after as { id?: string } | null)?.id))
+    expect(events.map(({ action }) => action)).toEqual(['api_key.created', 'api_key.rotated', 'api_key.created'])
+    const { before, after } = events[1] as unknown as Record<'before' | 'after', Record<string, string>>
+    expect([before.id, after.id, after.superseded_by]).toEqual([old.id, old.id, json.id])
+    expect(Date.parse(after.expires_at!)).toBeLessThan(Date.parse(before.expires_at!))
+    expect(JSON.stringify(events)).not.toContain(json.key)
+    const mails = await gatehouse.database.db.selectFrom('mailOutbox').select(['template', 'recipientHash']).execute()
+    expect(mails).toEqual([{ template: 'api-key-created-for-you', recipientHash: sha256('ada@acme.test') }])
   })
 
   test('on the page with a fresh sign-in, where the new key is shown once', async () => {

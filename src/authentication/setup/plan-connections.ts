@@ -74,7 +74,7 @@ function planConnection(
   }
   if (action === 'create') plan.writes.newConnections.push(write)
   if (action && connection) plan.writes.connectionEdits.push({ edit: write, before: connection })
-  plan.callbacks.push({ subject: subject.name, connectionId: objectId, handle: connection?.handle ?? null })
+  plan.callbacks.push({ subject: subject.title, connectionId: objectId, handle: connection?.handle ?? null })
   const name = owner ? `${owner.slug}/${entry.name}` : entry.name
   remember(scene, { kind: 'connection', name, objectId, declared: {} })
 }

@@ -8,5 +8,14 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
 })
+function stopped(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
+}
 const start = () => import('./main.ts')
-process.exitCode = await runCommandLine(process.argv.slice(2), { environment, stdin, stdout, stderr }, { start })
+process.exitCode = await runCommandLine(
+  process.argv.slice(2),
+  { environment, stdin, stdout, stderr, stopped },
+  { start },
+)

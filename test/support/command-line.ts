@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { runCommandLine } from '#surfaces/cli/run-command-line.ts'
@@ -13,12 +14,21 @@ export interface Ran {
 export async function runGatehouse(
   words: readonly string[],
   environment: NodeJS.ProcessEnv,
-  { stdin = '' }: { stdin?: string } = {},
+  options: {
+    stdin?: string
+    /** Interrupts a command that goes on until then. */
+    stop?: AbortSignal
+    /** Told each line of stdout as it is printed. */
+    onLine?: (line: string) => void
+  } = {},
 ): Promise<Ran> {
+  const { stdin = '', stop = new AbortController().signal, onLine } = options
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
   const printed = Promise.all([text(stdout), text(stderr)])
+  if (onLine) createInterface({ input: stdout }).on('line', onLine)
   const start = () => Promise.reject(new Error('a test starts servers itself'))
-  const status = await runCommandLine(words, { environment, stdin: Readable.from([stdin]), stdout, stderr }, { start })
+  const surroundings = { environment, stdin: Readable.from([stdin]), stdout, stderr, stopped: () => stop }
+  const status = await runCommandLine(words, surroundings, { start })
   stdout.end()
   stderr.end()
   const [out, err] = await printed

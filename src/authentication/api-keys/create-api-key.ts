@@ -3,7 +3,7 @@ import type { SignAccessToken } from '#credentials/signing-keys/sign-access-toke
 import { canonicalGrants, isInCatalogue } from '#directory/access/grants.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
 import { requireMember } from '#directory/organizations/membership-queries.ts'
-import { type Actor, findActor, isActor } from '#directory/users/actor.ts'
+import { findActor, isActor, isOperator, personIdOf, shownNameOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
@@ -19,6 +19,8 @@ import { type ApiKey, findApiKey } from './api-key-queries.ts'
 import {
   type ApiKeyParts,
   auditSubject,
+  isAnothers,
+  type KeyManager,
   lockOwner,
   nameTaken,
   requireMayEmpower,
@@ -40,7 +42,7 @@ export interface CreateApiKeyParts extends ApiKeyParts {
  */
 export async function createApiKey(
   parts: CreateApiKeyParts,
-  actor: Actor,
+  actor: KeyManager,
   input: NewApiKeyInput,
 ): Promise<{ key: string; apiKey: ApiKey }> {
   const { organizationId } = actor
@@ -74,7 +76,7 @@ export async function createApiKey(
       organizationId,
       issuedAt: now,
       expiresAt: expiry.expiresAt,
-      createdBy: actor.user.id,
+      createdBy: personIdOf(actor),
     })
     const apiKey = await findApiKey(tx, { organizationId, userId: owner.id }, stored.id)
     if (!apiKey) throw new Error('the key that was just made is missing')
@@ -83,8 +85,12 @@ export async function createApiKey(
   })
 }
 
-/** Only an administrator names another person, who must belong to the organization. */
-async function findOwner(db: Queryable, actor: Actor, wanted: string | undefined): Promise<string> {
+/** Only an administrator names another person, who must belong to the organization; the operator always names one. */
+async function findOwner(db: Queryable, actor: KeyManager, wanted: string | undefined): Promise<string> {
+  if (isOperator(actor)) {
+    if (wanted === undefined) throw invalid([{ path: 'user', message: 'is required: whose key it is to be' }])
+    return (await requireMember(db, actor.organizationId, wanted)).id
+  }
   const { user, organizationId, isAdmin } = actor
   if (wanted === undefined || isActor(actor, wanted)) return user.id
   if (!isAdmin) {
@@ -175,7 +181,12 @@ async function insertNamed(tx: Queryable, row: NewApiKeyRow): Promise<void> {
 }
 
 /** Tells the audit log of a new key, and its owner when another person has made it. */
-export async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, actor: Actor, key: ApiKey): Promise<void> {
+export async function recordCreation(
+  tx: Queryable,
+  { outbox }: ApiKeyParts,
+  actor: KeyManager,
+  key: ApiKey,
+): Promise<void> {
   const { format, permissions, dataScopes, administration, expiresAt, hint } = key
   await recordAuditEvent(tx, {
     actor,
@@ -193,7 +204,7 @@ export async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, act
       expires_at: expiresAt,
     },
   })
-  if (actor.user.id === key.user.id) return
+  if (!isAnothers(actor, key.user)) return
   await outbox.enqueueMail(tx, {
     to: key.user.email,
     template: 'api-key-created-for-you',
@@ -201,7 +212,7 @@ export async function recordCreation(tx: Queryable, { outbox }: ApiKeyParts, act
       keyName: key.name,
       keyHint: hint,
       organizationName: key.organization.name,
-      createdBy: actor.user.name,
+      createdBy: shownNameOf(actor),
       expiresAt: expiresAt.toISOString(),
     },
     organizationId: key.organization.id,

@@ -1,4 +1,4 @@
-import type { Actor } from '#directory/users/actor.ts'
+import { type Actor, isOperator, type Operator } from '#directory/users/actor.ts'
 import type { AuditSubject } from '#foundation/audit/record-audit-event.ts'
 import { clock } from '#foundation/database/clock.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
@@ -12,6 +12,14 @@ import { type ApiKey, countLiveApiKeys, findApiKey } from './api-key-queries.ts'
  */
 
 export const mostLiveKeys = 10
+
+/** Who makes and ends keys of an organization: a person who acts in it, or the operator, who names it. */
+export type KeyManager = Actor | (Operator & { organizationId: string })
+
+/** Whether the key's owner is another person than who acts. */
+export function isAnothers(actor: KeyManager, owner: { id: string }): boolean {
+  return isOperator(actor) || actor.user.id !== owner.id
+}
 
 export interface ApiKeyParts {
   db: Queryable
@@ -33,11 +41,12 @@ export interface ApiKeyChange {
  */
 export async function changeApiKey<T>(
   db: Queryable,
-  actor: Actor,
+  actor: KeyManager,
   id: string,
   change: (change: ApiKeyChange) => Promise<T>,
 ): Promise<T> {
-  const managed = { organizationId: actor.organizationId, userId: actor.isAdmin ? undefined : actor.user.id }
+  const everybodys = isOperator(actor) || actor.isAdmin
+  const managed = { organizationId: actor.organizationId, userId: everybodys ? undefined : actor.user.id }
   return inTransaction(db, async (tx) => {
     const found = await findApiKey(tx, managed, id)
     const owner = found && (await lockOwner(tx, found.user.id))
@@ -90,13 +99,13 @@ export async function requireRoom(
   )
 }
 
-/** A superadmin's key passes every check in every organization, so only a superadmin makes or prolongs one. */
-export function mayEmpower(actor: Actor, owner: { superadmin: boolean }): boolean {
-  return actor.user.superadmin || !owner.superadmin
+/** A superadmin's key passes every check in every organization, so only a superadmin, or the operator, makes or prolongs one. */
+export function mayEmpower(actor: KeyManager, owner: { superadmin: boolean }): boolean {
+  return isOperator(actor) || actor.user.superadmin || !owner.superadmin
 }
 
 /** @throws GatehouseError permission_denied */
-export function requireMayEmpower(actor: Actor, owner: { superadmin: boolean }): void {
+export function requireMayEmpower(actor: KeyManager, owner: { superadmin: boolean }): void {
   if (!mayEmpower(actor, owner)) {
     throw new GatehouseError('permission_denied', 'Only a superadmin may do this for a superadmin.')
   }

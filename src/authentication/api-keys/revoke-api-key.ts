@@ -1,20 +1,27 @@
 import { revokeApiKeyRow } from '#credentials/revocation/revocation.ts'
-import type { Actor } from '#directory/users/actor.ts'
+import { personIdOf, shownNameOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { ApiKey } from './api-key-queries.ts'
-import { type ApiKeyParts, asItIsNow, auditSubject, changeApiKey } from './manage-api-key.ts'
+import {
+  type ApiKeyParts,
+  asItIsNow,
+  auditSubject,
+  changeApiKey,
+  isAnothers,
+  type KeyManager,
+} from './manage-api-key.ts'
 
 /**
  * Ends a key at once: no question that arrives after this has returned is answered with it, on any node. Revoking it
  * again changes nothing, except that what its owner revoked an administrator may lock.
  * @throws GatehouseError not_found
  */
-export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: string): Promise<ApiKey> {
+export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: KeyManager, id: string): Promise<ApiKey> {
   return changeApiKey(db, actor, id, async ({ tx, key }) => {
-    const revocation = actor.user.id === key.user.id ? 'owner' : 'admin'
+    const revocation = isAnothers(actor, key.user) ? 'admin' : 'owner'
     if (key.status === 'revoked' && !(revocation === 'admin' && key.revocation === 'owner')) return key
-    await revokeApiKeyRow(tx, { organizationId: key.organization.id, id }, { revocation, revokedBy: actor.user.id })
+    await revokeApiKeyRow(tx, { organizationId: key.organization.id, id }, { revocation, revokedBy: personIdOf(actor) })
     await recordAuditEvent(tx, {
       actor,
       action: 'api_key.revoked',
@@ -23,7 +30,7 @@ export function revokeApiKey({ db, outbox }: ApiKeyParts, actor: Actor, id: stri
       before: { status: key.status },
       after: { status: 'revoked', revocation },
     })
-    if (revocation === 'admin' && key.status !== 'revoked') await tellOwner({ outbox }, tx, key, actor.user.name)
+    if (revocation === 'admin' && key.status !== 'revoked') await tellOwner({ outbox }, tx, key, shownNameOf(actor))
     return asItIsNow(tx, key)
   })
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { z } from 'zod'
 import { mailLinkPath, makeMailLink } from '#authentication/mail-links/mail-link.ts'
 import { listTeamIds } from '#directory/access/team-queries.ts'
-import { type Actor, isByApiKey, requireAdminOf } from '#directory/users/actor.ts'
+import { type Administrator, isByApiKey, personIdOf, requireAdminOf, shownNameOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { newId } from '#foundation/crypto/ids.ts'
 import { inTransaction, type Queryable, toJson } from '#foundation/database/database.ts'
@@ -38,7 +38,7 @@ export interface InvitationParts {
  */
 export function inviteMember(
   { db, outbox }: InvitationParts,
-  actor: Actor,
+  actor: Administrator,
   organization: InvitingOrganization,
   request: InvitationRequest,
 ): Promise<{ id: string }> {
@@ -69,7 +69,7 @@ export function inviteMember(
  */
 export function resendInvitation(
   { db, outbox }: InvitationParts,
-  actor: Actor,
+  actor: Administrator,
   organization: InvitingOrganization,
   invitationId: string,
 ): Promise<void> {
@@ -91,7 +91,7 @@ export function resendInvitation(
 export type InvitingOrganization = Pick<Organization, 'id' | 'slug' | 'name'>
 
 /** @throws GatehouseError permission_denied */
-function requireMayOffer(actor: Actor, { admin }: { admin: boolean }): void {
+function requireMayOffer(actor: Administrator, { admin }: { admin: boolean }): void {
   if (admin && isByApiKey(actor)) {
     throw new GatehouseError('permission_denied', 'An API key invites nobody as an administrator.')
   }
@@ -100,7 +100,7 @@ function requireMayOffer(actor: Actor, { admin }: { admin: boolean }): void {
 async function mailInvitation(
   tx: Queryable,
   outbox: MailOutbox,
-  sent: { id: string; email: string; organization: InvitingOrganization; actor: Actor },
+  sent: { id: string; email: string; organization: InvitingOrganization; actor: Administrator },
 ): Promise<void> {
   const { id, email, organization, actor } = sent
   const token = await makeMailLink(tx, {
@@ -119,7 +119,7 @@ async function mailInvitation(
     locals: {
       linkPath: mailLinkPath(invitationPage, token),
       organizationName: organization.name,
-      invitedBy: actor.user.name,
+      invitedBy: shownNameOf(actor),
     },
     organizationId: organization.id,
   })
@@ -154,10 +154,10 @@ async function requireNoMember(tx: Queryable, organizationId: string, email: str
 /** One open invitation for an address and organization: of two at the same moment, the later one replaces the other. */
 async function saveInvitation(
   tx: Queryable,
-  invitation: InvitationRequest & { organizationId: string; actor: Actor },
+  invitation: InvitationRequest & { organizationId: string; actor: Administrator },
 ): Promise<string> {
   const { organizationId, email, admin, teamIds, actor } = invitation
-  const offered = { admin, teamIds: toJson(teamIds), invitedBy: actor.user.id }
+  const offered = { admin, teamIds: toJson(teamIds), invitedBy: personIdOf(actor) }
   const { id } = await tx
     .insertInto('invitations')
     .values({ id: newId('invitation'), organizationId, email, ...offered, acceptedAt: null, withdrawnAt: null })

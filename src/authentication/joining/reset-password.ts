@@ -12,12 +12,14 @@ import { passwordOwner } from '#authentication/passwords/password-owner.ts'
 import { hashNewPassword, setPassword } from '#authentication/passwords/set-password.ts'
 import { listLiveApiKeyNames } from '#credentials/issued/api-keys.ts'
 import { revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
+import { type Administrator, requireSuperadmin, shownNameOf } from '#directory/users/actor.ts'
 import { userSubject } from '#directory/users/audit-subjects.ts'
 import { markEmailVerified } from '#directory/users/save-user.ts'
-import { findActiveUser, findUserByEmail } from '#directory/users/user-queries.ts'
+import { findActiveUser, findUserByEmail, listUsers, lockActiveUser } from '#directory/users/user-queries.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
 import type { Asking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 
@@ -57,6 +59,72 @@ export async function requestPasswordReset(
       decoy: !resettable,
     })
   })
+}
+
+/**
+ * Mails a person a link by which they choose a new password, for an administrator who is told what became of it.
+ * @throws GatehouseError permission_denied unless the actor is a superadmin; not_found; conflict while they are
+ *   deactivated; too_many_requests when the mailbox has had its share of such links for this hour
+ */
+export async function mailPasswordReset(
+  { db, outbox }: { db: Queryable; outbox: MailOutbox },
+  actor: Administrator,
+  userId: string,
+): Promise<User> {
+  requireSuperadmin(actor)
+  return inTransaction(db, async (tx) => {
+    const user = await requireLockedUser(tx, userId)
+    const token = await makeMailLink(tx, { purpose: 'reset_password', email: user.email, userId: user.id })
+    if (!token) {
+      const message = 'This address has been sent several such links within the last hour. Try again later.'
+      throw new GatehouseError('too_many_requests', message, { retryAfterSeconds: 3600 })
+    }
+    const { apiKeys, identities } = await listOtherWaysIn(tx, user.id)
+    await outbox.enqueueMail(tx, {
+      to: user.email,
+      template: 'reset-password',
+      locals: {
+        linkPath: mailLinkPath(newPasswordPage, token),
+        by: shownNameOf(actor),
+        alsoOpening: user.emailVerifiedAt ? [...apiKeys, ...identities].slice(0, 50) : [],
+      },
+    })
+    await recordAuditEvent(tx, { actor, action: 'user.password_reset_mailed', subject: userSubject(user) })
+    return user
+  })
+}
+
+/**
+ * Gives a person another password, which the administrator hands on. All their sessions and grants end at once.
+ * @throws GatehouseError as `mailPasswordReset`; validation_failed for `password`
+ */
+export async function giveNewPassword(
+  { db, outbox }: { db: Queryable; outbox: MailOutbox },
+  actor: Administrator,
+  userId: string,
+  password: string,
+): Promise<User> {
+  requireSuperadmin(actor)
+  const found = await findActiveUser(db, userId)
+  const passwordHash = found && (await hashNewPassword(password, await passwordOwner(db, found)))
+  return inTransaction(db, async (tx) => {
+    const user = await requireLockedUser(tx, userId)
+    if (passwordHash === undefined) throw notActive()
+    await setPassword(tx, outbox, { user, passwordHash, action: 'user.password_reset', actor })
+    return user
+  })
+}
+
+/** @throws GatehouseError not_found, conflict */
+async function requireLockedUser(tx: Queryable, userId: string): Promise<User> {
+  const user = await lockActiveUser(tx, userId)
+  if (user) return user
+  const [deactivated] = await listUsers(tx, { ids: [userId], emails: [] })
+  throw deactivated ? notActive() : new GatehouseError('not_found', 'There is no such user.')
+}
+
+function notActive(): GatehouseError {
+  return new GatehouseError('conflict', 'This user is deactivated, and signs in with no password.')
 }
 
 /** What opens an account besides its password, by name. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { endLinksOfInvitation } from '#authentication/mail-links/mail-link.ts'
-import { type Actor, requireAdminOf } from '#directory/users/actor.ts'
+import { type Administrator, requireAdminOf } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -14,7 +14,7 @@ import type { InvitingOrganization } from './invite-member.ts'
  */
 export function withdrawInvitation(
   { db }: { db: Queryable },
-  actor: Actor,
+  actor: Administrator,
   organization: InvitingOrganization,
   id: string,
 ): Promise<void> {

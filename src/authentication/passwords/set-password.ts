@@ -1,5 +1,6 @@
 import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
 import { endOtherSessions } from '#credentials/revocation/revocation.ts'
+import type { Administrator } from '#directory/users/actor.ts'
 import { userSubject } from '#directory/users/audit-subjects.ts'
 import { setPasswordHash } from '#directory/users/save-user.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
@@ -35,13 +36,15 @@ export async function setPassword(
     action: 'user.password_changed' | 'user.password_reset'
     /** The session in which the person sits now. */
     exceptSessionUid?: string
+    /** Who gave it to them; without one, they chose it themselves. */
+    actor?: Administrator
   },
 ): Promise<void> {
-  const { user, passwordHash, action, exceptSessionUid } = change
+  const { user, passwordHash, action, exceptSessionUid, actor = { user } } = change
   await setPasswordHash(tx, user.id, passwordHash)
   await endOtherSessions(tx, user.id, exceptSessionUid)
   await endLinksOfUser(tx, user.id)
-  await recordAuditEvent(tx, { actor: { user }, action, subject: userSubject(user) })
+  await recordAuditEvent(tx, { actor, action, subject: userSubject(user) })
   await outbox.enqueueMail(tx, {
     to: user.email,
     template: 'password-changed',

@@ -18,7 +18,8 @@ export interface NewApiKeyRow {
   organizationId: string
   issuedAt: Date
   expiresAt: Date
-  createdBy: string
+  /** Null: the operator. */
+  createdBy: string | null
 }
 
 /** A key is found by its organization and id. */

@@ -96,6 +96,16 @@ export function isOperator(actor: Administrator): actor is Operator {
   return 'system' in actor
 }
 
+/** The person who acts; null where the operator does, who is no user. */
+export function personIdOf(actor: Administrator): string | null {
+  return isOperator(actor) ? null : actor.user.id
+}
+
+/** Who it was, to those who are told by mail. */
+export function shownNameOf(actor: Administrator): string {
+  return isOperator(actor) ? 'The operator of this service' : actor.user.name
+}
+
 /** A key may be in other hands than its owner's. */
 export function isByApiKey(actor: Administrator): boolean {
   return !isOperator(actor) && actor.apiKey !== undefined

@@ -85,10 +85,14 @@ export const mailTemplates = {
       asked: asking.optional(),
       /** Names of what else opens the account, which the page of the link offers to end. */
       alsoOpening: z.array(name).max(50).optional(),
+      /** Who asks for it, where it is not the person. */
+      by: name.optional(),
     }),
-    says: ({ linkPath, asked, alsoOpening = [] }) => ({
+    says: ({ linkPath, asked, alsoOpening = [], by }) => ({
       paragraphs: [
-        'You asked for a new password. Choosing one signs you out everywhere else.',
+        by === undefined
+          ? 'You asked for a new password. Choosing one signs you out everywhere else.'
+          : `“${by}” asks you to choose a new password. Choosing one signs you out everywhere else.`,
         ...(alsoOpening.length > 0
           ? [`You are also asked whether to end what opens your account besides it: ${listed(alsoOpening)}.`]
           : []),
@@ -96,8 +100,10 @@ export const mailTemplates = {
       facts: factsOfAsking(asked),
       button: { label: 'Choose a new password', path: linkPath, note: onceWithinAnHour },
       reason:
-        'You get this mail because your address was entered under “Forgot your password?”. ' +
-        'If that was not you, ignore it: your password stays as it is.',
+        by === undefined
+          ? 'You get this mail because your address was entered under “Forgot your password?”. ' +
+            'If that was not you, ignore it: your password stays as it is.'
+          : 'You get this mail because an administrator sent it. Until you follow it, your password stays as it is.',
     }),
   }),
   /** To the new address. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { apiKeyEdit, newApiKeyInput } from '#authentication/api-keys/api-key-input.ts'
-import { type ApiKey, findApiKey, listApiKeys, type Person } from '#authentication/api-keys/api-key-queries.ts'
+import { type ApiKey, findApiKey, listApiKeys } from '#authentication/api-keys/api-key-queries.ts'
 import { type CreateApiKeyParts, createApiKey } from '#authentication/api-keys/create-api-key.ts'
 import { deleteApiKey } from '#authentication/api-keys/delete-api-key.ts'
 import { editApiKey } from '#authentication/api-keys/edit-api-key.ts'
@@ -9,15 +9,14 @@ import { reportLeakedApiKey } from '#authentication/api-keys/report-leaked-api-k
 import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
 import { longestOverlapSeconds, rotateApiKey } from '#authentication/api-keys/rotate-api-key.ts'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
-import { dataScope } from '#directory/access/grants.ts'
 import { requireMember } from '#directory/organizations/membership-queries.ts'
 import { type Actor, isActor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
-import { organizationSummary } from '#foundation/values/names.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
+import { apiKey, apiKeyJson, newApiKey } from './api-key-json.ts'
 
 export interface ApiKeyApiParts extends CreateApiKeyParts {
   referenceTo: ReferenceTo
@@ -52,7 +51,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
         const { organizationId } = actor
         const userId = await listedUser(db, actor, query.user)
         const rows = await listApiKeys(db, { organizationId, userId, status: query.status }, query)
-        return pageOf(rows, query.limit, (key) => ({ at: key.createdAt, id: key.id }), toJson)
+        return pageOf(rows, query.limit, (key) => ({ at: key.createdAt, id: key.id }), apiKeyJson)
       },
     }),
     apiRoute({
@@ -69,7 +68,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       secret: true,
       async handle({ db, actor, body }) {
         const { key, apiKey } = await createApiKey(partsOn(db), actor, body)
-        return { ...toJson(apiKey), key }
+        return { ...apiKeyJson(apiKey), key }
       },
     }),
     apiRoute({
@@ -83,7 +82,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       errors: ['permission_denied', 'not_found'],
       volatile: ['last_used_at'],
       find,
-      handle: async ({ found }) => toJson(found),
+      handle: async ({ found }) => apiKeyJson(found),
     }),
     apiRoute({
       name: 'editApiKey',
@@ -96,7 +95,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       answer: apiKey,
       errors: ['permission_denied', 'not_found', 'conflict'],
       find,
-      handle: async ({ db, actor, params, body }) => toJson(await editApiKey(partsOn(db), actor, params.id, body)),
+      handle: async ({ db, actor, params, body }) => apiKeyJson(await editApiKey(partsOn(db), actor, params.id, body)),
     }),
     apiRoute({
       name: 'revokeApiKey',
@@ -108,7 +107,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       answer: apiKey,
       errors: ['permission_denied', 'not_found'],
       find,
-      handle: async ({ db, actor, params }) => toJson(await revokeApiKey(partsOn(db), actor, params.id)),
+      handle: async ({ db, actor, params }) => apiKeyJson(await revokeApiKey(partsOn(db), actor, params.id)),
     }),
     apiRoute({
       name: 'reactivateApiKey',
@@ -120,7 +119,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       answer: apiKey,
       errors: ['permission_denied', 'not_found', 'conflict', 'limit_reached'],
       find,
-      handle: async ({ db, actor, params }) => toJson(await reactivateApiKey(partsOn(db), actor, params.id)),
+      handle: async ({ db, actor, params }) => apiKeyJson(await reactivateApiKey(partsOn(db), actor, params.id)),
     }),
     apiRoute({
       name: 'rotateApiKey',
@@ -147,7 +146,7 @@ export function apiKeyApi(parts: ApiKeyApiParts): ApiRoute[] {
       async handle({ db, actor, params, body }) {
         const overlapSeconds = body.overlap_seconds
         const { key, apiKey } = await rotateApiKey(partsOn(db), actor, params.id, { overlapSeconds })
-        return { ...toJson(apiKey), key }
+        return { ...apiKeyJson(apiKey), key }
       },
     }),
     apiRoute({
@@ -202,58 +201,4 @@ async function listedUser(db: Queryable, actor: Actor, wanted: string | undefine
     throw new GatehouseError('permission_denied', 'Only administrators of the organization see the keys of others.')
   }
   return wanted === '*' ? undefined : (await requireMember(db, organizationId, wanted)).id
-}
-
-const person = z.object({ id: z.string(), email: z.string() })
-const time = z.iso.datetime()
-
-const apiKey = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    description: z.string(),
-    format: z.enum(['opaque', 'jwt']),
-    status: z.enum(['active', 'expired', 'revoked']),
-    hint: z.string().describe('Prefix and last four characters'),
-    user: person,
-    organization: organizationSummary,
-    permissions: z.array(z.string()).nullable().describe('null: not restricted'),
-    data_scopes: z.array(dataScope).nullable().describe('null: not restricted'),
-    administration: z.boolean().describe('Whether it changes anything through this API'),
-    created_at: time,
-    created_by: person.nullable(),
-    expires_at: time,
-    last_used_at: time.nullable(),
-    revoked_at: time.nullable(),
-    revoked_by: person.nullable(),
-  })
-  .meta({ id: 'ApiKey' })
-
-const newApiKey = apiKey.extend({ key: z.string().describe('Shown this once') }).meta({ id: 'NewApiKey' })
-
-function toJson(key: ApiKey): z.infer<typeof apiKey> {
-  const { id, name, description, format, status, hint, organization, permissions } = key
-  return {
-    id,
-    name,
-    description,
-    format,
-    status,
-    hint,
-    user: toPerson(key.user),
-    organization,
-    permissions,
-    data_scopes: key.dataScopes,
-    administration: key.administration,
-    created_at: key.createdAt.toISOString(),
-    created_by: key.createdBy && toPerson(key.createdBy),
-    expires_at: key.expiresAt.toISOString(),
-    last_used_at: key.lastUsedAt?.toISOString() ?? null,
-    revoked_at: key.revokedAt?.toISOString() ?? null,
-    revoked_by: key.revokedBy && toPerson(key.revokedBy),
-  }
-}
-
-function toPerson({ id, email }: Person): z.infer<typeof person> {
-  return { id, email }
 }

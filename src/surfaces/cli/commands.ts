@@ -1,9 +1,16 @@
 import { apply } from './apply.ts'
 import type { Command } from './command.ts'
+import { keyCreate } from './key-create.ts'
+import { keyList } from './key-list.ts'
+import { keyRevoke } from './key-revoke.ts'
 import { keysRotate } from './keys-rotate.ts'
+import { logTail } from './log-tail.ts'
+import { memberInvite } from './member-invite.ts'
+import { memberRemove } from './member-remove.ts'
 import { plan } from './plan.ts'
 import { scanKeys } from './scan-keys.ts'
 import { startWith } from './start.ts'
+import { userResetPassword } from './user-reset-password.ts'
 
 /** What the command line is given by the roof, which it knows nothing of. */
 export interface CommandLineParts {
@@ -13,10 +20,27 @@ export interface CommandLineParts {
 
 /** What the commands of two words are about. */
 export const commandGroups = {
+  user: 'people, wherever they belong',
+  member: 'who belongs to an organization',
+  key: 'API keys',
   keys: 'the keys that sign tokens',
+  log: 'the authentication log',
 }
 
 /** Every command, in the order of help: a new one is a file and a line here. */
 export function commandTable({ start }: CommandLineParts): readonly Command[] {
-  return [startWith(start), plan, apply, keysRotate, scanKeys]
+  return [
+    startWith(start),
+    plan,
+    apply,
+    userResetPassword,
+    memberInvite,
+    memberRemove,
+    keyCreate,
+    keyList,
+    keyRevoke,
+    keysRotate,
+    logTail,
+    scanKeys,
+  ]
 }

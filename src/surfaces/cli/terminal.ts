@@ -9,6 +9,8 @@ export interface Surroundings {
   stdin: Readable & { isTTY?: boolean }
   stdout: Writable
   stderr: Writable & { isTTY?: boolean }
+  /** Aborted when the command is interrupted; one that doesn't ask for it ends at once. */
+  stopped(): AbortSignal
 }
 
 /** What a command has of them. */

@@ -6,8 +6,18 @@ import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { openDatabase, type Queryable } from '#foundation/database/database.ts'
 import { listPendingMigrations, migrate } from '#foundation/database/migrate.ts'
 import { embeddedDatabaseExists } from '#foundation/database/pglite-pool.ts'
+import { createLog } from '#foundation/log/log.ts'
+import { createMailOutbox, type MailOutbox } from '#foundation/outbox/outbox.ts'
 
-type Work<T> = (db: Queryable, parts: ConnectionParts & { issuer: string }) => Promise<T>
+/** What a command has besides the database, made as the server makes it. */
+export interface CommandParts extends ConnectionParts {
+  issuer: string
+  apiKeyPrefix: string
+  /** What a command leaves in it is sent by the next server that runs. */
+  outbox: MailOutbox
+}
+
+type Work<T> = (db: Queryable, parts: CommandParts) => Promise<T>
 
 /** What would have to be written before there is anything to look at. */
 export class NotMigratedError extends Error {}
@@ -44,11 +54,13 @@ export async function lookAtDatabase<T>(environment: NodeJS.ProcessEnv, look: Wo
 }
 
 async function opened<T>(config: Config, work: Work<T>): Promise<T> {
-  const { databaseUrl, dataDir, encryptionKeys, outboundAllowedHosts, issuer } = config
+  const { databaseUrl, dataDir, encryptionKeys, outboundAllowedHosts, issuer, apiKeyPrefix } = config
+  const encryption = encryptionWith(encryptionKeys)
+  const outbox = createMailOutbox({ encryption, log: createLog('warn', process.stderr) })
   // A connection that breaks while it is idle is replaced; the next statement says what is wrong.
   const database = await openDatabase({ databaseUrl, dataDir, onError: () => {} })
   try {
-    const parts = { encryption: encryptionWith(encryptionKeys), outboundAllowedHosts, issuer }
+    const parts = { encryption, outboundAllowedHosts, issuer, apiKeyPrefix, outbox }
     return await withOrigin({ via: 'command_line' }, () => work(database.background, parts))
   } finally {
     await database.close()

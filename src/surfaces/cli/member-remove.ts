@@ -1,0 +1,24 @@
+import { z } from 'zod'
+import { removeMember } from '#directory/organizations/manage-member.ts'
+import { command, operand, option } from './command.ts'
+import { requireOrganization } from './named.ts'
+import { operator } from './operator.ts'
+import { withDatabase } from './with-database.ts'
+
+export const memberRemove = command({
+  name: 'member remove',
+  summary: 'take a member out of an organization, with their grants, keys and tokens there',
+  about: 'Their account stays. The last active administrator of an organization stays too.',
+  takes: {
+    member: operand('email', 'whom (address or id)'),
+    organization: option('slug', 'out of which (slug or id)', z.string()),
+  },
+  examples: ['member remove grace@acme.test --organization acme'],
+  run({ member, organization: slugOrId }, { environment }) {
+    return withDatabase(environment, async (db) => {
+      const organization = await requireOrganization(db, slugOrId)
+      await removeMember(db, { organization, actor: operator }, member)
+      return { lines: [`Removed ${member} from ${organization.slug}.`], json: { removed: member, organization } }
+    })
+  },
+})

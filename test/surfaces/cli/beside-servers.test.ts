@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { authenticate } from '#support/api-requests.ts'
+import { environmentOf, type Ran, runGatehouse } from '#support/command-line.ts'
+import { postgresAvailable } from '#support/databases.ts'
+import type { Gatehouse } from '#support/gatehouse.ts'
+import { isLive, signInTo } from '#support/keys.ts'
+import { mailsTo, startWithWaitingMails } from '#support/mails.ts'
+
+describe.runIf(postgresAvailable())('the command line beside a running server', { timeout: 60_000 }, () => {
+  let gatehouse: Gatehouse
+  beforeAll(async () => {
+    gatehouse = await startWithWaitingMails('postgres')
+  })
+  afterAll(() => gatehouse.stop())
+
+  const run = (words: string, options?: Parameters<typeof runGatehouse>[2]): Promise<Ran> =>
+    runGatehouse(words.split(' '), environmentOf(gatehouse), options)
+
+  /** The document that a command with `--json` answers. */
+  async function answerOf(words: string, options?: Parameters<typeof runGatehouse>[2]) {
+    const { status, stdout, stderr } = await run(`${words} --json`, options)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return JSON.parse(stdout)
+  }
+
+  /** The problem details of one that was refused. */
+  async function refusalOf(words: string, options?: Parameters<typeof runGatehouse>[2]) {
+    const { status, stdout, stderr } = await run(`${words} --json`, options)
+    expect(stdout).toBe('')
+    return { exit: status, ...JSON.parse(stderr) }
+  }
+
+  /** What the audit log has of the operator's changes, oldest first. */
+  async function auditedActions(): Promise<string[]> {
+    const entries = await gatehouse.database.db
+      .selectFrom('auditLog')
+      .select('action')
+      .where('actorKind', '=', 'command_line')
+      .where('via', '=', 'command_line')
+      .orderBy('id')
+      .execute()
+    return entries.map(({ action }) => action)
+  }
+
+  // S0-21, S2-28
+  test('a key is made for a member, works, is listed, and is dead once revoke has returned', async () => {
+    const made = 'key create --organization acme --user ada@acme.test --name nightly --expires-in-days 7'
+    const { status, stdout, stderr } = await run(`${made} --permission configuration-items:read`)
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^API key key_\S+ of ada@acme\.test in acme, until .*once\.\n$/),
+    ])
+    const key = stdout.trim()
+    expect((await gatehouse.introspect(key)).json).toMatchObject({
+      active: true,
+      org_slug: 'acme',
+      permissions: ['configuration-items:read'],
+    })
+    const [mail] = await mailsTo(gatehouse, 'ada@acme.test')
+    expect(mail).toMatchObject({
+      template: 'api-key-created-for-you',
+      content: { locals: { createdBy: 'The operator of this service' } },
+    })
+
+    const { items } = await answerOf('key list --organization acme --user ada@acme.test')
+    expect(items).toMatchObject([
+      { name: 'nightly', status: 'active', created_by: null, user: { email: 'ada@acme.test' } },
+    ])
+    expect(JSON.stringify(items)).not.toContain(key)
+
+    expect(await refusalOf(made)).toMatchObject({ exit: 1, code: 'conflict' })
+    expect(await refusalOf(`key revoke ${items[0].id} --organization globex`)).toMatchObject({
+      exit: 1,
+      code: 'not_found',
+    })
+    expect(await isLive(gatehouse, key)).toBe(true)
+    expect(await answerOf(`key revoke ${items[0].id} --organization acme`)).toMatchObject({
+      status: 'revoked',
+      revoked_by: null,
+    })
+    expect(await isLive(gatehouse, key)).toBe(false)
+    expect(await auditedActions()).toEqual(['api_key.created', 'api_key.revoked'])
+  })
+
+  test('what a key cannot be is wrong usage, and names the option', async () => {
+    const made = 'key create --organization acme --user ada@acme.test --name x'
+    expect(await refusalOf(made)).toMatchObject({
+      exit: 2,
+      code: 'wrong_usage',
+      detail: expect.stringContaining('--expires-at: '),
+    })
+    expect(await refusalOf(`${made} --expires-in-days 400`)).toMatchObject({
+      exit: 2,
+      detail: expect.stringContaining('--expires-in-days: must be at most 366'),
+    })
+    expect(await refusalOf(`${made} --data-scope =x --expires-in-days 7`)).toMatchObject({
+      exit: 2,
+      detail: expect.stringContaining('--data-scope: '),
+    })
+    expect(await refusalOf('key list --organization nowhere')).toMatchObject({ exit: 1, code: 'not_found' })
+  })
+
+  test('the authentication log is printed oldest first, filtered, and followed', async () => {
+    const ada = await signInTo(gatehouse, 'acme')
+    await gatehouse.introspect(ada.token)
+    await gatehouse.introspect('nonsense')
+    const { stdout } = await run('log tail -n 3 --organization acme')
+    const lines = stdout.trim().split('\n')
+    expect(lines.at(-1)).toMatch(/^\S+T\S+Z accepted {2}.*access_token.* ada@acme\.test {2}acme {2}introspection /)
+    const ndjson = (await run('log tail -n 100 --json')).stdout.trim().split('\n')
+    const entries = ndjson.map((line) => JSON.parse(line))
+    expect(entries.map(({ occurred_at }) => occurred_at).toSorted()).toEqual(
+      entries.map(({ occurred_at }) => occurred_at),
+    )
+    expect((await run('log tail --organization globex --user ada@acme.test --outcome refused')).stdout).toBe('')
+    expect(await refusalOf('log tail --user ada@acme.test')).toMatchObject({ exit: 2 })
+
+    const stop = new AbortController()
+    const waiting: ((line: string) => void)[] = []
+    const following = run('log tail -n 0 --follow --json --organization acme', {
+      stop: stop.signal,
+      onLine: (line) => waiting.shift()?.(line),
+    })
+    for (let use = 0; use < 2; use++) {
+      const printed = new Promise<string>((resolve) => waiting.push(resolve))
+      // Until it follows there is nothing to be seen of it, so it is used until it is seen.
+      let seen = false
+      void printed.then(() => {
+        seen = true
+      })
+      while (!seen) await gatehouse.introspect(ada.token)
+      expect(JSON.parse(await printed)).toMatchObject({ outcome: 'accepted', organization: { slug: 'acme' } })
+    }
+    stop.abort()
+    const followed = await following
+    const ids = followed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).id)
+    expect([followed.status, new Set(ids).size]).toEqual([0, ids.length])
+  })
+
+  test('a person is invited and a member removed; the last administrator stays', async () => {
+    const invited = await answerOf('member invite grace@globex.test --organization acme --admin --team Readers')
+    expect(invited).toMatchObject({ email: 'grace@globex.test', admin: true, organization: { slug: 'acme' } })
+    const [mail] = await mailsTo(gatehouse, 'grace@globex.test')
+    expect(mail).toMatchObject({
+      template: 'invitation',
+      content: { locals: { invitedBy: 'The operator of this service' } },
+    })
+    expect(await refusalOf('member invite x@globex.test --organization acme --team auditors')).toMatchObject({
+      exit: 1,
+      code: 'not_found',
+    })
+    expect(await refusalOf('member invite ada@acme.test --organization acme')).toMatchObject({
+      exit: 1,
+      code: 'conflict',
+    })
+
+    expect(await refusalOf('member remove ada@acme.test --organization acme')).toMatchObject({
+      exit: 1,
+      code: 'conflict',
+    })
+    const token = (await signInTo(gatehouse, 'globex')).token
+    expect(await answerOf('member remove ada@acme.test --organization globex')).toMatchObject({
+      removed: 'ada@acme.test',
+    })
+    expect(await isLive(gatehouse, token)).toBe(false)
+    expect(await refusalOf('member remove ada@acme.test --organization globex')).toMatchObject({
+      exit: 1,
+      code: 'not_found',
+    })
+    expect((await auditedActions()).slice(-2)).toEqual(['invitation.created', 'member.removed'])
+  })
+
+  test('a password is reset by a mailed link, or given, and what the old one opened ends', async () => {
+    const email = 'nobody@example.test'
+    expect(await run(`user reset-password ${email}`)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('is on its way'),
+    })
+    const [mail] = await mailsTo(gatehouse, email)
+    expect(mail).toMatchObject({
+      template: 'reset-password',
+      decoy: false,
+      content: { locals: { by: 'The operator of this service' } },
+    })
+
+    const grace = await signInTo(gatehouse, 'globex', 'grace@globex.test')
+    const generated = await run('user reset-password GRACE@globex.test --generate')
+    expect(generated.status).toBe(0)
+    expect(await isLive(gatehouse, grace.token)).toBe(false)
+    const password = generated.stdout.trim()
+    expect(
+      (await authenticate(gatehouse, { email: 'grace@globex.test', password, organization: 'globex' })).status,
+    ).toBe(200)
+
+    const given = await answerOf('user reset-password grace@globex.test --password-stdin', {
+      stdin: 'a few words in a row\n',
+    })
+    expect(given).toEqual({ user: { id: expect.any(String), email: 'grace@globex.test' } })
+    const signedIn = await authenticate(gatehouse, {
+      email: 'grace@globex.test',
+      password: 'a few words in a row',
+      organization: 'globex',
+    })
+    expect(signedIn.status).toBe(200)
+
+    const refused = (options: string, stdin = '') =>
+      refusalOf(`user reset-password grace@globex.test ${options}`, { stdin })
+    expect(await refused('--password-stdin', 'password1')).toMatchObject({ exit: 1, code: 'validation_failed' })
+    expect(await refused('--type')).toMatchObject({ exit: 2, detail: expect.stringContaining('no terminal') })
+    expect(await refused('--generate --password-stdin')).toMatchObject({ exit: 2 })
+    expect(await refusalOf('user reset-password none@example.test')).toMatchObject({ exit: 1, code: 'not_found' })
+    expect((await auditedActions()).slice(-3)).toEqual([
+      'user.password_reset_mailed',
+      'user.password_reset',
+      'user.password_reset',
+    ])
+  })
+})

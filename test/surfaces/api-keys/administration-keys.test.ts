@@ -3,6 +3,7 @@ import { call, databases } from '#support/api-requests.ts'
 import { type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
 import { askForKey, createKey, type SignedIn, signInTo } from '#support/keys.ts'
 import { openAccount } from '#support/signed-in.ts'
+import { type RouteName, rights } from '#surfaces/api-kit/rights.ts'
 
 const connection = { name: 'okta', type: 'oidc', issuer: 'https://idp.example', client_id: 'x', client_secret: 'y' }
 
@@ -72,6 +73,43 @@ describe.each(databases)('API keys and administration on %s', (database) => {
     expect((await ask(grace, 'GET', `/v1/api-keys/${target.id}`)).json).toMatchObject({ status: 'active' })
     expect((await ask(grace, 'GET', `${org}/domains`)).json.items).toEqual([])
     expect((await ask(grace, 'GET', `${org}/connections`)).json.items).toEqual([])
+  })
+
+  test('no right lets a plain key change anything, nor any key what opens an organization to others', async () => {
+    const { paths } = (await call(gatehouse, '/openapi.json')).json as {
+      paths: Record<string, Record<string, { operationId: RouteName }>>
+    }
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => ({ path, method, right: rights[operationId] })),
+    )
+    const changes = operations.filter(({ method, right }) => method !== 'get' && right && right.who !== 'anyone')
+    expect(changes.length).toBeGreaterThan(20)
+    expect(changes.filter(({ right }) => right.keys === 'every')).toEqual([])
+    const closed = changes.filter(({ path }) => /\/(connections|domains|factors|api-keys|sign-out)\b/.test(path))
+    expect(closed.filter(({ right }) => right.keys !== 'never')).toEqual([])
+  })
+
+  test('an administering key changes members, and makes nobody an admin', async () => {
+    const member = '/v1/organizations/globex/members/ada%40acme.test'
+    expect((await ask(ordinary, 'PATCH', member, { active: false })).status).toBe(403)
+    for (const active of [false, true]) {
+      const { status, json } = await ask(administering, 'PATCH', member, { active })
+      expect([status, json.active]).toEqual([200, active])
+    }
+    const promoted = await ask(administering, 'PATCH', member, { admin: true })
+    const invited = await ask(administering, 'POST', '/v1/organizations/globex/members', {
+      email: 'x@globex.test',
+      admin: true,
+    })
+    const demoted = await ask(administering, 'PATCH', '/v1/organizations/globex/members/grace%40globex.test', {
+      admin: false,
+    })
+    for (const { status, json } of [promoted, invited, demoted]) {
+      expect([status, json.code]).toEqual([403, 'permission_denied'])
+    }
+    expect(
+      (await ask(administering, 'POST', '/v1/organizations/globex/members', { email: 'x@globex.test' })).status,
+    ).toBe(202)
   })
 
   test('a key still reads what its owner may', async () => {

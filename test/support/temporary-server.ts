@@ -56,9 +56,10 @@ export interface Owner {
 export async function startProgram(
   program: string,
   args: string[],
-  options: { owner?: Owner; ready: () => Promise<void> },
+  options: { owner?: Owner; env?: NodeJS.ProcessEnv; ready: () => Promise<void> },
 ): Promise<ChildProcess> {
-  const child = spawn(program, args, { ...options.owner, cwd: tmpdir(), stdio: 'ignore' })
+  const { owner, env } = options
+  const child = spawn(program, args, { ...owner, ...(env && { env }), cwd: tmpdir(), stdio: 'ignore' })
   const deadline = Date.now() + 30_000
   for (;;) {
     if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`)

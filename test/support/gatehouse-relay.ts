@@ -1,0 +1,35 @@
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+/**
+ * Stands between a program and Gatehouse, so that an outage can be made: by `failure` it answers nothing but 500, or ends
+ * each connection. To Gatehouse it passes on everything as it came, but the host, which is the issuer's.
+ * @param tls PEM; without it the relay speaks plain HTTP
+ */
+export async function startRelay(issuer: string, tls?: { key: string; cert: string }) {
+  const { host, port } = new URL(issuer)
+  const relay = { failure: undefined as 'answers 500' | 'ends connections' | undefined, port: 0, stop }
+  const server = (tls ? createTlsServer(tls) : createServer()).listen(0, '127.0.0.1')
+  server.on('request', (asked, answer) => {
+    if (relay.failure === 'ends connections') return void asked.socket.destroy()
+    if (relay.failure) return void answer.writeHead(500).end('{"active":true}')
+    const headers = { ...asked.headers, host }
+    const passed = request({ host: '127.0.0.1', port, method: asked.method, path: asked.url, headers }, (answered) => {
+      answer.writeHead(answered.statusCode ?? 502, answered.headers)
+      answered.pipe(answer)
+    })
+    passed.on('error', () => asked.socket.destroy())
+    asked.pipe(passed)
+  })
+  await once(server, 'listening')
+  relay.port = (server.address() as AddressInfo).port
+  return relay
+
+  async function stop() {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  }
+}

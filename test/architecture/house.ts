@@ -7,7 +7,7 @@ export const floors = {
   credentials: ['log', 'sessions', 'grants', 'issued', 'revocation', 'signing-keys', 'resolve'],
   directory: ['users', 'organizations', 'access', 'clients'],
   // A setup spans people, organizations, clients and connections, so what applies it stands above them all.
-  authentication: ['mail-links', 'passwords', 'connections', 'joining', 'api-keys', 'setup'],
+  authentication: ['mail-links', 'passwords', 'transfer', 'connections', 'joining', 'api-keys', 'setup'],
   protocol: ['request', 'library', 'adapters', 'provider', 'direct'],
   surfaces: [
     'api-kit',

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
 import { unionOfDataScopes } from '#foundation/values/data-scope.ts'
 import { unionOfPermissions } from '#foundation/values/permission.ts'
@@ -33,16 +34,16 @@ export async function rewriteEffectiveAuthorization(
     )
     .execute()
   const teamsOf = Map.groupBy(grantsOfTeams, (grant) => grant.membershipId)
-  for (const membership of memberships) {
+  const rewritten = memberships.map((membership) => {
     const sources = [membership, ...(teamsOf.get(membership.id) ?? [])]
-    await tx
-      .updateTable('memberships')
-      .set({
-        effectivePermissions: toJson(unionOfPermissions(sources.map((source) => source.permissions))),
-        effectiveDataScopes: toJson(unionOfDataScopes(sources.map((source) => source.dataScopes))),
-      })
-      .where('organizationId', '=', organizationId)
-      .where('id', '=', membership.id)
-      .execute()
-  }
+    return {
+      id: membership.id,
+      permissions: unionOfPermissions(sources.map((source) => source.permissions)),
+      data_scopes: unionOfDataScopes(sources.map((source) => source.dataScopes)),
+    }
+  })
+  await sql`
+    update memberships m set effective_permissions = row.permissions, effective_data_scopes = row.data_scopes
+    from json_to_recordset(${toJson(rewritten)}::json) as row(id text, permissions json, data_scopes json)
+    where m.organization_id = ${organizationId} and m.id = row.id`.execute(tx)
 }

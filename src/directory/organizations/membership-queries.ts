@@ -83,6 +83,18 @@ export function listMemberships(db: Queryable, organizationIds: readonly string[
     .execute()
 }
 
+/** Which of these people are members, active or not, of which of these organizations. */
+export function listMembershipsOfUsers(
+  db: Queryable,
+  { organizationIds, userIds }: { organizationIds: readonly string[]; userIds: readonly string[] },
+): Promise<Pick<Membership, 'organizationId' | 'userId'>[]> {
+  return db
+    .selectFrom('memberships')
+    .select(['organizationId', 'userId'])
+    .where(sql<boolean>`organization_id = any(${organizationIds}::text[]) and user_id = any(${userIds}::text[])`)
+    .execute()
+}
+
 export type NamedMembership = MembershipWithEmail & { name: string }
 
 /** A membership, active or not, by user id or e-mail address of its member. */

@@ -1,5 +1,6 @@
 import { apply } from './apply.ts'
 import type { Command } from './command.ts'
+import { importUsers } from './import-users.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
 import { keyRevoke } from './key-revoke.ts'
@@ -20,6 +21,7 @@ export interface CommandLineParts {
 
 /** What the commands of two words are about. */
 export const commandGroups = {
+  import: 'people from elsewhere',
   user: 'people, wherever they belong',
   member: 'who belongs to an organization',
   key: 'API keys',
@@ -36,6 +38,7 @@ export function commandTable({ start }: CommandLineParts): readonly Command[] {
     userResetPassword,
     memberInvite,
     memberRemove,
+    importUsers,
     keyCreate,
     keyList,
     keyRevoke,

@@ -3,6 +3,7 @@ import type { RefusalTime } from '#authentication/passwords/refusal-time.ts'
 import { countUses } from '#credentials/log/count-uses.ts'
 import { noteClientUses } from '#credentials/log/last-uses.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
+import { cutAuditLog } from '#foundation/audit/cut-audit-log.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Job } from '#foundation/database/job-runner.ts'
 import type { MailDelivery } from '#foundation/outbox/deliver.ts'
@@ -18,6 +19,7 @@ export function jobsOf({
   current,
   refusalTime,
   logRetentionDays,
+  auditRetentionDays,
 }: {
   db: Queryable
   outbox: MailOutbox
@@ -25,6 +27,8 @@ export function jobsOf({
   current: CurrentProvider
   refusalTime: RefusalTime
   logRetentionDays: number
+  /** Undefined: for ever. */
+  auditRetentionDays: number | undefined
 }): Job[] {
   return [
     { name: 'mail delivery', everySeconds: 0.9, run: mailDelivery.deliverDue },
@@ -45,5 +49,15 @@ export function jobsOf({
       leaseSeconds: 600,
       run: () => maintainPartitions(db, { retentionDays: logRetentionDays }),
     },
+    ...(auditRetentionDays === undefined
+      ? []
+      : [
+          {
+            name: 'audit log retention',
+            everySeconds: 3600,
+            leaseSeconds: 600,
+            run: () => cutAuditLog(db, { retentionDays: auditRetentionDays }),
+          },
+        ]),
   ]
 }

@@ -88,10 +88,18 @@ export async function startServer(
   const server = createHttpServer({ issuer, log }, listener)
   await listen(server, config)
   const mailDelivery = createMailDelivery({ ...config, db: database.db, encryption, log })
-  const { logRetentionDays } = config
+  const { logRetentionDays, auditRetentionDays } = config
   const jobs = startJobs(
     { db: database.db, log },
-    jobsOf({ db: database.background, outbox, mailDelivery, current, refusalTime, logRetentionDays }),
+    jobsOf({
+      db: database.background,
+      outbox,
+      mailDelivery,
+      current,
+      refusalTime,
+      logRetentionDays,
+      auditRetentionDays,
+    }),
   )
 
   return {

@@ -88,4 +88,5 @@ export const writersOfTables: Record<string, string | readonly string[]> = {
   idempotentAnswers: 'foundation/http',
   mailOutbox: 'foundation/outbox',
   auditLog: 'foundation/audit',
+  auditHeads: 'foundation/audit',
 }

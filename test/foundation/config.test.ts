@@ -47,6 +47,7 @@ describe('readConfig', () => {
       signUp: 'closed',
       sessionSeconds: 86_400,
       logRetentionDays: 365,
+      auditRetentionDays: undefined,
       apiKeyPrefix: 'gate',
       logLevel: 'info',
       demo: true,

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rotateSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
+import { operator } from '#directory/users/actor.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
@@ -16,7 +17,10 @@ describe.each(availableDatabases())('signing keys on %s', (database) => {
   afterAll(() => gatehouse.stop())
 
   const rotate = (at: number) =>
-    rotateSigningKeys(gatehouse.database.db, encryptionWith(gatehouse.config.encryptionKeys), new Date(at))
+    rotateSigningKeys(gatehouse.database.db, encryptionWith(gatehouse.config.encryptionKeys), {
+      actor: operator,
+      at: new Date(at),
+    })
   const publishedKids = async () => {
     const answer = await fetch(`${gatehouse.url}/oauth/jwks`)
     const { keys } = (await answer.json()) as { keys: { kid: string; alg: string; d?: string }[] }
@@ -44,6 +48,18 @@ describe.each(availableDatabases())('signing keys on %s', (database) => {
     expect(await rotate(Date.now() + 8 * hour)).toEqual({ outcome: 'rotated' })
     await signIn(gatehouse.url, { email: 'grace@globex.test' })
     expect((await publishedKids()).filter((kid) => old.includes(kid)).length).toBeLessThan(old.length)
+  })
+
+  test('each rotation is in the audit log, by the ids of the keys', async () => {
+    const log = await gatehouse.database.db
+      .selectFrom('auditLog')
+      .selectAll()
+      .where('action', '=', 'signing_key.rotated')
+      .orderBy('id')
+      .execute()
+    expect(log).toHaveLength(3)
+    expect(log[1]).toMatchObject({ actorKind: 'command_line', before: log[0]!.after })
+    expect(Object.keys(log[0]!.after as object).sort()).toEqual(['ES256', 'EdDSA', 'RS256'])
   })
 
   test('private keys are stored encrypted', async () => {

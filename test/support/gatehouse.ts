@@ -146,6 +146,7 @@ export function testConfig(overrides: Partial<Config> & { port: number; dataDir:
     signUp: 'closed',
     sessionSeconds: 86_400,
     logRetentionDays: 365,
+    auditRetentionDays: undefined,
     apiKeyPrefix: 'gate',
     logLevel: 'info',
     demo: false,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { sql } from 'kysely'
+import { type AuditActor, recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { clock } from '#foundation/database/clock.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
@@ -40,14 +41,18 @@ export type RotationOutcome =
  * `gatehouse keys rotate`: next → current → retired, and new next keys are published. Refused until the next keys have
  * been published for as long as clients may cache the JWKS (an hour). A retired key verifies for as long as anything
  * that it signed can be valid.
- * @param at for tests
+ * @param options.at for tests
  */
-export function rotateSigningKeys(db: Queryable, encryption: Encryption, at?: Date): Promise<RotationOutcome> {
+export function rotateSigningKeys(
+  db: Queryable,
+  encryption: Encryption,
+  { actor, at }: { actor: AuditActor; at?: Date },
+): Promise<RotationOutcome> {
   return inTransaction(db, async (tx) => {
     await lock(tx, 'signingKeys')
     const now = at ?? (await clock(tx))
     await insertMissingKeys(tx, encryption)
-    const next = (await selectKeys(tx)).filter((key) => key.status === 'next')
+    const { next = [], current = [] } = Object.groupBy(await selectKeys(tx), (key) => key.status)
     const publishedSince = Math.max(...next.map((key) => key.statusSince.getTime()))
     const possibleFrom = new Date(publishedSince + cacheSeconds * 1000)
     if (possibleFrom > now) return { outcome: 'too_early', possibleFrom }
@@ -55,8 +60,20 @@ export function rotateSigningKeys(db: Queryable, encryption: Encryption, at?: Da
     await setStatus(tx, 'next', 'current', now)
     await insertMissingKeys(tx, encryption)
     await dropKeysThatNothingNeeds(tx, now)
+    await recordAuditEvent(tx, {
+      actor,
+      action: 'signing_key.rotated',
+      subject: { kind: 'signing_key', id: null, name: 'signing keys' },
+      before: idsByAlgorithm(current),
+      after: idsByAlgorithm(next),
+    })
     return { outcome: 'rotated' }
   })
+}
+
+/** `{ ES256: 'kid', … }` */
+function idsByAlgorithm(keys: readonly { alg: string; kid: string }[]): Record<string, string> {
+  return Object.fromEntries(keys.map(({ alg, kid }) => [alg, kid]))
 }
 
 function missingKeys(stored: readonly { alg: string; status: string }[]) {

@@ -20,6 +20,8 @@ export interface Operator {
   system: 'command_line'
 }
 
+export const operator: Operator = { system: 'command_line' }
+
 /** Who administers: a person by their rights of this moment, or the operator. */
 export type Administrator = Actor | Operator
 

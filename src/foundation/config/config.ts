@@ -27,6 +27,8 @@ const encryptionKeys = z
     error: 'must be a comma list of 32-byte keys in base64 (make one: openssl rand -base64 32)',
   })
 
+const days = z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650)
+
 const trustedProxies = z
   .string()
   .transform((value) =>
@@ -86,7 +88,8 @@ export const environmentSchema = z.object({
     ),
   SIGN_UP: z.enum(['open', 'closed'], { error: 'must be open or closed' }).default('closed'),
   SESSION_HOURS: z.coerce.number({ error: 'must be a number of hours' }).positive().max(720).default(24),
-  LOG_RETENTION_DAYS: z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650).default(365),
+  LOG_RETENTION_DAYS: days.default(365),
+  AUDIT_RETENTION_DAYS: days.optional(),
   API_KEY_PREFIX: z
     .string()
     .regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 lower-case letters or digits, starting with a letter')
@@ -119,6 +122,8 @@ export interface Config {
   readonly signUp: 'open' | 'closed'
   readonly sessionSeconds: number
   readonly logRetentionDays: number
+  /** Undefined: audit entries are kept for ever. */
+  readonly auditRetentionDays: number | undefined
   readonly apiKeyPrefix: string
   readonly logLevel: z.infer<typeof environmentSchema>['LOG_LEVEL']
   /** Demo data and the `/demo` relying party: embedded, unconfigured, loopback and not production. */
@@ -164,6 +169,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, { newKey }: { newKey?
     signUp: values.SIGN_UP,
     sessionSeconds: Math.round(values.SESSION_HOURS * 3600),
     logRetentionDays: values.LOG_RETENTION_DAYS,
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     apiKeyPrefix: values.API_KEY_PREFIX,
     logLevel: values.LOG_LEVEL,
     demo: !values.GATEHOUSE_CONFIG && !values.DATABASE_URL && !production && isLoopback(issuer),

@@ -1,3 +1,10 @@
+create table audit_heads (
+  chain text not null,
+  seq bigint not null,
+  hash bytea not null,
+  constraint audit_heads_pkey PRIMARY KEY (chain)
+);
+
 create table audit_log (
   id bigint not null generated always as identity,
   occurred_at timestamp with time zone not null default now(),
@@ -16,6 +23,9 @@ create table audit_log (
   subject_id text,
   ip text,
   request_id text,
+  seq bigint,
+  hash bytea,
+  constraint audit_log_link TRIGGER DEFERRABLE INITIALLY DEFERRED,
   constraint audit_log_pkey PRIMARY KEY (id)
 );
 
@@ -439,7 +449,11 @@ CREATE INDEX api_keys_revoked_by ON public.credentials USING btree (revoked_by) 
 
 CREATE INDEX api_keys_user ON public.credentials USING btree (user_id) WHERE (kind = 'api_key'::text);
 
+CREATE UNIQUE INDEX audit_log_chain ON public.audit_log USING btree (COALESCE(organization_id, ''::text), seq);
+
 CREATE INDEX audit_log_organization ON public.audit_log USING btree (organization_id, id DESC);
+
+CREATE INDEX audit_log_unlinked ON public.audit_log USING btree (id) WHERE (seq IS NULL);
 
 CREATE INDEX authentication_log_api_key ON ONLY public.authentication_log USING btree (hashtextextended((credential_id || outcome), (0)::bigint), occurred_at) WHERE (credential_kind = 'api_key'::text);
 
@@ -526,3 +540,55 @@ CREATE INDEX token_answers_expiry ON public.token_answers USING btree (expires_a
 CREATE UNIQUE INDEX unknown_uses_sum ON public.unknown_uses USING btree (minute, network, via, reason, resource_server) NULLS NOT DISTINCT;
 
 CREATE UNIQUE INDEX users_email_unique ON public.users USING btree (lower(email));
+
+CREATE OR REPLACE FUNCTION public.audit_entry_hash(previous bytea, entry audit_log)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select sha256(previous || convert_to(jsonb_build_array(
+    entry.seq, entry.id, extract(epoch from entry.occurred_at), entry.organization_id,
+    entry.actor_kind, entry.actor_id, entry.actor_name, entry.owner_id, entry.owner_name, entry.via,
+    entry.action, entry.subject_kind, entry.subject_id, entry.subject_name, entry.before, entry.after,
+    entry.ip, entry.request_id)::text, 'UTF8'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.link_audit_entries()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  entry audit_log;
+  head audit_heads;
+begin
+  for entry in select * from audit_log where seq is null order by coalesce(organization_id, '') collate "C", id loop
+    if head.chain is distinct from coalesce(entry.organization_id, '') then
+      update audit_heads set seq = head.seq, hash = head.hash where chain = head.chain;
+      insert into audit_heads (chain, seq, hash) values (coalesce(entry.organization_id, ''), 0, '') on conflict do nothing;
+      select * into head from audit_heads where chain = coalesce(entry.organization_id, '') for update;
+    end if;
+    entry.seq := head.seq + 1;
+    head.hash := audit_entry_hash(head.hash, entry);
+    head.seq := entry.seq;
+    update audit_log set seq = entry.seq, hash = head.hash where id = entry.id;
+  end loop;
+  update audit_heads set seq = head.seq, hash = head.hash where chain = head.chain;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.link_audit_entries_once()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from audit_log where id = new.id and seq is null) then
+    perform link_audit_entries();
+  end if;
+  return null;
+end
+$function$
+;
+
+CREATE CONSTRAINT TRIGGER audit_log_link AFTER INSERT ON public.audit_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.seq IS NULL)) EXECUTE FUNCTION link_audit_entries_once();

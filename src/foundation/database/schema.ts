@@ -257,6 +257,15 @@ export interface AuditLogTable {
   requestId: string | null
   before: JsonWithDefault<unknown>
   after: JsonWithDefault<unknown>
+  /** Both are written at the commit. */
+  seq: Generated<number>
+  hash: Generated<Buffer>
+}
+
+export interface AuditHeadsTable {
+  chain: string
+  seq: number
+  hash: Buffer
 }
 
 export interface SessionsTable {
@@ -396,6 +405,7 @@ export interface Tables {
   clientUses: ClientUsesTable
   clientUsesSeen: ClientUsesSeenTable
   auditLog: AuditLogTable
+  auditHeads: AuditHeadsTable
   mailOutbox: MailOutboxTable
   sessions: SessionsTable
   mailLinks: MailLinksTable

@@ -1,4 +1,5 @@
 import { apply } from './apply.ts'
+import { auditVerify } from './audit-verify.ts'
 import type { Command } from './command.ts'
 import { importUsers } from './import-users.ts'
 import { keyCreate } from './key-create.ts'
@@ -25,6 +26,7 @@ export const commandGroups = {
   user: 'people, wherever they belong',
   member: 'who belongs to an organization',
   key: 'API keys',
+  audit: 'the log of every change',
   keys: 'the keys that sign tokens',
   log: 'the authentication log',
 }
@@ -44,6 +46,7 @@ export function commandTable({ start }: CommandLineParts): readonly Command[] {
     keyRevoke,
     keysRotate,
     logTail,
+    auditVerify,
     scanKeys,
   ]
 }

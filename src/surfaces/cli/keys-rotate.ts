@@ -1,4 +1,5 @@
 import { rotateSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
+import { operator } from '#directory/users/actor.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { command } from './command.ts'
 import { withDatabase } from './with-database.ts'
@@ -12,7 +13,9 @@ export const keysRotate = command({
   takes: {},
   examples: ['keys rotate'],
   async run(_, { environment }) {
-    const rotation = await withDatabase(environment, (db, { encryption }) => rotateSigningKeys(db, encryption))
+    const rotation = await withDatabase(environment, (db, { encryption }) =>
+      rotateSigningKeys(db, encryption, { actor: operator }),
+    )
     if (rotation.outcome === 'rotated') {
       const lines = ['Rotated: the next keys sign from now on, the ones before them only verify.']
       return { lines, json: { rotated: true } }

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { loadSigningKeys, rotateSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
+import { operator } from '#directory/users/actor.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { call, databases, deployOn } from '#support/api-requests.ts'
 import { clientToken, logEntries, send, verify } from '#support/credential-requests.ts'
@@ -333,13 +334,16 @@ describe.each(databases)('using API keys on %s', (database) => {
       const { kid } = decodeProtectedHeader(key)
       const published = async () => (await loadSigningKeys(db, encryption)).some((jwk) => jwk.kid === kid)
       for (let hours = 2; hours <= 12; hours += 4) {
-        const outcome = await rotateSigningKeys(db, encryption, new Date(Date.now() + hours * 3_600_000))
+        const outcome = await rotateSigningKeys(db, encryption, {
+          actor: operator,
+          at: new Date(Date.now() + hours * 3_600_000),
+        })
         expect(outcome.outcome).toBe('rotated')
         expect(await published()).toBe(true)
       }
       expect(await isLive(gatehouse, key)).toBe(true)
       await act(gatehouse, ada, 'DELETE', id)
-      await rotateSigningKeys(db, encryption, new Date(Date.now() + 16 * 3_600_000))
+      await rotateSigningKeys(db, encryption, { actor: operator, at: new Date(Date.now() + 16 * 3_600_000) })
       expect(await published()).toBe(false)
     })
   })

@@ -20,6 +20,8 @@ import {
   organizationAuthenticationLogPages,
   ownAuthenticationLogPages,
 } from '#surfaces/authentication-log/authentication-log-pages.ts'
+import { clientApi } from '#surfaces/clients/client-api.ts'
+import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
 import { adminPages } from '#surfaces/console/admin-pages.ts'
 import { connectionApi } from '#surfaces/console/connection-api.ts'
 import { domainApi } from '#surfaces/console/domain-api.ts'
@@ -41,6 +43,7 @@ import { homePage } from '#surfaces/operations/home-page.ts'
 import { accountPageKit, adminPageKit } from '#surfaces/page-kit/signed-in-pages.ts'
 import { connectionCallbackPages } from '#surfaces/sign-in/connection-callback.ts'
 import { interactionPages } from '#surfaces/sign-in/interaction-pages.ts'
+import { signingKeyApi } from '#surfaces/signing-keys/signing-key-api.ts'
 import type { Parts } from './parts.ts'
 
 /**
@@ -85,6 +88,9 @@ function apiOf(parts: Parts): Route[] {
     ...connectionApi({ issuer, encryption, outboundFetch, outboundAllowedHosts }),
     ...domainApi({ encryption, resolveTxt }),
     ...invitationApi({ outbox: parts.outbox }),
+    ...clientApi(),
+    ...serviceAccountApi(),
+    ...signingKeyApi({ encryption: parts.encryption }),
     ...memberApi(),
     ...authenticationLogApi(),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),

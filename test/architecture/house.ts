@@ -5,7 +5,7 @@
 export const floors = {
   foundation: ['errors', 'values', 'crypto', 'database', 'redis', 'http', 'outbox', 'audit', 'config', 'log'],
   credentials: ['log', 'sessions', 'grants', 'issued', 'revocation', 'signing-keys', 'resolve'],
-  directory: ['users', 'organizations', 'access', 'clients'],
+  directory: ['users', 'organizations', 'access', 'clients', 'signing-keys'],
   // A setup spans people, organizations, clients and connections, so what applies it stands above them all.
   authentication: ['mail-links', 'passwords', 'transfer', 'connections', 'joining', 'api-keys', 'setup'],
   protocol: ['request', 'library', 'adapters', 'provider', 'direct'],
@@ -18,6 +18,8 @@ export const floors = {
     'joining',
     'account',
     'console',
+    'clients',
+    'signing-keys',
     'api-keys',
     'authentication-log',
     'direct',

@@ -1,5 +1,4 @@
-import { canonicalGrants } from '#directory/access/grants.ts'
-import { toClientMetadata } from '#directory/clients/client.ts'
+import { contentOf, describeClient, toClientContent } from '#directory/clients/client-content.ts'
 import type { ClientWithSecrets } from '#directory/clients/client-queries.ts'
 import type { ClientContent } from '#directory/clients/save-client.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
@@ -94,36 +93,16 @@ function toContent(
   client: ClientWithSecrets | undefined,
   organizationIds: ReadonlyMap<string, string>,
 ): ClientContent {
-  return {
-    clientName: entry.client_name ?? entry.client_id,
-    metadata: toClientMetadata(toRegistration(entry)),
-    firstParty: entry.first_party ?? false,
-    resourceServer: entry.resource_server ?? false,
-    resource: entry.resource ?? null,
-    accessTokenFormat: entry.access_token_format ?? 'opaque',
+  return toClientContent(toRegistration(entry), {
     organizationId: (entry.organization && organizationIds.get(entry.organization)) ?? null,
-    ...canonicalGrants({ permissions: entry.permissions ?? [], dataScopes: entry.data_scopes ?? [] }),
+    grants: { permissions: entry.permissions ?? [], dataScopes: entry.data_scopes ?? [] },
     active: entry.active ?? (client?.deactivatedAt ?? null) === null,
-  }
-}
-
-function contentOf(client: ClientWithSecrets): ClientContent {
-  return { ...client, active: client.deactivatedAt === null }
+  })
 }
 
 function describe(content: ClientContent, slugs: ReadonlyMap<string, string>): Fields {
-  return {
-    client_name: content.clientName,
-    first_party: content.firstParty,
-    resource_server: content.resourceServer,
-    resource: content.resource,
-    access_token_format: content.accessTokenFormat,
-    organization: content.organizationId && (slugs.get(content.organizationId) ?? content.organizationId),
-    permissions: content.permissions,
-    data_scopes: content.dataScopes,
-    active: content.active,
-    ...content.metadata,
-  }
+  const { organizationId } = content
+  return describeClient(content, organizationId && (slugs.get(organizationId) ?? organizationId))
 }
 
 function inWords(hasSecret: boolean): string {

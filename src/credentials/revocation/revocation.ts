@@ -9,7 +9,7 @@ import type { Revocation } from '#foundation/database/schema.ts'
  */
 
 /** What ends what, on which event. ARCHITECTURE.md shows the same table. */
-export const endings: readonly { event: string; ends: string; by: EndingFunction | 'each look-up' }[] = [
+export const endings: readonly Ending[] = [
   {
     event: 'sign-out; a session ended on the page of sessions',
     ends: 'the session and the grants that it gave',
@@ -56,11 +56,27 @@ export const endings: readonly { event: string; ends: string; by: EndingFunction
     by: deleteApiKeyRow,
   },
   {
+    event: 'client deleted',
+    ends: 'its grants, tokens and secrets: their rows go with its own',
+    by: 'foreign keys',
+  },
+  {
+    event: 'client secret rotated, after the overlap; deleted',
+    ends: 'the secret; tokens that it brought live to their own end',
+    by: 'each look-up',
+  },
+  {
     event: 'user, membership or client deactivated; organization suspended; expiry',
     ends: 'nothing for good: all of theirs rests',
     by: 'each look-up',
   },
 ]
+
+interface Ending {
+  event: string
+  ends: string
+  by: EndingFunction | 'each look-up' | 'foreign keys'
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: only the names are read
 type EndingFunction = (db: Queryable, ...what: any[]) => Promise<unknown>

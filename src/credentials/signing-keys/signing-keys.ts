@@ -32,6 +32,27 @@ export async function loadSigningKeys(db: Queryable, encryption: Encryption): Pr
   return keys.map((key) => JSON.parse(encryption.decrypt(key.privateJwk)) as JWK)
 }
 
+/** A signing key as everybody may know it. */
+export interface PublishedSigningKey {
+  kid: string
+  alg: string
+  /** `next` is published and signs nothing yet, `retired` only verifies. */
+  status: 'next' | 'current' | 'retired'
+  statusSince: Date
+  createdAt: Date
+  jwk: JWK
+}
+
+/** Every key that signs, will sign or still verifies: those that sign first. */
+export async function listSigningKeys(db: Queryable, encryption: Encryption): Promise<PublishedSigningKey[]> {
+  const keys = await selectKeys(db)
+  return keys.map(({ privateJwk, ...key }) => ({ ...key, jwk: publicPart(JSON.parse(encryption.decrypt(privateJwk))) }))
+}
+
+export function publicPart({ d, p, q, dp, dq, qi, ...jwk }: JWK): JWK {
+  return jwk
+}
+
 export type RotationOutcome =
   | { outcome: 'rotated' }
   /** The next keys are not published long enough: a client may still verify with a JWKS that lacks them. */

@@ -22,9 +22,14 @@ const publicJwk = z
 const uri = z.string().min(1, 'must not be empty').max(2000, 'must be at most 2000 characters')
 const uris = z.array(uri).max(100, 'must be at most 100').refine(hasNoRepetition, { error: 'names one of them twice' })
 
+/**
+ * A service account's tokens have its id for `sub`: one that looks like a person's would let it pass for that person
+ * (RFC 9068 §5).
+ */
 export const clientId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/, 'must be 1 to 128 letters, digits, dots, hyphens or underscores')
+  .refine((id) => !/^usr_/i.test(id), 'must not begin with usr_, as the ids of people do')
 
 /** Stored as SHA-256, which protects only what cannot be guessed. */
 export const clientSecret = z
@@ -35,47 +40,94 @@ export const clientSecret = z
 
 /** RFC 7591 and OpenID Connect registration metadata that Gatehouse knows, under the names of those documents. */
 export const clientMetadataShape = {
-  redirect_uris: uris.optional(),
-  post_logout_redirect_uris: uris.optional(),
-  backchannel_logout_uri: uri.optional(),
-  backchannel_logout_session_required: z.boolean().optional(),
-  token_endpoint_auth_method: z.enum(authenticationMethods).optional(),
+  redirect_uris: uris
+    .meta({
+      description: 'Where people are sent back to, compared exactly.',
+      examples: [['https://app.example/callback']],
+    })
+    .optional(),
+  post_logout_redirect_uris: uris
+    .meta({ description: 'Where people may be sent after signing out.', examples: [['https://app.example/']] })
+    .optional(),
+  backchannel_logout_uri: uri
+    .meta({ description: 'Told when a session ends.', examples: ['https://app.example/logout'] })
+    .optional(),
+  backchannel_logout_session_required: z.boolean().describe('Whether logout tokens name the session.').optional(),
+  token_endpoint_auth_method: z
+    .enum(authenticationMethods)
+    .describe('How the client proves itself. `client_secret_…`: it has secrets; `private_key_jwt`: `jwks` is required.')
+    .optional(),
   grant_types: z
     .array(z.enum(grantTypes))
     .min(1, 'must not be empty')
     .refine(hasNoRepetition, { error: 'names one of them twice' })
+    .meta({ description: 'How it may get tokens.', examples: [['authorization_code', 'refresh_token']] })
     .optional(),
   response_types: z
     .array(z.enum(['code']))
     .max(1, 'names one of them twice')
+    .describe('Follows from `grant_types`.')
     .optional(),
-  application_type: z.enum(['web', 'native']).optional(),
+  application_type: z
+    .enum(['web', 'native'])
+    .describe('`native` allows redirects to a scheme of its own and to any port of a loopback address.')
+    .optional(),
   scope: z
     .string()
     .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'must be scopes with one space between them')
+    .meta({ description: 'The scopes that it may ask for.', examples: ['openid profile configuration-items:read'] })
     .optional(),
-  client_uri: httpUri.optional(),
-  logo_uri: httpUri.optional(),
-  policy_uri: httpUri.optional(),
-  tos_uri: httpUri.optional(),
-  contacts: z.array(z.email('must be an e-mail address')).max(20, 'must be at most 20').optional(),
-  default_max_age: z.number().int().min(0, 'must be a number of seconds').optional(),
-  require_auth_time: z.boolean().optional(),
-  require_pushed_authorization_requests: z.boolean().optional(),
-  id_token_signed_response_alg: z.enum(['ES256', 'RS256', 'EdDSA']).optional(),
+  client_uri: httpUri.describe('Its home page, shown where consent is asked for.').optional(),
+  logo_uri: httpUri.describe('Shown where consent is asked for.').optional(),
+  policy_uri: httpUri.describe('How it treats data, linked where consent is asked for.').optional(),
+  tos_uri: httpUri.describe('Its terms, linked where consent is asked for.').optional(),
+  contacts: z
+    .array(z.email('must be an e-mail address'))
+    .max(20, 'must be at most 20')
+    .meta({ description: 'Who answers for it.', examples: [['platform@acme.example']] })
+    .optional(),
+  default_max_age: z
+    .number()
+    .int()
+    .min(0, 'must be a number of seconds')
+    .describe('The oldest sign-in that will do, in seconds.')
+    .optional(),
+  require_auth_time: z.boolean().describe('Whether its id tokens say when the person signed in.').optional(),
+  require_pushed_authorization_requests: z
+    .boolean()
+    .describe('Whether it must push its requests (RFC 9126).')
+    .optional(),
+  id_token_signed_response_alg: z
+    .enum(['ES256', 'RS256', 'EdDSA'])
+    .describe('How its id tokens are signed.')
+    .optional(),
   jwks: z
     .strictObject({ keys: z.array(publicJwk).min(1, 'must hold a key').max(20, 'must be at most 20 keys') })
+    .describe('Its public keys, for `private_key_jwt`.')
     .optional(),
 }
 
 /** What belongs to every client beside the metadata; `client_secret` is separate, for it may come from elsewhere. */
 export const clientShape = {
   client_id: clientId,
-  client_name: displayName.optional(),
-  first_party: z.boolean().optional(),
-  resource_server: z.boolean().optional(),
-  resource: z.string().max(500, 'must be at most 500 characters').optional(),
-  access_token_format: z.enum(['opaque', 'jwt']).optional(),
+  client_name: displayName.meta({ description: 'What people call it.', examples: ['Console'] }).optional(),
+  first_party: z
+    .boolean()
+    .describe('Whether people are asked for no consent, and its tokens carry all their rights.')
+    .optional(),
+  resource_server: z.boolean().describe('Whether it may introspect the tokens of others.').optional(),
+  resource: z
+    .string()
+    .max(500, 'must be at most 500 characters')
+    .meta({
+      description: 'The identifier by which tokens are asked for it (RFC 8707).',
+      examples: ['https://inventory.example'],
+    })
+    .optional(),
+  access_token_format: z
+    .enum(['opaque', 'jwt'])
+    .describe('Of the tokens that are asked for a resource server; `jwt` is RFC 9068.')
+    .optional(),
   ...clientMetadataShape,
 }
 

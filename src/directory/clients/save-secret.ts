@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { nanoid } from 'nanoid'
 import { newId } from '#foundation/crypto/ids.ts'
+import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 
 /*
@@ -13,6 +15,12 @@ export interface NewSecret {
   hash: Buffer
   /** The last four characters of one that we made; null: a person chose it, who may have chosen a short one. */
   hint: string | null
+}
+
+/** Makes a secret: 32 random bytes in base64url, which no form-encoding changes (RFC 6749 §2.3.1). */
+export function newSecret(): { plain: string; row: NewSecret } {
+  const plain = randomBytes(32).toString('base64url')
+  return { plain, row: { id: newId('clientSecret'), hash: sha256(plain), hint: plain.slice(-4) } }
 }
 
 /** Ends every secret of a client at once, and gives it the one that a setup file says. @param hash null: none */

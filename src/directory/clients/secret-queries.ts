@@ -1,5 +1,27 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { Queryable } from '#foundation/database/database.ts'
 import type { LiveSecret } from './client-secrets.ts'
+
+/** A secret as people see it; itself it is nowhere. */
+export interface ClientSecret {
+  id: string
+  /** The last four characters, where we made it. */
+  hint: string | null
+  createdAt: Date
+  /** Null: it works until it is rotated. */
+  expiresAt: Date | null
+}
+
+/** Those that live, newest first: a dozen at most. */
+export function listSecrets(db: Queryable, clientId: string): Promise<ClientSecret[]> {
+  return db
+    .selectFrom('clientSecrets')
+    .select(['id', 'hint', 'createdAt', 'expiresAt'])
+    .where('clientId', '=', clientId)
+    .where(sql<boolean>`(expires_at is null or expires_at > clock_timestamp())`)
+    .orderBy('createdAt', 'desc')
+    .execute()
+}
 
 /** As it leaves the database, in JSON: the hash in hex. */
 interface SecretText {

@@ -469,7 +469,9 @@ CREATE INDEX client_secrets_client ON public.client_secrets USING btree (client_
 
 CREATE INDEX client_secrets_expiry ON public.client_secrets USING btree (expires_at);
 
-CREATE INDEX clients_organization ON public.clients USING btree (organization_id);
+CREATE INDEX clients_by_age ON public.clients USING btree (created_at, md5(client_id));
+
+CREATE INDEX clients_by_owner ON public.clients USING btree (organization_id, created_at, md5(client_id));
 
 CREATE INDEX connections_organization ON public.connections USING btree (organization_id);
 

@@ -1,10 +1,9 @@
-import type { JWK } from 'jose'
 import { sql } from 'kysely'
 import type { Provider } from 'oidc-provider'
 import type { VerifyJwt } from '#credentials/resolve/credential.ts'
 import { jwtVerifier } from '#credentials/resolve/verify-jwt.ts'
 import { accessTokenSigner, type SignAccessToken } from '#credentials/signing-keys/sign-access-token.ts'
-import { loadSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
+import { loadSigningKeys, publicPart } from '#credentials/signing-keys/signing-keys.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { createProvider, type ProviderParts } from './provider.ts'
@@ -61,8 +60,4 @@ async function readVersion(db: Queryable): Promise<string> {
     (select string_agg(kid || status, ',' order by kid) from signing_keys), '/',
     (select md5(string_agg(name, ',' order by name)) from permissions)) as version`.execute(db)
   return rows[0]?.version ?? ''
-}
-
-function publicPart({ d, p, q, dp, dq, qi, ...jwk }: JWK): JWK {
-  return jwk
 }

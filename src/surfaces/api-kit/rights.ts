@@ -68,6 +68,27 @@ export const rights = {
   removeConnection: superadmin('never'),
   tryConnection: superadmin('never'),
 
+  listClients: superadmin('every'),
+  createClient: superadmin('administration'),
+  getClient: superadmin('every'),
+  editClient: superadmin('administration'),
+  deleteClient: superadmin('administration'),
+  listClientSecrets: superadmin('every'),
+  rotateClientSecret: superadmin('administration'),
+  deleteClientSecret: superadmin('administration'),
+
+  listServiceAccounts: admin('every'),
+  createServiceAccount: admin('administration'),
+  getServiceAccount: admin('every'),
+  editServiceAccount: admin('administration'),
+  deleteServiceAccount: admin('administration'),
+  listServiceAccountSecrets: admin('every'),
+  rotateServiceAccountSecret: admin('administration'),
+  deleteServiceAccountSecret: admin('administration'),
+
+  listSigningKeys: superadmin('every'),
+  rotateSigningKeys: superadmin('administration'),
+
   listApiKeys: person('every'),
   createApiKey: person('never'),
   getApiKey: person('every'),

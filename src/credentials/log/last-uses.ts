@@ -10,16 +10,16 @@ const overlapSeconds = 15
  * every few seconds on one node, so that what it notes is true within a minute and no use of a credential pays for it.
  */
 export async function noteClientUses(db: Queryable): Promise<void> {
-  while (await noteNextHour(db));
+  while (await noteNextMinute(db));
 }
 
-/** At most an hour at a time: after a long rest no transaction is long. @returns whether there is more to be read */
-function noteNextHour(db: Queryable): Promise<boolean> {
+/** At most a minute at a time: after a long rest, too, each statement stays short. @returns whether there is more to be read */
+function noteNextMinute(db: Queryable): Promise<boolean> {
   return inTransaction(db, async (tx) => {
     await sql`select ${onlyIndexes}`.execute(tx)
     const { rows } = await sql<{ start: string; end: string; hasMore: boolean }>`
       select (until - make_interval(secs => ${overlapSeconds}))::text as start, next::text as "end", next < now() as has_more
-      from client_uses_seen, lateral (select least(now(), interval '1 hour' +
+      from client_uses_seen, lateral (select least(now(), interval '1 minute' +
         (select min(occurred_at) from authentication_log where occurred_at >= until)) as next) as window_
       for update of client_uses_seen skip locked`.execute(tx)
     // Undefined: another node is reading.

@@ -103,6 +103,21 @@ export function listOrganizationsBySlug(db: Queryable, slugs: readonly string[])
   return db.selectFrom('organizations').selectAll().where(sql<boolean>`slug = any(${slugs}::text[])`).execute()
 }
 
+/** Organizations by slug, suspended or not. @param after the slug before; undefined: from the first */
+export function listOrganizationsInOrder(
+  db: Queryable,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<Organization[]> {
+  let organizations = db.selectFrom('organizations').selectAll()
+  if (after !== undefined) organizations = organizations.where('slug', '>', after)
+  return organizations.orderBy('slug').limit(limit).execute()
+}
+
+/** An organization by id, suspended or not, held until the transaction ends. */
+export function holdOrganization(tx: Queryable, id: string): Promise<Organization | undefined> {
+  return tx.selectFrom('organizations').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
+}
+
 /** Whether the deployment has an organization, suspended or not. */
 export async function hasOrganization(db: Queryable): Promise<boolean> {
   return (await db.selectFrom('organizations').select('id').limit(1).executeTakeFirst()) !== undefined

@@ -37,6 +37,29 @@ export function listUsers(
     .execute()
 }
 
+export interface UserFilter {
+  /** A part of the address or the name, in any case. */
+  search?: string | undefined
+  active?: boolean | undefined
+  superadmin?: boolean | undefined
+}
+
+/** Users by address, along its index. @param after the address before, in lower case; undefined: from the first */
+export function listUsersInOrder(
+  db: Queryable,
+  { search, active, superadmin }: UserFilter,
+  { after, limit }: { after: string | undefined; limit: number },
+): Promise<User[]> {
+  let users = db.selectFrom('users').selectAll()
+  if (search !== undefined) {
+    users = users.where(sql<boolean>`strpos(lower(email) || ' ' || lower(name), lower(${search})) > 0`)
+  }
+  if (active !== undefined) users = users.where('deactivatedAt', active ? 'is' : 'is not', null)
+  if (superadmin !== undefined) users = users.where('superadmin', '=', superadmin)
+  if (after !== undefined) users = users.where(sql<boolean>`lower(email) > ${after}`)
+  return users.orderBy(sql`lower(email)`).limit(limit).execute()
+}
+
 /** The active superadmins, by id. */
 export async function listSuperadminIds(db: Queryable): Promise<string[]> {
   const superadmins = await db

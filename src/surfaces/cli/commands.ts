@@ -9,9 +9,16 @@ import { keysRotate } from './keys-rotate.ts'
 import { logTail } from './log-tail.ts'
 import { memberInvite } from './member-invite.ts'
 import { memberRemove } from './member-remove.ts'
+import { organizationActivate } from './organization-activate.ts'
+import { organizationCreate } from './organization-create.ts'
+import { organizationList } from './organization-list.ts'
+import { organizationSuspend } from './organization-suspend.ts'
 import { plan } from './plan.ts'
 import { scanKeys } from './scan-keys.ts'
 import { startWith } from './start.ts'
+import { userCreate } from './user-create.ts'
+import { userDeactivate } from './user-deactivate.ts'
+import { userList } from './user-list.ts'
 import { userResetPassword } from './user-reset-password.ts'
 
 /** What the command line is given by the roof, which it knows nothing of. */
@@ -24,6 +31,7 @@ export interface CommandLineParts {
 export const commandGroups = {
   import: 'people from elsewhere',
   user: 'people, wherever they belong',
+  organization: 'the organizations of the deployment',
   member: 'who belongs to an organization',
   key: 'API keys',
   audit: 'the log of every change',
@@ -37,7 +45,14 @@ export function commandTable({ start }: CommandLineParts): readonly Command[] {
     startWith(start),
     plan,
     apply,
+    userCreate,
+    userList,
     userResetPassword,
+    userDeactivate,
+    organizationCreate,
+    organizationList,
+    organizationSuspend,
+    organizationActivate,
     memberInvite,
     memberRemove,
     importUsers,

@@ -45,7 +45,7 @@ export const importUsers = command({
   examples: [
     'import users people.csv --dry-run',
     'import users people.csv --create-teams',
-    'jq -c … export.json | gatehouse import users -',
+    'import users -  # behind jq -c … export.json |',
   ],
   async run({ file, dryRun, createTeams, ...firebaseOptions }, terminal) {
     const firebase = firebaseOf(firebaseOptions, terminal.environment)

@@ -39,7 +39,7 @@ function asked([first, ...rest]: readonly string[]): string[] {
 }
 
 /** @throws UsageError naming each parameter at fault, never its value: it may be a secret */
-function checked(command: Command, typed: Record<string, unknown>): Record<string, unknown> {
+export function checked(command: Command, typed: Record<string, unknown>): Record<string, unknown> {
   const wrong: string[] = []
   const given = Object.entries(command.takes).map(([key, parameter]) => {
     const parsed = parameter.value.safeParse(typed[key])

@@ -13,8 +13,8 @@ describe.runIf(postgresAvailable())('the command line beside a running server', 
   })
   afterAll(() => gatehouse.stop())
 
-  const run = (words: string, options?: Parameters<typeof runGatehouse>[2]): Promise<Ran> =>
-    runGatehouse(words.split(' '), environmentOf(gatehouse), options)
+  const run = (words: string | string[], options?: Parameters<typeof runGatehouse>[2]): Promise<Ran> =>
+    runGatehouse(typeof words === 'string' ? words.split(' ') : words, environmentOf(gatehouse), options)
 
   /** The document that a command with `--json` answers. */
   async function answerOf(words: string, options?: Parameters<typeof runGatehouse>[2]) {
@@ -216,6 +216,82 @@ describe.runIf(postgresAvailable())('the command line beside a running server', 
       'user.password_reset_mailed',
       'user.password_reset',
       'user.password_reset',
+    ])
+  })
+
+  test('an organization is made, suspended and activated', async () => {
+    const made = await run(['organization', 'create', 'initech', '--name', 'Initech Corporation'])
+    expect(made).toMatchObject({
+      status: 0,
+      stderr: 'Next: gatehouse member invite EMAIL --organization initech --admin\n',
+    })
+    expect(await refusalOf('organization create initech --name Other')).toMatchObject({ exit: 1, code: 'conflict' })
+    expect(await refusalOf('organization create initech-2 --name lnitech-Corporation')).toMatchObject({
+      exit: 1,
+      code: 'validation_failed',
+    })
+    expect(await refusalOf('organization create Initech --name Other')).toMatchObject({ exit: 2 })
+
+    const { token } = await signInTo(gatehouse, 'globex', 'root@example.test')
+    expect(await isLive(gatehouse, token)).toBe(true)
+    expect(await answerOf('organization suspend globex')).toMatchObject({ slug: 'globex', active: false })
+    expect(await isLive(gatehouse, token)).toBe(false)
+    const { items } = await answerOf('organization list')
+    expect(items.map(({ slug, active }: { slug: string; active: boolean }) => `${slug} ${active}`)).toEqual([
+      'acme true',
+      'globex false',
+      'initech true',
+    ])
+    await answerOf('organization suspend globex')
+    expect(await answerOf('organization activate globex')).toMatchObject({ active: true })
+    expect(await isLive(gatehouse, token)).toBe(true)
+    expect((await auditedActions()).slice(-3)).toEqual([
+      'organization.created',
+      'organization.suspended',
+      'organization.activated',
+    ])
+  })
+
+  test('a person is made, found, switched off and on; the last superadmin stays', async () => {
+    const made = await run(['user', 'create', 'lin@acme.test', '--name', 'Lin Lane'])
+    expect(made).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/^Made lin@acme\.test \(usr_\S+\)\. A link/),
+    })
+    expect(await mailsTo(gatehouse, 'lin@acme.test')).toMatchObject([{ template: 'reset-password', decoy: false }])
+    expect(await refusalOf('user create LIN@acme.test --name Lin')).toMatchObject({ exit: 1, code: 'conflict' })
+    expect(await refusalOf('user create lin --name Lin')).toMatchObject({
+      exit: 2,
+      detail: expect.stringContaining('<email>: must be an e-mail address'),
+    })
+    const weak = await refusalOf('user create kim@acme.test --name Kim --password-stdin', { stdin: 'kim@acme.test' })
+    expect(weak).toMatchObject({ exit: 1, code: 'validation_failed' })
+    const { password } = await answerOf('user create kim@acme.test --name Kim --superadmin --generate')
+    expect((await authenticate(gatehouse, { email: 'kim@acme.test', password, organization: 'acme' })).status).toBe(200)
+
+    const { items } = await answerOf('user list --search ACME.test --limit 2')
+    expect(items.map(({ email }: { email: string }) => email)).toEqual(['ada@acme.test', 'kim@acme.test'])
+    const rest = await answerOf('user list --search lane --after kim@acme.test')
+    expect(rest).toMatchObject({
+      items: [{ email: 'lin@acme.test', active: true, superadmin: false }],
+      next_after: null,
+    })
+
+    const ada = await signInTo(gatehouse, 'acme')
+    expect(await refusalOf('user deactivate ada@acme.test')).toMatchObject({ exit: 1, code: 'conflict' })
+    const root = await signInTo(gatehouse, 'acme', 'root@example.test')
+    expect(await answerOf('user deactivate root@example.test')).toMatchObject({ active: false })
+    expect(await isLive(gatehouse, root.token)).toBe(false)
+    expect(await refusalOf('user deactivate kim@acme.test')).toMatchObject({ exit: 1, code: 'conflict' })
+    expect(await refusalOf('user reset-password root@example.test')).toMatchObject({ exit: 1, code: 'conflict' })
+    expect(await answerOf('user deactivate root@example.test --undo')).toMatchObject({ active: true })
+    expect([await isLive(gatehouse, root.token), await isLive(gatehouse, ada.token)]).toEqual([true, true])
+    expect((await auditedActions()).slice(-4)).toEqual([
+      'user.password_reset_mailed',
+      'user.created',
+      'user.updated',
+      'user.updated',
     ])
   })
 })

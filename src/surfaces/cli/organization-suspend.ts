@@ -1,0 +1,21 @@
+import { switchOrganization } from '#directory/organizations/switch-organization.ts'
+import { command, operand } from './command.ts'
+import { requireOrganization } from './named.ts'
+import { operator } from './operator.ts'
+import { organizationJson } from './organization-json.ts'
+import { withDatabase } from './with-database.ts'
+
+export const organizationSuspend = command({
+  name: 'organization suspend',
+  summary: 'let everything that is for an organization rest, at once',
+  about: 'Its sessions, tokens, keys and sign-ins are refused until organization activate.',
+  takes: { organization: operand('slug', 'which (slug or id)') },
+  examples: ['organization suspend acme'],
+  run({ organization: slugOrId }, { environment }) {
+    return withDatabase(environment, async (db) => {
+      const { id } = await requireOrganization(db, slugOrId)
+      const organization = await switchOrganization(db, operator, id, { active: false })
+      return { lines: [`${organization.slug} is suspended.`], json: organizationJson(organization) }
+    })
+  },
+})

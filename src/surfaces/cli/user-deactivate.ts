@@ -1,0 +1,23 @@
+import { switchUser } from '#directory/organizations/switch-user.ts'
+import { command, flag, operand } from './command.ts'
+import { requireUser } from './named.ts'
+import { operator } from './operator.ts'
+import { userJson } from './user-json.ts'
+import { withDatabase } from './with-database.ts'
+
+export const userDeactivate = command({
+  name: 'user deactivate',
+  summary: 'switch a person off everywhere, or with --undo on again',
+  about:
+    'Their sessions, tokens and keys rest at once, and work again once they are switched on. The last superadmin and an ' +
+    'organization’s last administrator stay.',
+  takes: { user: operand('email', 'whom (address or id)'), undo: flag('switch on again') },
+  examples: ['user deactivate ada@acme.test', 'user deactivate ada@acme.test --undo'],
+  run({ user: idOrEmail, undo }, { environment }) {
+    return withDatabase(environment, async (db) => {
+      const { id } = await requireUser(db, idOrEmail)
+      const user = await switchUser(db, operator, id, { active: undo })
+      return { lines: [`${user.email} is ${undo ? 'active' : 'deactivated'}.`], json: userJson(user) }
+    })
+  },
+})

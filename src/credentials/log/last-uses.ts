@@ -29,7 +29,7 @@ function noteNextMinute(db: Queryable): Promise<boolean> {
       select clients.client_id, used.at from (
         select by.client_id, max(occurred_at) as at from authentication_log,
         lateral (values (case when outcome = 'accepted' then client_id end), (resource_server)) as by (client_id)
-        where occurred_at >= ${window.start}::timestamptz and occurred_at < ${window.end}::timestamptz
+        where occurred_at >= ${window.start}::timestamptz and occurred_at <= ${window.end}::timestamptz
           and by.client_id is not null
         group by 1
       ) as used join clients on clients.client_id = used.client_id and used.at >= clients.created_at

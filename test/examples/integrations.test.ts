@@ -7,7 +7,7 @@ import { extname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '#support/free-port.ts'
 import { type Gatehouse, resourceServer, startGatehouse } from '#support/gatehouse.ts'
-import { startRelay } from '#support/gatehouse-relay.ts'
+import { type Failure, startRelay } from '#support/gatehouse-relay.ts'
 import { act, type Created, createKey, signInTo } from '#support/keys.ts'
 import { findProgram, makeTemporaryDirectory, run, startProgram, stopProgram } from '#support/temporary-server.ts'
 import { send } from '#support/wire.ts'
@@ -47,7 +47,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-for (const { name, missing, command, isProxy, readsApiKeyHeader } of integrations) {
+for (const { name, missing, command, isProxy, readsApiKeyHeader, ignoresStatus } of integrations) {
   if (missing) console.warn(`NOT TESTED: examples/integrations/${name}, because ${missing} is not installed`)
 
   describe.skipIf(missing)(`a route behind ${name}`, () => {
@@ -108,7 +108,12 @@ for (const { name, missing, command, isProxy, readsApiKeyHeader } of integration
     })
 
     test('is closed while Gatehouse cannot be asked, and open again afterwards', async () => {
-      for (const failure of ['answers 500', 'ends connections'] as const) {
+      const failures: Failure[] = [
+        'ends connections',
+        'answers 500',
+        ...(ignoresStatus ? [] : (['answers 500 and yes'] as const)),
+      ]
+      for (const failure of failures) {
         relay.failure = tlsRelay.failure = failure
         const { status } = await ask(bearer(allowed.key)).finally(() => {
           relay.failure = tlsRelay.failure = undefined

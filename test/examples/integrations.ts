@@ -37,6 +37,8 @@ export interface Integration {
   isProxy: boolean
   /** Whether it reads X-API-Key as well. */
   readsApiKeyHeader: boolean
+  /** Of one that goes by what an answer says, whatever its status; Gatehouse says nothing like it with a 500. */
+  ignoresStatus?: boolean
 }
 
 const program = (...names: string[]) => findProgram(names[0]!, ['/usr/sbin', '/usr/bin', '/usr/local/sbin'])
@@ -145,6 +147,7 @@ events {}\nhttp {\n${paths}\n${site}\n}`,
       (existsSync(`${apacheModules}/mod_auth_openidc.so`) ? undefined : 'mod_auth_openidc'),
     isProxy: true,
     readsApiKeyHeader: false,
+    ignoresStatus: true,
     command(at) {
       const modules = 'mpm_event authz_core authn_core auth_openidc headers proxy proxy_http env'.split(' ')
       const file = write(

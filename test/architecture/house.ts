@@ -22,6 +22,7 @@ export const floors = {
     'signing-keys',
     'api-keys',
     'authentication-log',
+    'audit-log',
     'direct',
     'setup',
     'demo',

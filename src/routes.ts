@@ -15,7 +15,6 @@ import type { ApiRoute } from '#surfaces/api-kit/api-route.ts'
 import { callerRequirement } from '#surfaces/api-kit/authenticated-caller.ts'
 import { openApi } from '#surfaces/api-kit/openapi.ts'
 import { apiRoutes } from '#surfaces/api-kit/serve-api.ts'
-import { auditLogApi } from '#surfaces/audit-log/audit-log-api.ts'
 import { authenticationLogApi } from '#surfaces/authentication-log/authentication-log-api.ts'
 import {
   organizationAuthenticationLogPages,
@@ -94,7 +93,6 @@ function apiOf(parts: Parts): Route[] {
     ...signingKeyApi({ encryption: parts.encryption }),
     ...memberApi(),
     ...authenticationLogApi(),
-    ...auditLogApi(),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]
   const requireCaller = callerRequirement({ resolve, referenceTo, clientAddress })

@@ -22,7 +22,6 @@ export const floors = {
     'signing-keys',
     'api-keys',
     'authentication-log',
-    'audit-log',
     'direct',
     'setup',
     'demo',

@@ -21,9 +21,9 @@ export interface ServerProcess {
   kill(): Promise<void>
 }
 
-/** Starts `src/main.ts` as an operator does; only `environment` is set. */
-export function startProcess(environment: NodeJS.ProcessEnv): ServerProcess {
-  return observe(spawn(node, ['src/main.ts'], { cwd: root, env: { PATH: process.env.PATH, ...environment } }))
+/** Starts `src/main.ts` as an operator does, or the program that is named; only `environment` is set. */
+export function startProcess(environment: NodeJS.ProcessEnv, program = ['src/main.ts']): ServerProcess {
+  return observe(spawn(node, program, { cwd: root, env: { PATH: process.env.PATH, ...environment } }))
 }
 
 /** Starts it through npm. */

@@ -1,10 +1,13 @@
 import { apply } from './apply.ts'
 import { auditVerify } from './audit-verify.ts'
+import { clientCreate } from './client-create.ts'
+import { clientRotateSecret } from './client-rotate-secret.ts'
 import type { Command } from './command.ts'
 import { importUsers } from './import-users.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
 import { keyRevoke } from './key-revoke.ts'
+import { keysList } from './keys-list.ts'
 import { keysRotate } from './keys-rotate.ts'
 import { logTail } from './log-tail.ts'
 import { memberInvite } from './member-invite.ts'
@@ -35,6 +38,7 @@ export const commandGroups = {
   member: 'who belongs to an organization',
   key: 'API keys',
   audit: 'the log of every change',
+  client: 'applications, resource servers and service accounts',
   keys: 'the keys that sign tokens',
   log: 'the authentication log',
 }
@@ -59,6 +63,9 @@ export function commandTable({ start }: CommandLineParts): readonly Command[] {
     keyCreate,
     keyList,
     keyRevoke,
+    clientCreate,
+    clientRotateSecret,
+    keysList,
     keysRotate,
     logTail,
     auditVerify,

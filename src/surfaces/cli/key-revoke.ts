@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
+import { operator } from '#directory/users/actor.ts'
 import { apiKeyJson } from '#surfaces/api-keys/api-key-json.ts'
 import { command, operand, option } from './command.ts'
 import { requireOrganization } from './named.ts'
-import { operator } from './operator.ts'
 import { withDatabase } from './with-database.ts'
 
 export const keyRevoke = command({

@@ -1,5 +1,6 @@
 import { replaceSigningKeys } from '#directory/signing-keys/replace-signing-keys.ts'
 import { operator } from '#directory/users/actor.ts'
+import { signingKeyList } from '#surfaces/signing-keys/signing-key-json.ts'
 import { command } from './command.ts'
 import { withDatabase } from './with-database.ts'
 
@@ -12,8 +13,10 @@ export const keysRotate = command({
   takes: {},
   examples: ['keys rotate'],
   async run(_, { environment }) {
-    await withDatabase(environment, (db, { encryption }) => replaceSigningKeys(db, { encryption, actor: operator }))
+    const keys = await withDatabase(environment, (db, { encryption }) =>
+      replaceSigningKeys(db, { encryption, actor: operator }),
+    )
     const lines = ['Rotated: the next keys sign from now on, the ones before them only verify.']
-    return { lines, json: { rotated: true } }
+    return { lines, json: signingKeyList(keys) }
   },
 })

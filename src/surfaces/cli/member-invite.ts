@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { inviteMember } from '#authentication/joining/invite-member.ts'
 import { listTeams } from '#directory/access/team-queries.ts'
+import { operator } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { command, flag, operand, option, options } from './command.ts'
 import { requireOrganization } from './named.ts'
-import { operator } from './operator.ts'
 import { withDatabase } from './with-database.ts'
 
 export const memberInvite = command({

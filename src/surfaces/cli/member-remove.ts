@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { removeMember } from '#directory/organizations/manage-member.ts'
+import { operator } from '#directory/users/actor.ts'
 import { command, operand, option } from './command.ts'
 import { requireOrganization } from './named.ts'
-import { operator } from './operator.ts'
 import { withDatabase } from './with-database.ts'
 
 export const memberRemove = command({

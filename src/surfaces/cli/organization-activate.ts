@@ -1,7 +1,7 @@
 import { switchOrganization } from '#directory/organizations/switch-organization.ts'
+import { operator } from '#directory/users/actor.ts'
 import { command, operand } from './command.ts'
 import { requireOrganization } from './named.ts'
-import { operator } from './operator.ts'
 import { organizationJson } from './organization-json.ts'
 import { withDatabase } from './with-database.ts'
 

@@ -1,7 +1,7 @@
 import { createOrganization } from '#directory/organizations/create-organization.ts'
+import { operator } from '#directory/users/actor.ts'
 import { displayName, organizationSlug } from '#foundation/values/names.ts'
 import { command, operand, option } from './command.ts'
-import { operator } from './operator.ts'
 import { withDatabase } from './with-database.ts'
 
 export const organizationCreate = command({

@@ -1,9 +1,9 @@
 import { createUser } from '#authentication/joining/create-user.ts'
+import { operator } from '#directory/users/actor.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { displayName } from '#foundation/values/names.ts'
 import { command, flag, operand, option } from './command.ts'
 import { newPassword, passwordOptions } from './new-password.ts'
-import { operator } from './operator.ts'
 import { withDatabase } from './with-database.ts'
 
 export const userCreate = command({

@@ -1,7 +1,7 @@
 import { switchUser } from '#directory/organizations/switch-user.ts'
+import { operator } from '#directory/users/actor.ts'
 import { command, flag, operand } from './command.ts'
 import { requireUser } from './named.ts'
-import { operator } from './operator.ts'
 import { userJson } from './user-json.ts'
 import { withDatabase } from './with-database.ts'
 

@@ -1,8 +1,8 @@
 import { giveNewPassword, mailPasswordReset } from '#authentication/joining/reset-password.ts'
+import { operator } from '#directory/users/actor.ts'
 import { command, flag, operand } from './command.ts'
 import { requireUser } from './named.ts'
 import { newPassword, passwordOptions } from './new-password.ts'
-import { operator } from './operator.ts'
 import { withDatabase } from './with-database.ts'
 
 export const userResetPassword = command({

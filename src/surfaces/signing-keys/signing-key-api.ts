@@ -1,9 +1,9 @@
-import { z } from 'zod'
-import { listSigningKeys, type PublishedSigningKey } from '#credentials/signing-keys/signing-keys.ts'
+import { listSigningKeys } from '#credentials/signing-keys/signing-keys.ts'
 import { replaceSigningKeys } from '#directory/signing-keys/replace-signing-keys.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { listOf } from '#foundation/http/list.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
+import { signingKey, signingKeyList } from './signing-key-json.ts'
 
 const tags: [string] = ['Signing keys']
 
@@ -19,7 +19,7 @@ export function signingKeyApi({ encryption }: { encryption: Encryption }): ApiRo
         'Those that sign, those that will and those that only verify. The private keys never leave the database.',
       tags,
       answer: listOf(signingKey),
-      handle: async ({ db }) => toList(await listSigningKeys(db, encryption)),
+      handle: async ({ db }) => signingKeyList(await listSigningKeys(db, encryption)),
     }),
     apiRoute({
       name: 'rotateSigningKeys',
@@ -32,28 +32,7 @@ export function signingKeyApi({ encryption }: { encryption: Encryption }): ApiRo
       tags,
       answer: listOf(signingKey),
       errors: ['conflict'],
-      handle: async ({ db, actor }) => toList(await replaceSigningKeys(db, { encryption, actor })),
+      handle: async ({ db, actor }) => signingKeyList(await replaceSigningKeys(db, { encryption, actor })),
     }),
   ]
 }
-
-function toList(keys: readonly PublishedSigningKey[]) {
-  return { items: keys.map(toJson), next_cursor: null }
-}
-
-function toJson({ kid, alg, status, statusSince, createdAt, jwk }: PublishedSigningKey) {
-  return { kid, alg, status, since: statusSince.toISOString(), created_at: createdAt.toISOString(), jwk }
-}
-
-const signingKey = z
-  .object({
-    kid: z.string(),
-    alg: z.string().meta({ examples: ['ES256'] }),
-    status: z
-      .enum(['next', 'current', 'retired'])
-      .describe('`next` is published and signs nothing yet, `current` signs, `retired` only verifies.'),
-    since: z.iso.datetime().describe('When it took this status.'),
-    created_at: z.iso.datetime(),
-    jwk: z.record(z.string(), z.unknown()).describe('The public key (RFC 7517).'),
-  })
-  .meta({ id: 'SigningKey' })

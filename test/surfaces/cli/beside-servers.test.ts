@@ -294,4 +294,52 @@ describe.runIf(postgresAvailable())('the command line beside a running server', 
       'user.updated',
     ])
   })
+  test('clients are made, and their secrets rotated with and without overlap', async () => {
+    const made = await run(['client', 'create', '--name', 'Stock API', '--client-id', 'stock-api', '--resource-server'])
+    expect(made).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^client_id: stock-api\nclient_secret: \S+\n$/),
+    })
+    const first = made.stdout.trim().split('client_secret: ')[1]!
+    const { token } = await signInTo(gatehouse, 'acme')
+    const statusOf = async (clientSecret: string) =>
+      (await gatehouse.introspect(token, {}, { clientId: 'stock-api', clientSecret })).status
+    expect(await statusOf(first)).toBe(200)
+    const { client_secret: second } = await answerOf('client rotate-secret stock-api --overlap-seconds 600')
+    expect([await statusOf(first), await statusOf(second)]).toEqual([200, 200])
+    const third = (await run('client rotate-secret stock-api')).stdout.trim()
+    expect([await statusOf(first), await statusOf(second), await statusOf(third)]).toEqual([401, 401, 200])
+
+    const account = 'client create --name Export --service-account'
+    expect(await answerOf(`${account} --organization acme --permission reports:read --data-scope ceph`)).toMatchObject({
+      organization: { slug: 'acme' },
+      permissions: ['reports:read'],
+      data_scopes: [{ source: 'ceph', scope_id: null }],
+      client_secret: expect.any(String),
+    })
+    expect(await refusalOf('client create --name App --redirect-uri http://evil.example/')).toMatchObject({
+      exit: 1,
+      code: 'validation_failed',
+    })
+    expect(await refusalOf(`${account} --grant-type refresh_token`)).toMatchObject({ exit: 2 })
+    expect(await refusalOf(`client create --name App --token-endpoint-auth-method magic`)).toMatchObject({
+      exit: 2,
+      detail: expect.stringContaining('--token-endpoint-auth-method: '),
+    })
+    expect(await refusalOf('client rotate-secret none')).toMatchObject({ exit: 1, code: 'not_found' })
+    expect((await auditedActions()).slice(-4)).toEqual([
+      'client.created',
+      'client_secret.rotated',
+      'client_secret.rotated',
+      'client.created',
+    ])
+  })
+
+  test('the signing keys are listed without their private half; rotating too early says from when on', async () => {
+    const { items } = await answerOf('keys list')
+    expect(items.map(({ alg, status }: Record<string, string>) => `${alg} ${status}`)).toContain('ES256 next')
+    expect(JSON.stringify(items)).not.toContain('"d":')
+    const refused = await refusalOf('keys rotate')
+    expect(refused).toMatchObject({ exit: 1, code: 'conflict', possible_from: expect.any(String) })
+  })
 })

@@ -30,7 +30,9 @@ export async function listManagedClients(
   { limit, cursor }: PageQuery,
 ): Promise<ManagedClient[]> {
   let clients = selectManagedClients(db)
-  if (organizationId !== undefined) clients = clients.where('c.organizationId', 'is not distinct from', organizationId)
+  // Not `is not distinct from`, for which no index serves.
+  if (organizationId === null) clients = clients.where('c.organizationId', 'is', null)
+  else if (organizationId !== undefined) clients = clients.where('c.organizationId', '=', organizationId)
   if (serviceAccounts) clients = clients.where(isServiceAccount)
   if (resourceServer !== undefined) clients = clients.where('c.resourceServer', '=', resourceServer)
   if (active !== undefined) clients = clients.where('c.deactivatedAt', active ? 'is' : 'is not', null)

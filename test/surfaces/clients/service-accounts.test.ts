@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { noteClientUses } from '#credentials/log/last-uses.ts'
 import { type Call, call, databases } from '#support/api-requests.ts'
 import { clientToken, inactive } from '#support/credential-requests.ts'
 import {
@@ -103,6 +104,16 @@ describe.each(databases)('service accounts through the API on %s', (database) =>
     expect((await ask(`/${credentials.clientId}`, { method: 'DELETE' })).status).toBe(204)
     expect((await gatehouse.introspect(token)).text).toBe(inactive)
     expect((await ask(`/${credentials.clientId}`)).status).toBe(404)
+  })
+
+  test('when it was last used shows, and its ETag stays', async () => {
+    const credentials = credentialsOf(await create())
+    const before = await ask(`/${credentials.clientId}`)
+    await clientToken(gatehouse.url, {}, credentials)
+    await noteClientUses(gatehouse.database.db)
+    const after = await ask(`/${credentials.clientId}`)
+    expect([before.json.last_used_at, after.json.last_used_at]).toEqual([null, expect.any(String)])
+    expect(after.headers.etag).toBe(before.headers.etag)
   })
 
   test('it may prove itself by a key of its own instead', async () => {

@@ -3,7 +3,7 @@ import { deleteConnections, insertConnection, updateConnection } from '#authenti
 import { endLinksOfUser } from '#authentication/mail-links/mail-link.ts'
 import { endOtherSessions, revokeApiKeysOfUser } from '#credentials/revocation/revocation.ts'
 import { rewriteEffectiveAuthorization } from '#directory/access/effective-authorization.ts'
-import { setDirectGrants } from '#directory/access/save-grants.ts'
+import { lockMemberships, setDirectGrants } from '#directory/access/save-grants.ts'
 import { savePermissions } from '#directory/access/save-permission.ts'
 import {
   changeTeamMembers,
@@ -74,6 +74,13 @@ async function writeOrganizations(tx: Queryable, writes: SetupWrites): Promise<v
 /** Teams are locked before memberships, and what each member may do is rewritten once, at the end. */
 async function writeMembersAndTeams(tx: Queryable, writes: SetupWrites): Promise<void> {
   const touched = await lockChangedTeams(tx, writes)
+  for (const { membershipId, organizationId } of [...writes.directGrants, ...writes.join, ...writes.leave]) {
+    touched.set(membershipId, { id: membershipId, organizationId })
+  }
+  const members = [...touched.values()].sort(byId)
+  const held = [...members, ...writes.removedMemberships].sort(byId)
+  await byOrganization(held, (id, held) => lockMemberships(tx, id, held.map(toId)))
+
   await byOrganization(writes.removedTeams, (id, teams) => deleteTeams(tx, id, teams.map(toId)))
   for (const team of writes.teamEdits) await updateTeam(tx, team, team.edit)
   await inBatches(writes.newTeams, (batch) => insertTeams(tx, batch))
@@ -84,13 +91,7 @@ async function writeMembersAndTeams(tx: Queryable, writes: SetupWrites): Promise
   await byOrganization(writes.directGrants, (id, grants) => setDirectGrants(tx, id, grants))
   await byOrganization(writes.join, (id, join) => changeTeamMembers(tx, id, { join }))
   await byOrganization(writes.leave, (id, leave) => changeTeamMembers(tx, id, { leave }))
-
-  for (const { membershipId, organizationId } of [...writes.directGrants, ...writes.join, ...writes.leave]) {
-    touched.set(membershipId, { id: membershipId, organizationId })
-  }
-  await byOrganization([...touched.values()].sort(byId), (id, members) =>
-    rewriteEffectiveAuthorization(tx, id, members.map(toId)),
-  )
+  await byOrganization(members, (id, members) => rewriteEffectiveAuthorization(tx, id, members.map(toId)))
 }
 
 /** Locks every team that changes or whose members do. @returns the members of those that change, by membership id */
@@ -130,7 +131,7 @@ function byId(one: InOrganization, other: InOrganization): number {
 
 async function byOrganization<T extends { organizationId: string }>(
   rows: readonly T[],
-  write: (organizationId: string, rows: T[]) => Promise<void>,
+  write: (organizationId: string, rows: T[]) => Promise<unknown>,
 ): Promise<void> {
   for (const [organizationId, ofOne] of Map.groupBy(rows, (row) => row.organizationId)) {
     await inBatches(ofOne, (batch) => write(organizationId, batch))

@@ -49,9 +49,13 @@ export async function updateTeam(
     .execute()
 }
 
-/** Removes teams; the caller rewrites the authorization of those who were in them. */
+/**
+ * Removes teams; the caller rewrites the authorization of those who were in them. Their memberships are locked before:
+ * who removes one of these people at the same moment holds the membership and waits for its places in teams.
+ */
 export async function deleteTeams(tx: Queryable, organizationId: string, teamIds: readonly string[]): Promise<void> {
   if (teamIds.length === 0) return
+  await lockMemberships(tx, organizationId, await listMembersOfTeams(tx, organizationId, teamIds))
   await tx.deleteFrom('teams').where('organizationId', '=', organizationId).where('id', 'in', teamIds).execute()
 }
 
@@ -94,7 +98,7 @@ export interface TeamPlace {
 /**
  * Puts memberships into teams of the organization and takes them out of others; being there already, or no longer, is no
  * mistake. Teams and memberships of another organization are left alone. The caller rewrites the authorization of the
- * memberships.
+ * memberships. @returns how many came into a team or left one
  *
  * The shared lock on the teams waits for a transaction that changes their grants: else that one would not see the new
  * member, and this one not the new grants, and the member would keep the old ones.
@@ -103,9 +107,9 @@ export async function changeTeamMembers(
   tx: Queryable,
   organizationId: string,
   { join = [], leave = [] }: { join?: readonly TeamPlace[] | undefined; leave?: readonly TeamPlace[] | undefined },
-): Promise<void> {
+): Promise<number> {
   const places = [...join, ...leave]
-  if (places.length === 0) return
+  if (places.length === 0) return 0
   const teamIds = [...new Set(places.map((place) => place.teamId))]
   await tx
     .selectFrom('teams')
@@ -116,16 +120,17 @@ export async function changeTeamMembers(
     .forShare()
     .execute()
   await lockMemberships(tx, organizationId, [...new Set(places.map((place) => place.membershipId))])
-  await sql`
+  const left = await sql`
     delete from team_members p using ${rowsOf(leave)}, teams t
     where p.team_id = place."teamId" and p.membership_id = place."membershipId"
       and t.id = p.team_id and t.organization_id = ${organizationId}`.execute(tx)
-  await sql`
+  const joined = await sql`
     insert into team_members (team_id, membership_id)
     select t.id, m.id from ${rowsOf(join)}
     join teams t on t.id = place."teamId" and t.organization_id = ${organizationId}
     join memberships m on m.id = place."membershipId" and m.organization_id = ${organizationId}
     on conflict do nothing`.execute(tx)
+  return Number(left.numAffectedRows ?? 0n) + Number(joined.numAffectedRows ?? 0n)
 }
 
 /** Any number of places as one parameter. */

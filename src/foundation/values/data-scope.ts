@@ -27,7 +27,9 @@ export function unionOfDataScopes(lists: Iterable<readonly DataScope[]>): DataSc
     distinct.set(JSON.stringify([source, scope_id]), { source, scope_id })
   }
   const all = [...distinct.values()]
-  return all.filter((one) => !all.some((other) => other !== one && coversScope(other, one))).sort(bySourceThenId)
+  const whole = new Set(all.filter(({ scope_id }) => scope_id === null).map(({ source }) => source))
+  if (whole.has(null)) return [{ ...everything }]
+  return all.filter(({ source, scope_id }) => scope_id === null || !whole.has(source)).sort(bySourceThenId)
 }
 
 /** What both sides allow: narrowing, never widening. Sorted. */

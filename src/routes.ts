@@ -20,6 +20,8 @@ import {
   organizationAuthenticationLogPages,
   ownAuthenticationLogPages,
 } from '#surfaces/authentication-log/authentication-log-pages.ts'
+import { explainApi } from '#surfaces/authorization/explain-api.ts'
+import { impactApi } from '#surfaces/authorization/impact-api.ts'
 import { clientApi } from '#surfaces/clients/client-api.ts'
 import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
 import { adminPages } from '#surfaces/console/admin-pages.ts'
@@ -28,6 +30,8 @@ import { domainApi } from '#surfaces/console/domain-api.ts'
 import { invitationApi } from '#surfaces/console/invitation-api.ts'
 import { memberApi } from '#surfaces/console/member-api.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
+import { grantsApi } from '#surfaces/grants/grants-api.ts'
+import { permissionApi } from '#surfaces/grants/permission-api.ts'
 import { discoverApi } from '#surfaces/joining/discover-api.ts'
 import { emailChangePages } from '#surfaces/joining/email-change-pages.ts'
 import { emailVerificationPages } from '#surfaces/joining/email-verification-pages.ts'
@@ -44,6 +48,7 @@ import { accountPageKit, adminPageKit } from '#surfaces/page-kit/signed-in-pages
 import { connectionCallbackPages } from '#surfaces/sign-in/connection-callback.ts'
 import { interactionPages } from '#surfaces/sign-in/interaction-pages.ts'
 import { signingKeyApi } from '#surfaces/signing-keys/signing-key-api.ts'
+import { teamApi } from '#surfaces/teams/team-api.ts'
 import type { Parts } from './parts.ts'
 
 /**
@@ -92,6 +97,11 @@ function apiOf(parts: Parts): Route[] {
     ...serviceAccountApi(),
     ...signingKeyApi({ encryption: parts.encryption }),
     ...memberApi(),
+    ...teamApi(),
+    ...grantsApi(),
+    ...permissionApi(),
+    ...explainApi(),
+    ...impactApi(),
     ...authenticationLogApi(),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]

@@ -92,6 +92,30 @@ export async function listLiveApiKeyNames(db: Queryable, userId: string): Promis
   return keys.map(({ name }) => name ?? '')
 }
 
+/** An API key that works, as far as it is its own doing, with its restrictions; null: none. */
+export interface LiveApiKey {
+  id: string
+  name: string
+  userId: string
+  permissions: string[] | null
+  dataScopes: DataScope[] | null
+}
+
+/** The keys that these people may use in an organization now, as far as their owners may act there. */
+export async function listLiveApiKeysOf(
+  db: Queryable,
+  organizationId: string,
+  userIds: readonly string[],
+): Promise<LiveApiKey[]> {
+  const { rows } = await sql<LiveApiKey>`
+    select k.id, k.name, k.user_id, k.permissions, k.data_scopes
+    from unnest(${userIds}::text[]) as owner(id) join credentials k on k.user_id = owner.id
+    where k.kind = 'api_key' and k.organization_id = ${organizationId}
+      and k.revoked_at is null and k.deleted_at is null and k.expires_at > now()
+    order by k.user_id, k.id`.execute(db)
+  return rows
+}
+
 function apiKeyAt(tx: Queryable, { organizationId, id }: ApiKeyPlace) {
   return tx
     .updateTable('credentials')

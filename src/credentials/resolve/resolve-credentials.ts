@@ -3,6 +3,7 @@ import type { SqlPool } from '#foundation/database/sql-pool.ts'
 import { Batch } from './batch.ts'
 import { unknownUseCounter } from './count-unknown-uses.ts'
 import type { CredentialReference, Reference } from './credential.ts'
+import { holderDataScopes, holderEnded, holderJoins, holderPermissions } from './holder.ts'
 
 /** How a credential came to us; `introspection` is a resource server's question. */
 export type Via = 'introspection' | 'bearer' | 'authorization' | 'x-api-key' | 'apikey-header' | 'query'
@@ -148,8 +149,7 @@ const columns = {
 } satisfies Record<Exclude<keyof LiveCredential, 'outcome' | 'loggedAt'>, string>
 
 /**
- * The order of the reasons is the order in which they are told: what ended the credential itself first. A deactivated
- * user is refused before superadmin counts; a superadmin needs no membership.
+ * The order of the reasons is the order in which they are told: what ended the credential itself first.
  *
  * The lateral subqueries with `limit 1` are there for the planner: each row is a few index look-ups, for one key or a
  * million, where joins of whole tables would become hash joins that read them. The answers leave as one JSON text:
@@ -184,30 +184,19 @@ with asked as (
       floor(extract(epoch from c.expires_at))::int8 as expires_at,
       u.email, coalesce(u.superadmin, false) as superadmin, o.slug, coalesce(o.allows_keys_in_query, true) as allows_keys_in_query,
       coalesce(cl.first_party, true) as first_party,
-      case when u.superadmin then '["*"]'
-        else coalesce(ms.effective_permissions, cl.permissions, '[]')::text end as permissions,
-      case when u.superadmin then '[{"source":null,"scope_id":null}]'
-        else coalesce(ms.effective_data_scopes, cl.data_scopes, '[]')::text end as data_scopes,
+      ${holderPermissions} as permissions,
+      ${holderDataScopes} as data_scopes,
       c.permissions::text as own_permissions, c.data_scopes::text as own_data_scopes, c.administration,
       case
         when c.deleted_at is not null then 'deleted'
         when c.revoked_at is not null or c.spent_at is not null or g.revoked_at is not null
           or g.session_uid is distinct from s.uid then 'revoked'
         when c.expires_at <= now() then 'expired'
-        when u.deactivated_at is not null then 'user_deactivated'
-        when o.suspended_at is not null then 'organization_suspended'
-        when cl.deactivated_at is not null then 'client_deactivated'
-        when c.user_id is not null and not u.superadmin and ms.id is null then 'membership_removed'
-        when c.user_id is not null and not u.superadmin and ms.deactivated_at is not null
-          then 'membership_deactivated'
+        else ${holderEnded}
       end as ended
     from credentials c
     left join oauth_grants g on g.id = c.grant_id
-    left join sessions s on s.uid = g.session_uid and s.ended_at is null
-    left join clients cl on cl.client_id = c.client_id
-    left join users u on u.id = c.user_id
-    left join organizations o on o.id = c.organization_id
-    left join memberships ms on ms.user_id = c.user_id and ms.organization_id = c.organization_id
+    left join sessions s on s.uid = g.session_uid and s.ended_at is null${holderJoins}
     where c.hash = decode(a.h, 'base64') and c.format = a.f
     limit 1
   ) credential on true

@@ -1,5 +1,9 @@
 import { sql } from 'kysely'
-import type { Queryable } from '#foundation/database/database.ts'
+import { cursorTime } from '#foundation/database/clock.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import type { Permission } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { PageQuery, Position } from '#foundation/http/list.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
 
 /** Every permission that exists, with its description, by name. */
@@ -31,4 +35,29 @@ export async function listEffectivePermissions(
     .where('u.id', '=', userId)
     .executeTakeFirst()
   return person?.superadmin ? ['*'] : (person?.effectivePermissions ?? [])
+}
+
+/** The catalogue, newest first; one row more than a page has, where there is one. */
+export async function listPermissionPage(
+  db: Queryable,
+  { limit, cursor }: PageQuery,
+): Promise<(Permission & { position: Position })[]> {
+  let permissions = db.selectFrom('permissions').selectAll().select(cursorTime(sql`created_at`).as('at'))
+  if (cursor) {
+    permissions = permissions.where(sql<boolean>`(created_at, name) < (${cursor.at}::timestamptz, ${cursor.id})`)
+  }
+  const rows = await permissions
+    .orderBy('createdAt', 'desc')
+    .orderBy('name', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return rows.map(({ at, ...permission }) => ({ ...permission, position: { at, id: permission.name } }))
+}
+
+/** @throws GatehouseError not_found */
+export async function requirePermission(db: Queryable, name: string): Promise<Permission> {
+  const query = db.selectFrom('permissions').selectAll().where('name', '=', name)
+  const permission = isStorable(name) ? await query.executeTakeFirst() : undefined
+  if (!permission) throw new GatehouseError('not_found', 'The catalogue has no such permission.')
+  return permission
 }

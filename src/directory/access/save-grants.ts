@@ -38,6 +38,8 @@ export async function lockMemberships(
 ): Promise<void> {
   if (membershipIds.length === 0) return
   await sql`
-    select id from memberships where organization_id = ${organizationId} and id = any(${membershipIds}::text[])
-    order by id for no key update`.execute(tx)
+    select count(*) from (
+      select id from memberships where organization_id = ${organizationId} and id = any(${membershipIds}::text[])
+      order by id for no key update
+    ) as held`.execute(tx)
 }

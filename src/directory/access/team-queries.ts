@@ -1,6 +1,106 @@
 import { sql } from 'kysely'
-import type { Queryable } from '#foundation/database/database.ts'
+import { cursorTime } from '#foundation/database/clock.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Team } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
+import type { PageQuery, Position } from '#foundation/http/list.ts'
+
+/** A team of an organization by its id or, in any spelling, its name. @throws GatehouseError not_found */
+export async function requireTeam(db: Queryable, organizationId: string, idOrName: string): Promise<Team> {
+  const team = isStorable(idOrName) ? await teamsOf(db, organizationId, idOrName).executeTakeFirst() : undefined
+  return team ?? refuse()
+}
+
+/**
+ * The same by id, held until the transaction ends: its grants and members stay (`change`), or only its being there, for
+ * who puts somebody into it (`join`).
+ * @throws GatehouseError not_found when it has gone meanwhile
+ */
+export async function holdTeam(
+  tx: Queryable,
+  { id, organizationId }: Pick<Team, 'id' | 'organizationId'>,
+  purpose: 'change' | 'join',
+): Promise<Team> {
+  const team = tx.selectFrom('teams').selectAll().where('organizationId', '=', organizationId).where('id', '=', id)
+  const held = purpose === 'change' ? team.forUpdate() : team.forShare()
+  return (await held.executeTakeFirst()) ?? refuse()
+}
+
+/** A name may look like another team's id: the id counts. */
+function teamsOf(db: Queryable, organizationId: string, idOrName: string) {
+  return db
+    .selectFrom('teams')
+    .selectAll()
+    .where('organizationId', '=', organizationId)
+    .where((where) =>
+      where.or([where('id', '=', idOrName), where(sql`lower(name)`, '=', sql<string>`lower(${idOrName})`)]),
+    )
+    .orderBy(sql`id = ${idOrName}`, 'desc')
+    .limit(1)
+}
+
+function refuse(): never {
+  throw new GatehouseError('not_found', 'There is no such team in this organization.')
+}
+
+/** A row of a list with its place in it. */
+export type Listed<Row> = Row & { position: Position }
+
+/** An organization's teams, newest first; one row more than a page has, where there is one. */
+export async function listTeamPage(
+  db: Queryable,
+  organizationId: string,
+  { limit, cursor }: PageQuery,
+): Promise<Listed<Team>[]> {
+  let teams = db
+    .selectFrom('teams')
+    .selectAll()
+    .select(cursorTime(sql`created_at`).as('at'))
+    .where('organizationId', '=', organizationId)
+  if (cursor) teams = teams.where(sql<boolean>`(created_at, id) < (${cursor.at}::timestamptz, ${cursor.id})`)
+  const rows = await teams
+    .orderBy('createdAt', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return rows.map(({ at, ...team }) => ({ ...team, position: { at, id: team.id } }))
+}
+
+export interface TeamMember {
+  userId: string
+  email: string
+  name: string
+  admin: boolean
+  /** False where the person or their membership is switched off: the team gives them nothing then. */
+  active: boolean
+  /** When they came into the team. */
+  createdAt: Date
+}
+
+/** Who is in a team, the last who came first; one row more than a page has, where there is one. */
+export async function listTeamMembers(
+  db: Queryable,
+  teamId: string,
+  { limit, cursor }: PageQuery,
+): Promise<Listed<TeamMember>[]> {
+  let members = db
+    .selectFrom('teamMembers as p')
+    .innerJoin('memberships as m', 'm.id', 'p.membershipId')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .select(['p.membershipId', 'p.createdAt', 'u.id as userId', 'u.email', 'u.name', 'm.admin'])
+    .select(sql<boolean>`m.deactivated_at is null and u.deactivated_at is null`.as('active'))
+    .select(cursorTime(sql`p.created_at`).as('at'))
+    .where('p.teamId', '=', teamId)
+  if (cursor) {
+    members = members.where(sql<boolean>`(p.created_at, p.membership_id) < (${cursor.at}::timestamptz, ${cursor.id})`)
+  }
+  const rows = await members
+    .orderBy('p.createdAt', 'desc')
+    .orderBy('p.membershipId', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return rows.map(({ at, membershipId, ...member }) => ({ ...member, position: { at, id: membershipId } }))
+}
 
 /** Those of the teams that the organization has, in the order in which they are locked. */
 export async function listTeamIds(
@@ -56,20 +156,33 @@ export async function readTeamsOfMembers(
     .where(sql<boolean>`membership_id = any(${membershipIds}::text[])`)
     .orderBy('teamId')
     .execute()
-  const teams = await db
-    .selectFrom('teams')
-    .select(['id', 'name', 'permissions', 'dataScopes'])
-    .where('organizationId', '=', organizationId)
-    .where(sql<boolean>`id = any(${[...new Set(places.map(({ teamId }) => teamId))]}::text[])`)
-    .execute()
-  const teamOf = new Map(teams.map((team) => [team.id, team]))
+  const teams = await readTeams(
+    db,
+    organizationId,
+    places.map(({ teamId }) => teamId),
+  )
   const teamsOf = new Map<string, TeamGrants[]>()
   for (const { membershipId, teamId } of places) {
-    const team = teamOf.get(teamId)
+    const team = teams.get(teamId)
     if (!team) continue
     const others = teamsOf.get(membershipId)
     if (others) others.push(team)
     else teamsOf.set(membershipId, [team])
   }
   return teamsOf
+}
+
+/** Those of the teams that the organization has, by id. */
+export async function readTeams(
+  db: Queryable,
+  organizationId: string,
+  ids: readonly string[],
+): Promise<Map<string, TeamGrants>> {
+  const teams = await db
+    .selectFrom('teams')
+    .select(['id', 'name', 'permissions', 'dataScopes'])
+    .where('organizationId', '=', organizationId)
+    .where(sql<boolean>`id = any(${[...new Set(ids)]}::text[])`)
+    .execute()
+  return new Map(teams.map((team) => [team.id, team]))
 }

@@ -68,6 +68,19 @@ export async function findOrganization(db: Queryable, slugOrId: string): Promise
     .executeTakeFirst()
 }
 
+/** The same, suspended or not: for who asks why nothing works there. */
+export async function findOrganizationEvenSuspended(
+  db: Queryable,
+  slugOrId: string,
+): Promise<Organization | undefined> {
+  if (!isStorable(slugOrId)) return undefined
+  return db
+    .selectFrom('organizations')
+    .selectAll()
+    .where((where) => where.or([where('slug', '=', slugOrId), where('id', '=', slugOrId)]))
+    .executeTakeFirst()
+}
+
 /** The active organization that has verified an e-mail domain. An unverified claim counts for nothing. */
 export function findOrganizationOfDomain(db: Queryable, domain: string): Promise<Organization | undefined> {
   return db

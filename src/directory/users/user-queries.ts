@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { User } from '#foundation/database/schema.ts'
+import { GatehouseError } from '#foundation/errors.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
 /** An active user by id. */
@@ -23,6 +24,15 @@ export function lockActiveUser(tx: Queryable, id: string): Promise<User | undefi
 export async function findUserByEmail(db: Queryable, email: string): Promise<User | undefined> {
   if (!isStorable(email)) return undefined
   return db.selectFrom('users').selectAll().where(sql<string>`lower(email)`, '=', emailKey(email)).executeTakeFirst()
+}
+
+/** A user by id or e-mail address, active or not. @throws GatehouseError not_found */
+export async function requireUser(db: Queryable, idOrEmail: string): Promise<User> {
+  const query = db.selectFrom('users').selectAll()
+  const byId = isStorable(idOrEmail) ? await query.where('id', '=', idOrEmail).executeTakeFirst() : undefined
+  const user = byId ?? (await findUserByEmail(db, idOrEmail))
+  if (!user) throw new GatehouseError('not_found', 'There is no such user.')
+  return user
 }
 
 /** The users of these ids and of these addresses in lower case, active or not. */

@@ -79,6 +79,12 @@ export function inTransaction<T>(db: Queryable, work: (tx: Queryable) => Promise
   return db.isTransaction ? work(db) : db.transaction().execute(work)
 }
 
+/** Several reads as of one moment, whatever is written meanwhile. In a transaction that is open they are its own reads. */
+export function inSnapshot<T>(db: Queryable, read: (tx: Queryable) => Promise<T>): Promise<T> {
+  if (db.isTransaction) return read(db)
+  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read)
+}
+
 /** Whether PostgreSQL's text can hold it: U+0000 it cannot, so nothing is found by a name with one in it. */
 export function isStorable(text: string): boolean {
   return !text.includes('\0')

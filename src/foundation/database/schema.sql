@@ -328,6 +328,7 @@ create table organizations (
 create table permissions (
   name text not null,
   description text not null default ''::text,
+  created_at timestamp with time zone not null default now(),
   constraint permissions_pkey PRIMARY KEY (name)
 );
 
@@ -389,6 +390,7 @@ create table single_uses (
 create table team_members (
   team_id text not null,
   membership_id text not null,
+  created_at timestamp with time zone not null default now(),
   constraint team_members_membership_id_fkey FOREIGN KEY (membership_id) REFERENCES memberships(id) ON DELETE CASCADE,
   constraint team_members_pkey PRIMARY KEY (team_id, membership_id),
   constraint team_members_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE
@@ -535,7 +537,11 @@ CREATE INDEX single_uses_expiry ON public.single_uses USING btree (expires_at);
 
 CREATE INDEX team_members_membership ON public.team_members USING btree (membership_id);
 
+CREATE INDEX team_members_newest ON public.team_members USING btree (team_id, created_at DESC, membership_id DESC);
+
 CREATE UNIQUE INDEX teams_name_unique ON public.teams USING btree (organization_id, lower(name));
+
+CREATE INDEX teams_newest ON public.teams USING btree (organization_id, created_at DESC, id DESC);
 
 CREATE INDEX token_answers_expiry ON public.token_answers USING btree (expires_at);
 

@@ -63,11 +63,13 @@ export interface TeamsTable {
 export interface TeamMembersTable {
   teamId: string
   membershipId: string
+  createdAt: Generated<Date>
 }
 
 export interface PermissionsTable {
   name: string
   description: Generated<string>
+  createdAt: Generated<Date>
 }
 
 export interface ClientsTable {
@@ -421,6 +423,7 @@ export type Organization = Selectable<OrganizationsTable>
 export type OrganizationDomain = Selectable<OrganizationDomainsTable>
 export type Membership = Selectable<MembershipsTable>
 export type Team = Selectable<TeamsTable>
+export type Permission = Selectable<PermissionsTable>
 export type Connection = Selectable<ConnectionsTable>
 export type Identity = Selectable<IdentitiesTable>
 export type SetupObject = Selectable<SetupObjectsTable>

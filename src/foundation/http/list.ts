@@ -22,7 +22,7 @@ export interface List<Item> {
   next_cursor: string | null
 }
 
-const position = z.tuple([z.iso.datetime().max(40).refine(isYearOfDatabase), z.string().regex(/^[\w-]{1,100}$/)])
+const position = z.tuple([z.iso.datetime().max(40).refine(isYearOfDatabase), z.string().regex(/^[\w.:-]{1,200}$/)])
 
 /** Holds nothing but a position: one that was made up shows no row that the list's own conditions don't show. */
 const cursor = z

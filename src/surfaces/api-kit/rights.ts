@@ -49,6 +49,31 @@ export const rights = {
   withdrawInvitation: admin('administration'),
   resendInvitation: admin('administration'),
 
+  listTeams: admin('every'),
+  createTeam: admin('administration'),
+  getTeam: admin('every'),
+  editTeam: admin('administration'),
+  deleteTeam: admin('administration'),
+  listTeamMembers: admin('every'),
+  addTeamMember: admin('administration'),
+  removeTeamMember: admin('administration'),
+
+  getGrantsOfMember: admin('every'),
+  setGrantsOfMember: admin('administration'),
+  getGrantsOfTeam: admin('every'),
+  setGrantsOfTeam: admin('administration'),
+  getGrantsOfServiceAccount: admin('every'),
+  setGrantsOfServiceAccount: admin('administration'),
+
+  listPermissions: person('every'),
+  getPermission: person('every'),
+  createPermission: superadmin('administration'),
+  editPermission: superadmin('administration'),
+  deletePermission: superadmin('administration'),
+
+  explainAuthorization: person('every'),
+  impactOfChange: person('every'),
+
   listDomains: admin('every'),
   claimDomain: admin('never'),
   verifyDomain: admin('never'),

@@ -54,6 +54,7 @@ test('a file that speaks to the database asks it for the time, and not this node
   const allowed: Record<string, string> = {
     'src/credentials/log/uses-by-day.ts': 'a table shows the days until today; each is counted by the database',
     'src/directory/users/actor.ts': 'a sign-in is fresh by the clock of the process that oidc-provider read at sign-in',
+    'src/foundation/database/survey-database.ts': 'it measures how far the two clocks are apart',
     'src/surfaces/sign-in/upstream-transactions.ts': 'the node itself wrote when the browser left, into its cookie',
   }
   const speaks = /\b(selectFrom|insertInto|updateTable|deleteFrom|claimOnce)\(|\bsql[`<]/

@@ -28,6 +28,7 @@ export const floors = {
     'direct',
     'setup',
     'demo',
+    'doctor',
     'cli',
   ],
   roof: ['sweep', 'jobs', 'app', 'parts', 'routes', 'server', 'banner', 'workers', 'main', 'gatehouse'],

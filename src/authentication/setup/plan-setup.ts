@@ -1,5 +1,5 @@
 import type { ConnectionParts } from '#authentication/connections/save-connection.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inSnapshot, type Queryable } from '#foundation/database/database.ts'
 import type { SetupOutcome, SetupPlan } from './changes.ts'
 import { connectionsOf, readCurrentSetup } from './current-setup.ts'
 import { danglingReferences } from './dangling-references.ts'
@@ -26,8 +26,7 @@ export async function planSetup(db: Queryable, setup: Setup, parts: ConnectionPa
 
 /** The whole plan as of this moment, from one snapshot: by the time it is carried out another may be due. */
 export function readPlan(db: Queryable, setup: Setup, parts: ConnectionParts): Promise<SetupPlan> {
-  const snapshot = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only')
-  return snapshot.execute((tx) => prepareSetup(tx, setup, parts))
+  return inSnapshot(db, (tx) => prepareSetup(tx, setup, parts))
 }
 
 /** The plan with everything that carrying it out takes; the caller's transaction must be the one that does. */

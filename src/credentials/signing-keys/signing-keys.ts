@@ -53,6 +53,30 @@ export function publicPart({ d, p, q, dp, dq, qi, ...jwk }: JWK): JWK {
   return jwk
 }
 
+/** A key as `doctor` looks at it. */
+export interface SigningKeySurvey {
+  alg: string
+  status: 'next' | 'current' | 'retired'
+  statusSince: Date
+  /** Whether the encryption keys that are given can read it. */
+  readable: boolean
+}
+
+/** What there is of signing keys; none is made. */
+export async function surveySigningKeys(db: Queryable, encryption: Encryption): Promise<SigningKeySurvey[]> {
+  const isReadable = (sealed: Buffer) => {
+    try {
+      return encryption.decrypt(sealed) !== ''
+    } catch {
+      return false
+    }
+  }
+  const keys = await selectKeys(db)
+  return keys.map(({ alg, status, statusSince, privateJwk }) => {
+    return { alg, status, statusSince, readable: isReadable(privateJwk) }
+  })
+}
+
 export type RotationOutcome =
   | { outcome: 'rotated' }
   /** The next keys are not published long enough: a client may still verify with a JWKS that lacks them. */

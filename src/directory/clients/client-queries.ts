@@ -48,6 +48,15 @@ export async function listClients(
   return clients.map((client) => ({ ...client, secrets: toLiveSecrets(client.secrets) }))
 }
 
+/** Every client, or every resource server, active or not, by id. */
+export function allClients(db: Queryable, { resourceServers }: { resourceServers: boolean }) {
+  return db
+    .selectFrom('clients')
+    .selectAll()
+    .where('resourceServer', '=', resourceServers)
+    .orderBy(sql`client_id collate "C"`)
+}
+
 /** Names of clients by id, whatever became of them. */
 export async function namesOfClients(db: Queryable, ids: string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()

@@ -95,6 +95,23 @@ export function listMembershipsOfUsers(
     .execute()
 }
 
+/** The members of an organization who have proved their address, with the names of their teams, by address. */
+export function membersForExport(db: Queryable, organizationId: string) {
+  return db
+    .selectFrom('memberships as m')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .select(['u.email', 'm.admin', 'm.permissions', 'm.dataScopes', 'm.deactivatedAt'])
+    .select(
+      sql<string[] | null>`(
+        select json_agg(t.name) from team_members p join teams t on t.id = p.team_id where p.membership_id = m.id)`.as(
+        'teams',
+      ),
+    )
+    .where('m.organizationId', '=', organizationId)
+    .where('u.emailVerifiedAt', 'is not', null)
+    .orderBy(sql`lower(u.email) collate "C"`)
+}
+
 export type NamedMembership = MembershipWithEmail & { name: string }
 
 /** A membership, active or not, by user id or e-mail address of its member. */

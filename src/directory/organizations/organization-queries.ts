@@ -131,6 +131,11 @@ export function holdOrganization(tx: Queryable, id: string): Promise<Organizatio
   return tx.selectFrom('organizations').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
 }
 
+/** Every organization, suspended or not, by slug. */
+export function allOrganizations(db: Queryable): Promise<Organization[]> {
+  return db.selectFrom('organizations').selectAll().orderBy(sql`slug collate "C"`).execute()
+}
+
 /** Whether the deployment has an organization, suspended or not. */
 export async function hasOrganization(db: Queryable): Promise<boolean> {
   return (await db.selectFrom('organizations').select('id').limit(1).executeTakeFirst()) !== undefined

@@ -101,3 +101,16 @@ export async function namesOfPeople(db: Queryable, ids: string[]): Promise<Map<s
   const rows = await db.selectFrom('users').select(['id', 'name']).where('id', 'in', ids).execute()
   return new Map(rows.map(({ id, name }) => [id, name]))
 }
+
+const proven = sql<boolean>`email_verified_at is not null`
+
+/** Everyone who has proved their address, or for whom somebody vouched, active or not, by address. */
+export function provenUsers(db: Queryable) {
+  return db.selectFrom('users').selectAll().where(proven).orderBy(sql`lower(email) collate "C"`)
+}
+
+export async function countUnprovenUsers(db: Queryable): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from users where email_verified_at is null`.execute(db)
+  return Number(rows[0]?.count)
+}

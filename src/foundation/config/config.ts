@@ -197,6 +197,11 @@ function isAddressOrCidr(entry: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
+/** Whether an address is among those of a list. */
+export function listsAddress(list: BlockList, address: string): boolean {
+  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
 function toBlockList(entries: string[]): BlockList {
   const list = new BlockList()
   for (const entry of entries) {

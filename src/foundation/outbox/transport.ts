@@ -34,8 +34,28 @@ const silenceMs = 30_000
 
 /** Delivers through the server at `SMTP_URL`: TLS at once (`smtps:`) or where the server offers it (`smtp:`). */
 export function smtpTransport(smtpUrl: string): Transport {
-  const transporter = nodemailer.createTransport({
-    pool: true,
+  const transporter = nodemailer.createTransport({ pool: true, ...smtpOptions(smtpUrl) })
+  return {
+    async send(mail, signal) {
+      await transporter.sendMail({ ...messageOf(mail), signal })
+      return {}
+    },
+    close: () => transporter.close(),
+  }
+}
+
+/** Connects to the server and, where `SMTP_URL` has a user, signs in; no mail is sent. @throws as sending does */
+export async function tryMailServer(smtpUrl: string): Promise<void> {
+  const transporter = nodemailer.createTransport(smtpOptions(smtpUrl))
+  try {
+    await transporter.verify()
+  } finally {
+    transporter.close()
+  }
+}
+
+function smtpOptions(smtpUrl: string) {
+  return {
     url: withoutDebugging(smtpUrl),
     maxConnections: mostConnections,
     // A connection that breaks may have delivered the mail: whether to try again is decided in one place, the outbox.
@@ -47,13 +67,6 @@ export function smtpTransport(smtpUrl: string): Transport {
     socketTimeout: silenceMs,
     disableFileAccess: true,
     disableUrlAccess: true,
-  })
-  return {
-    async send(mail, signal) {
-      await transporter.sendMail({ ...messageOf(mail), signal })
-      return {}
-    },
-    close: () => transporter.close(),
   }
 }
 

@@ -3,6 +3,8 @@ import { auditVerify } from './audit-verify.ts'
 import { clientCreate } from './client-create.ts'
 import { clientRotateSecret } from './client-rotate-secret.ts'
 import type { Command } from './command.ts'
+import { doctor } from './doctor.ts'
+import { exportCommand } from './export.ts'
 import { importUsers } from './import-users.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
@@ -49,6 +51,8 @@ export function commandTable({ start }: CommandLineParts): readonly Command[] {
     startWith(start),
     plan,
     apply,
+    exportCommand,
+    doctor,
     userCreate,
     userList,
     userResetPassword,

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { CsvError, type InfoRecord, parse } from 'csv-parse'
 import { columnProblem, type FileRow } from '#authentication/transfer/import-row.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -82,14 +83,14 @@ async function* readCsv(text: AsyncGenerator<string>): AsyncGenerator<FileRow> {
     trim: true,
     max_record_size: longestRow,
   })
-  const feeding = feed(text, parser)
+  // What goes wrong with the file is thrown where its rows are read.
+  const feeding = pipeline(text, parser).catch(() => undefined)
   let names: string[] | undefined
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: InfoRecord }>) {
       if (names) yield { line: info.lines, ...columnsOf(names, record) }
       else names = checkedNames(record)
     }
-    await feeding
   } catch (error) {
     // What follows a quote that is never closed can't be told apart into rows.
     if (!(error instanceof CsvError)) throw error
@@ -97,19 +98,7 @@ async function* readCsv(text: AsyncGenerator<string>): AsyncGenerator<FileRow> {
     yield { line: lines ?? 0, problem: `is not CSV, nor is the rest of the file: ${error.message}` }
   } finally {
     parser.destroy()
-    await text.return(undefined)
-  }
-}
-
-async function feed(text: AsyncGenerator<string>, parser: ReturnType<typeof parse>): Promise<void> {
-  try {
-    for await (const piece of text) {
-      if (parser.destroyed) return
-      if (!parser.write(piece)) await new Promise((resolve) => parser.once('drain', resolve).once('close', resolve))
-    }
-    parser.end()
-  } catch (error) {
-    parser.destroy(error as Error)
+    await feeding
   }
 }
 

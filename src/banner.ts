@@ -20,3 +20,15 @@ ${people.join('\n')}
 
 `
 }
+
+/** The way in to a deployment that has no user yet. It goes to the terminal and never to the log. */
+export function firstSuperadminNotice(link: string): string {
+  return `
+  Nobody can sign in yet. Create the first superadmin within the hour:
+
+  ${link}
+
+  The link works once. While there is no user, each start makes a new one.
+
+`
+}

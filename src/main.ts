@@ -7,7 +7,7 @@ import { DataDirInUseError, embeddedDatabaseExists } from '#foundation/database/
 import { StoreAwayError } from '#foundation/errors.ts'
 import { takeOverConsole } from '#foundation/log/console-log.ts'
 import { createLog } from '#foundation/log/log.ts'
-import { bannerFor } from './banner.ts'
+import { bannerFor, firstSuperadminNotice } from './banner.ts'
 import type { RunningServer } from './server.ts'
 import { superviseWorkers } from './workers.ts'
 
@@ -30,6 +30,7 @@ async function serve(config: Config): Promise<void> {
   const server = await startServer(config, { log, environment: process.env })
   // Before the word is given: a supervisor that waits for it may send the signal at once.
   stopOnSignal(server)
+  if (cluster.isPrimary || cluster.worker?.id === 1) await announceFirstSuperadmin(server)
   if (cluster.isPrimary) {
     process.stdout.write(bannerFor(server.demoAccounts, config))
     process.stdout.write(`gatehouse ready on ${server.url}\n`)
@@ -41,6 +42,12 @@ function announceFirstStart({ demo, dataDir }: Config, log: Logger): void {
   if (demo)
     process.stdout.write(`\n  Gatehouse makes a database in ${dataDir}, with people to try it as. Some seconds.\n`)
   else log.info({ dataDir }, 'making an embedded database')
+}
+
+/** Told once, by the first of several workers. Its lines begin with a space, so that who reads the log tells them apart. */
+async function announceFirstSuperadmin(server: RunningServer): Promise<void> {
+  const link = await server.makeFirstSuperadminLink()
+  if (link) process.stdout.write(firstSuperadminNotice(link))
 }
 
 function stopOnSignal(server: RunningServer): void {

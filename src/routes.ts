@@ -24,31 +24,35 @@ import { explainApi } from '#surfaces/authorization/explain-api.ts'
 import { impactApi } from '#surfaces/authorization/impact-api.ts'
 import { clientApi } from '#surfaces/clients/client-api.ts'
 import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
+import { connectionApi } from '#surfaces/connections/connection-api.ts'
 import { adminPages } from '#surfaces/console/admin-pages.ts'
-import { connectionApi } from '#surfaces/console/connection-api.ts'
-import { domainApi } from '#surfaces/console/domain-api.ts'
-import { invitationApi } from '#surfaces/console/invitation-api.ts'
-import { memberApi } from '#surfaces/console/member-api.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
+import { domainApi } from '#surfaces/domains/domain-api.ts'
 import { grantsApi } from '#surfaces/grants/grants-api.ts'
 import { permissionApi } from '#surfaces/grants/permission-api.ts'
 import { discoverApi } from '#surfaces/joining/discover-api.ts'
 import { emailChangePages } from '#surfaces/joining/email-change-pages.ts'
 import { emailVerificationPages } from '#surfaces/joining/email-verification-pages.ts'
+import { firstSuperadminPages } from '#surfaces/joining/first-superadmin-pages.ts'
 import { invitationPages } from '#surfaces/joining/invitation-pages.ts'
 import { organizationPages } from '#surfaces/joining/organization-pages.ts'
 import { recoveryPages } from '#surfaces/joining/recovery-pages.ts'
 import { signUpPages } from '#surfaces/joining/sign-up-pages.ts'
+import { invitationApi } from '#surfaces/members/invitation-api.ts'
+import { memberApi } from '#surfaces/members/member-api.ts'
 import { introspectionApi } from '#surfaces/oauth/introspection-api.ts'
 import { providerRoutes } from '#surfaces/oauth/provider-routes.ts'
 import { verifyApi, verifyRoute } from '#surfaces/oauth/verify-api.ts'
 import { healthPages, type Readiness } from '#surfaces/operations/health-pages.ts'
 import { homePage } from '#surfaces/operations/home-page.ts'
+import { organizationApi } from '#surfaces/organizations/organization-api.ts'
 import { accountPageKit, adminPageKit } from '#surfaces/page-kit/signed-in-pages.ts'
+import { sessionApi } from '#surfaces/sessions/session-api.ts'
 import { connectionCallbackPages } from '#surfaces/sign-in/connection-callback.ts'
 import { interactionPages } from '#surfaces/sign-in/interaction-pages.ts'
 import { signingKeyApi } from '#surfaces/signing-keys/signing-key-api.ts'
 import { teamApi } from '#surfaces/teams/team-api.ts'
+import { userApi } from '#surfaces/users/user-api.ts'
 import type { Parts } from './parts.ts'
 
 /**
@@ -96,12 +100,15 @@ function apiOf(parts: Parts): Route[] {
     ...clientApi(),
     ...serviceAccountApi(),
     ...signingKeyApi({ encryption: parts.encryption }),
+    ...organizationApi(),
     ...memberApi(),
     ...teamApi(),
     ...grantsApi(),
     ...permissionApi(),
     ...explainApi(),
     ...impactApi(),
+    ...userApi({ outbox: parts.outbox }),
+    ...sessionApi({ sessionSeconds: parts.sessionSeconds }),
     ...authenticationLogApi(),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]
@@ -133,6 +140,7 @@ function joiningOf(parts: Parts): Route[] {
   return [
     ...organizationPages({ ...finding, upstreamTransactions }),
     ...invitationPages({ issuer, db, userOfBrowser, render, csrf }),
+    ...firstSuperadminPages({ issuer, db, render, csrf }),
     ...signUpPages({ ...asking, issuer, signUp: parts.signUp }),
     ...recoveryPages({ ...asking, userOfBrowser }),
     ...emailVerificationPages({ ...asking, issuer, requireSignedInUser, userOfBrowser }),

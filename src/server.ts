@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
+import { makeFirstSuperadminLink } from '#authentication/joining/first-superadmin.ts'
 import { applySetup } from '#authentication/setup/apply-setup.ts'
 import { describeProblem } from '#authentication/setup/setup-error.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
@@ -29,6 +30,8 @@ export interface RunningServer {
   database: Database
   /** People of the demo with the passwords made just now; empty when there are none to tell. */
   demoAccounts: DemoAccount[]
+  /** Makes a link by which the first superadmin is created; undefined once there is a user. */
+  makeFirstSuperadminLink(): Promise<string | undefined>
   /** Stops accepting, lets requests under way finish, closes everything. */
   stop(): Promise<void>
 }
@@ -106,6 +109,10 @@ export async function startServer(
     url: issuer,
     database,
     demoAccounts: demo?.accounts ?? [],
+    async makeFirstSuperadminLink() {
+      const path = await makeFirstSuperadminLink(database.db)
+      return path && `${issuer}${path}`
+    },
     async stop() {
       draining = true
       await Promise.all([drain(server), jobs.stop()])

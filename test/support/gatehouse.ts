@@ -111,6 +111,7 @@ export async function startGatehouse(
     database: server.database,
     logLines,
     apply,
+    makeFirstSuperadminLink: server.makeFirstSuperadminLink,
     async stop() {
       await server.stop()
       await testDatabase.drop()

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
+import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { PageQuery } from '#foundation/http/list.ts'
 
 /** An invitation is found by its organization and id. */
@@ -28,10 +30,11 @@ export function listOpenInvitations(db: Queryable, organizationId: string, { lim
     .selectFrom('invitations as i')
     .leftJoin('users as u', 'u.id', 'i.invitedBy')
     .select(['i.id', 'i.email', 'i.admin', 'i.teamIds', 'i.createdAt', 'u.id as inviterId', 'u.email as inviterEmail'])
+    .select(cursorTime(sql.ref('i.createdAt')).as('at'))
     .where('i.organizationId', '=', organizationId)
     .where('i.acceptedAt', 'is', null)
     .where('i.withdrawnAt', 'is', null)
-  if (cursor) query = query.where(sql<boolean>`(i.created_at, i.id) < (${cursor.at}, ${cursor.id})`)
+  if (cursor) query = query.where(isBeyond(cursor, ['i.createdAt', 'i.id']))
   return query
     .orderBy('i.createdAt', 'desc')
     .orderBy('i.id', 'desc')

@@ -75,3 +75,25 @@ function liveGrants(db: Queryable) {
       ]),
     )
 }
+
+/** A client of another party that a person has let act for them. */
+export interface AllowedClient {
+  clientId: string
+  clientName: string
+  organizationIds: string[]
+  firstAllowedAt: Date
+  expiresAt: Date
+}
+
+/** Clients that are not ours and hold a live grant of a person, by name. */
+export async function listAllowedClients(db: Queryable, userId: string): Promise<AllowedClient[]> {
+  const { rows } = await sql<AllowedClient>`
+    select c.client_id, c.client_name, array_agg(distinct g.organization_id) as organization_ids,
+      min(g.created_at) as first_allowed_at, max(g.expires_at) as expires_at
+    from oauth_grants g join clients c on c.client_id = g.client_id
+    left join sessions s on s.uid = g.session_uid and s.ended_at is null
+    where g.user_id = ${userId} and g.revoked_at is null and g.expires_at > now() and not c.first_party
+      and g.session_uid is not distinct from s.uid
+    group by c.client_id, c.client_name order by lower(c.client_name), c.client_id limit 100`.execute(db)
+  return rows
+}

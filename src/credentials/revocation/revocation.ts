@@ -36,6 +36,11 @@ export const endings: readonly Ending[] = [
     by: revokeGrantsOfOrganization,
   },
   {
+    event: 'a person takes back what they allowed an application',
+    ends: 'the grants that they gave its client',
+    by: revokeGrantsToClient,
+  },
+  {
     event: 'membership removed',
     ends: "the person's grants, tokens and API keys in the organization",
     by: revokeAllOfMembers,
@@ -141,6 +146,19 @@ export async function revokeGrantsOfOrganization(tx: Queryable, organizationId: 
     .where('organizationId', '=', organizationId)
     .where('userId', 'in', (users) => users.selectFrom('users').select('id').where('superadmin', '=', false))
     .execute()
+}
+
+/** Ends what a person allowed a client, in every organization. @returns whether there was anything */
+export async function revokeGrantsToClient(
+  tx: Queryable,
+  { userId, clientId }: { userId: string; clientId: string },
+): Promise<boolean> {
+  const ended = await liveGrants(tx)
+    .where('userId', '=', userId)
+    .where('clientId', '=', clientId)
+    .returning('id')
+    .execute()
+  return ended.length > 0
 }
 
 /** Ends all that was issued to people in an organization: a member again some day, none has an old key or token back. */

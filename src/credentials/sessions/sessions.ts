@@ -1,5 +1,8 @@
 import { sql } from 'kysely'
-import type { Queryable } from '#foundation/database/database.ts'
+import { cursorTime } from '#foundation/database/clock.ts'
+import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
+import type { PageQuery } from '#foundation/http/list.ts'
 import { logText } from '#foundation/values/log-text.ts'
 
 /** A browser's sign-in as its owner sees it. */
@@ -74,4 +77,37 @@ export function listSessions(db: Queryable, userId: string, idleSeconds: number)
     .orderBy('lastUsedAt', 'desc')
     .limit(100)
     .execute()
+}
+
+/** The same for a list that goes on from page to page, latest sign-in first. */
+export function listSessionsNewestFirst(
+  db: Queryable,
+  { userId, idleSeconds }: { userId: string; idleSeconds: number },
+  { limit, cursor }: PageQuery,
+): Promise<(SessionRecord & { at: string })[]> {
+  let query = db
+    .selectFrom('sessions')
+    .select(['uid', 'userId', 'ip', 'userAgent', 'createdAt', 'lastUsedAt'])
+    .select(cursorTime(sql.ref('createdAt')).as('at'))
+    .where('userId', '=', userId)
+    .where('endedAt', 'is', null)
+    .where('lastUsedAt', '>', sql<Date>`now() - make_interval(secs => ${idleSeconds})`)
+  if (cursor) query = query.where(isBeyond(cursor, ['createdAt', 'uid']))
+  return query
+    .orderBy('createdAt', 'desc')
+    .orderBy('uid', 'desc')
+    .limit(limit + 1)
+    .execute()
+}
+
+/** Whose session it is, while it lives. */
+export async function findOwnerOfSession(db: Queryable, uid: string): Promise<string | undefined> {
+  if (!isStorable(uid)) return undefined
+  const session = await db
+    .selectFrom('sessions')
+    .select('userId')
+    .where('uid', '=', uid)
+    .where('endedAt', 'is', null)
+    .executeTakeFirst()
+  return session?.userId
 }

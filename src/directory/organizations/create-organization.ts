@@ -6,39 +6,49 @@ import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { claimName, isTaken } from './organization-names.ts'
+import { findOrganization } from './organization-queries.ts'
 import { insertOrganizations } from './save-organization.ts'
 
+export interface OrganizationInput {
+  slug: string
+  name: string
+  logoUrl?: string | null | undefined
+  accentColor?: string | null | undefined
+}
+
 /**
- * Makes an organization that nobody belongs to yet: its first administrator is invited.
- * @throws GatehouseError permission_denied unless the actor is a superadmin; conflict for a slug that another has, or
- *   that looks like another's name; validation_failed for such a name
+ * Makes an organization without members; its first administrator is invited. (People found theirs themselves where
+ * signing up is open: `found-organization.ts`.)
+ * @throws GatehouseError permission_denied; conflict for a slug that is taken or looks like another's; validation_failed for
+ *   `name` where it looks like another's
  */
-export function createOrganization(
+export async function createOrganization(
   db: Queryable,
   actor: Administrator,
-  { slug, name }: { slug: string; name: string },
-): Promise<Pick<Organization, 'id' | 'slug' | 'name'>> {
+  { slug, name, logoUrl = null, accentColor = null }: OrganizationInput,
+): Promise<Organization> {
   requireSuperadmin(actor)
-  const organization = { id: newId('organization'), slug, name }
-  return inTransaction(db, async (tx) => {
-    await claimName(tx, name)
-    if (await isTaken(tx, slug)) throw slugTaken()
-    const plain = { logoUrl: null, accentColor: null, joinByDomain: false, active: true }
-    await insertOrganizations(tx, [{ ...organization, ...plain }]).catch((error) => {
-      throw violates(error, 'organizations_slug_unique') ? slugTaken() : error
+  const id = newId('organization')
+  try {
+    return await inTransaction(db, async (tx) => {
+      await claimName(tx, name, { field: 'name' })
+      if (await isTaken(tx, slug)) throw slugTaken()
+      await insertOrganizations(tx, [{ id, slug, name, logoUrl, accentColor, joinByDomain: false, active: true }])
+      await recordAuditEvent(tx, {
+        actor,
+        action: 'organization.created',
+        subject: { kind: 'organization', id, name: slug },
+        organizationId: id,
+        after: { slug, name, logo_url: logoUrl, accent_color: accentColor },
+      })
+      return (await findOrganization(tx, id))!
     })
-    await recordAuditEvent(tx, {
-      actor,
-      action: 'organization.created',
-      subject: { kind: 'organization', id: organization.id, name: slug },
-      organizationId: organization.id,
-      after: { slug, name },
-    })
-    return organization
-  })
+  } catch (error) {
+    if (violates(error, 'organizations_slug_unique')) throw slugTaken()
+    throw error
+  }
 }
 
 function slugTaken(): GatehouseError {
-  const fields = [{ path: 'slug', message: 'belongs to another organization, or looks like its name' }]
-  return new GatehouseError('conflict', 'An organization of this slug or name exists already.', { fields })
+  return new GatehouseError('conflict', 'An organization of this slug exists already, or one whose name looks like it.')
 }

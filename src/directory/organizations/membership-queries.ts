@@ -1,7 +1,11 @@
 import { sql } from 'kysely'
+import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Membership } from '#foundation/database/schema.ts'
+import { startsWith } from '#foundation/database/starts-with.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { PageQuery } from '#foundation/http/list.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
 /** Whom to ask for more rights: an organization's active admins by name, the first few. */
@@ -156,4 +160,67 @@ export async function listLastAdmins(db: Queryable, userIds: readonly string[]):
         where o.organization_id = m.organization_id and o.admin and o.deactivated_at is null and p.deactivated_at is null
           and not o.user_id = any(${userIds}::text[]))`.execute(db)
   return rows.map(({ userId }) => userId)
+}
+
+/** A member as lists and their own page tell of them. */
+export interface ListedMember extends NamedMembership {
+  teams: { id: string; name: string }[]
+  at: string
+}
+
+export interface MemberFilter {
+  /** Beginning of the address or of the name. */
+  q?: string | undefined
+  admin?: boolean | undefined
+  active?: boolean | undefined
+  /** A team's id. */
+  teamId?: string | undefined
+}
+
+/** An organization's members, newest first. */
+export function listMembersNewestFirst(
+  db: Queryable,
+  organizationId: string,
+  { q, admin, active, teamId }: MemberFilter,
+  { limit, cursor }: PageQuery,
+): Promise<ListedMember[]> {
+  let query = listedMembers(db, organizationId)
+  if (q !== undefined) query = query.where(startsWith(q, ['u.email', 'u.name']))
+  if (admin !== undefined) query = query.where('m.admin', '=', admin)
+  if (active !== undefined) query = query.where('m.deactivatedAt', active ? 'is' : 'is not', null)
+  if (teamId !== undefined) {
+    const inTeam = db.selectFrom('teamMembers').select('membershipId').where('teamId', '=', teamId)
+    query = query.where('m.id', 'in', inTeam)
+  }
+  if (cursor) query = query.where(isBeyond(cursor, ['m.createdAt', 'm.id']))
+  return query
+    .orderBy('m.createdAt', 'desc')
+    .orderBy('m.id', 'desc')
+    .limit(limit + 1)
+    .execute()
+}
+
+/** @throws GatehouseError not_found */
+export async function requireListedMember(
+  db: Queryable,
+  organizationId: string,
+  idOrEmail: string,
+): Promise<ListedMember> {
+  const { id } = await requireMember(db, organizationId, idOrEmail)
+  return listedMembers(db, organizationId).where('m.userId', '=', id).executeTakeFirstOrThrow()
+}
+
+function listedMembers(db: Queryable, organizationId: string) {
+  return db
+    .selectFrom('memberships as m')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .selectAll('m')
+    .select(['u.email', 'u.name', 'u.deactivatedAt as userDeactivatedAt'])
+    .select(cursorTime(sql.ref('m.createdAt')).as('at'))
+    .select(
+      sql<{ id: string; name: string }[]>`coalesce((
+        select json_agg(json_build_object('id', t.id, 'name', t.name) order by lower(t.name))
+        from team_members p join teams t on t.id = p.team_id where p.membership_id = m.id), '[]')`.as('teams'),
+    )
+    .where('m.organizationId', '=', organizationId)
 }

@@ -37,25 +37,32 @@ export async function findOrganizationByName(db: Queryable, typed: string): Prom
 /**
  * Makes other foundings wait until `tx` ends, and refuses a name that looks like another organization's name or slug,
  * whose people would be taken in by it.
- * @throws GatehouseError validation_failed for `organization`
+ * @param options.except the id of the organization that takes the name
+ * @throws GatehouseError validation_failed for `field`
  */
-export async function claimName(tx: Queryable, name: string): Promise<void> {
+export async function claimName(
+  tx: Queryable,
+  name: string,
+  { field = 'organization', except = '' }: { field?: string; except?: string } = {},
+): Promise<void> {
   await lock(tx, 'organizationNames')
   const skeletons = nameSkeletons(name)
-  if (skeletons.length === 0) throw refused('must hold something that people can see')
-  if (await isTaken(tx, name)) {
+  if (skeletons.length === 0) throw refused(field, 'must hold something that people can see')
+  if (await isTaken(tx, name, except)) {
     throw refused(
+      field,
       'An organization of this name exists already, or of one that looks like it. Choose another name, or ask one of its administrators to invite you.',
     )
   }
 }
 
 /** Whether an organization, suspended or not, has a name or slug that looks like this one. */
-export async function isTaken(tx: Queryable, nameOrSlug: string): Promise<boolean> {
+export async function isTaken(tx: Queryable, nameOrSlug: string, exceptId = ''): Promise<boolean> {
   const taken = tx
     .selectFrom('organizations')
     .select('id')
     .where(isAlike(nameSkeletons(nameOrSlug)))
+    .where('id', '!=', exceptId)
     .limit(1)
   return (await taken.executeTakeFirst()) !== undefined
 }
@@ -83,7 +90,7 @@ function isAlike(skeletons: readonly string[]) {
   return sql<boolean>`name_skeletons && ${skeletons}::text[]`
 }
 
-function refused(message: string): GatehouseError {
-  const fields = [{ path: 'organization', message }]
+function refused(path: string, message: string): GatehouseError {
+  const fields = [{ path, message }]
   return new GatehouseError('validation_failed', 'The name of the organization cannot be used.', { fields })
 }

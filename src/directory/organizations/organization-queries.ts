@@ -1,6 +1,10 @@
 import { sql } from 'kysely'
+import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
+import { startsWith } from '#foundation/database/starts-with.ts'
+import type { PageQuery } from '#foundation/http/list.ts'
 
 /** An organization that a person may act in, with what the chooser shows of it. */
 export interface OrganizationOption extends Organization {
@@ -79,6 +83,30 @@ export async function findOrganizationEvenSuspended(
     .selectAll()
     .where((where) => where.or([where('slug', '=', slugOrId), where('id', '=', slugOrId)]))
     .executeTakeFirst()
+}
+
+/** The organizations in which a user is an active member, or all that there are; newest first. */
+export function listOrganizations(
+  db: Queryable,
+  filter: { userId?: string | undefined; q?: string | undefined; active?: boolean | undefined },
+  { limit, cursor }: PageQuery,
+): Promise<(Organization & { at: string })[]> {
+  let query = db
+    .selectFrom('organizations')
+    .selectAll()
+    .select(cursorTime(sql.ref('createdAt')).as('at'))
+  if (filter.userId !== undefined) {
+    const own = db.selectFrom('memberships').select('organizationId').where('deactivatedAt', 'is', null)
+    query = query.where('id', 'in', own.where('userId', '=', filter.userId))
+  }
+  if (filter.q !== undefined) query = query.where(startsWith(filter.q, ['slug', 'name']))
+  if (filter.active !== undefined) query = query.where('suspendedAt', filter.active ? 'is' : 'is not', null)
+  if (cursor) query = query.where(isBeyond(cursor, ['createdAt', 'id']))
+  return query
+    .orderBy('createdAt', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
 }
 
 /** The active organization that has verified an e-mail domain. An unverified claim counts for nothing. */

@@ -39,6 +39,7 @@ export type SystemActor =
   | { system: 'setup_file'; name: 'boot' | 'apply' | 'demo' }
   | { system: 'connection'; id: string; name: string }
   | { system: 'leak_report' }
+  | { system: 'first_start' }
 
 /** How long a sign-in proves that its person still sits there. */
 export const freshSignInSeconds = 600

@@ -1,7 +1,11 @@
 import { sql } from 'kysely'
+import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { User } from '#foundation/database/schema.ts'
+import { startsWith } from '#foundation/database/starts-with.ts'
 import { GatehouseError } from '#foundation/errors.ts'
+import type { PageQuery } from '#foundation/http/list.ts'
 import { emailKey } from '#foundation/values/email-address.ts'
 
 /** An active user by id. */
@@ -47,17 +51,10 @@ export function listUsers(
     .execute()
 }
 
-export interface UserFilter {
-  /** A part of the address or the name, in any case. */
-  search?: string | undefined
-  active?: boolean | undefined
-  superadmin?: boolean | undefined
-}
-
 /** Users by address, along its index. @param after the address before, in lower case; undefined: from the first */
 export function listUsersInOrder(
   db: Queryable,
-  { search, active, superadmin }: UserFilter,
+  { search, active, superadmin }: { search?: string | undefined } & Omit<UserFilter, 'q'>,
   { after, limit }: { after: string | undefined; limit: number },
 ): Promise<User[]> {
   let users = db.selectFrom('users').selectAll()
@@ -68,6 +65,16 @@ export function listUsersInOrder(
   if (superadmin !== undefined) users = users.where('superadmin', '=', superadmin)
   if (after !== undefined) users = users.where(sql<boolean>`lower(email) > ${after}`)
   return users.orderBy(sql`lower(email)`).limit(limit).execute()
+}
+
+/** Whether the deployment has a user, active or not. */
+export async function hasUsers(db: Queryable): Promise<boolean> {
+  return (await db.selectFrom('users').select('id').limit(1).executeTakeFirst()) !== undefined
+}
+
+/** Until `tx` ends no other adds or changes a user; those under way have ended by then. */
+export async function holdNewUsers(tx: Queryable): Promise<void> {
+  await sql`lock table users in share row exclusive mode`.execute(tx)
 }
 
 /** The active superadmins, by id. */
@@ -113,4 +120,32 @@ export async function countUnprovenUsers(db: Queryable): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*) as count from users where email_verified_at is null`.execute(db)
   return Number(rows[0]?.count)
+}
+
+export interface UserFilter {
+  /** Beginning of the address or of the name. */
+  q?: string | undefined
+  superadmin?: boolean | undefined
+  active?: boolean | undefined
+}
+
+/** The deployment's users, newest first. */
+export function listUsersNewestFirst(
+  db: Queryable,
+  { q, superadmin, active }: UserFilter,
+  { limit, cursor }: PageQuery,
+): Promise<(User & { at: string })[]> {
+  let query = db
+    .selectFrom('users')
+    .selectAll()
+    .select(cursorTime(sql.ref('createdAt')).as('at'))
+  if (q !== undefined) query = query.where(startsWith(q, ['email', 'name']))
+  if (superadmin !== undefined) query = query.where('superadmin', '=', superadmin)
+  if (active !== undefined) query = query.where('deactivatedAt', active ? 'is' : 'is not', null)
+  if (cursor) query = query.where(isBeyond(cursor, ['createdAt', 'id']))
+  return query
+    .orderBy('createdAt', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
 }

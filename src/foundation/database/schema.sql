@@ -175,6 +175,14 @@ create table credentials (
   constraint credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
 );
 
+create table first_superadmin_link (
+  only_row boolean not null default true,
+  hash bytea not null,
+  expires_at timestamp with time zone not null,
+  constraint first_superadmin_link_only_row_check CHECK (only_row),
+  constraint first_superadmin_link_pkey PRIMARY KEY (only_row)
+);
+
 create table idempotent_answers (
   key_hash bytea not null,
   answer bytea not null,
@@ -503,6 +511,8 @@ CREATE INDEX mail_outbox_over ON public.mail_outbox USING btree (COALESCE(delive
 
 CREATE INDEX mail_outbox_recipient ON public.mail_outbox USING btree (recipient_hash, template, created_at);
 
+CREATE INDEX memberships_created ON public.memberships USING btree (organization_id, created_at DESC, id DESC);
+
 CREATE INDEX memberships_user ON public.memberships USING btree (user_id);
 
 CREATE INDEX oauth_grants_expiry ON public.oauth_grants USING btree (expires_at);
@@ -515,6 +525,8 @@ CREATE INDEX organization_domains_organization ON public.organization_domains US
 
 CREATE UNIQUE INDEX organization_domains_verified ON public.organization_domains USING btree (domain) WHERE (verified_at IS NOT NULL);
 
+CREATE INDEX organizations_created ON public.organizations USING btree (created_at DESC, id DESC);
+
 CREATE INDEX organizations_name_skeletons ON public.organizations USING gin (name_skeletons);
 
 CREATE INDEX protocol_state_expiry ON public.protocol_state USING btree (expires_at);
@@ -524,6 +536,8 @@ CREATE UNIQUE INDEX protocol_state_uid ON public.protocol_state USING btree (mod
 CREATE UNIQUE INDEX protocol_state_user_code ON public.protocol_state USING btree (user_code_hash) WHERE (user_code_hash IS NOT NULL);
 
 CREATE INDEX rate_limits_expire ON public.rate_limits USING btree (expire);
+
+CREATE INDEX sessions_created ON public.sessions USING btree (user_id, created_at DESC, uid DESC) WHERE (ended_at IS NULL);
 
 CREATE INDEX sessions_last_used ON public.sessions USING btree (last_used_at);
 
@@ -547,7 +561,17 @@ CREATE INDEX token_answers_expiry ON public.token_answers USING btree (expires_a
 
 CREATE UNIQUE INDEX unknown_uses_sum ON public.unknown_uses USING btree (minute, network, via, reason, resource_server) NULLS NOT DISTINCT;
 
+CREATE INDEX users_created ON public.users USING btree (created_at DESC, id DESC);
+
+CREATE INDEX users_deactivated ON public.users USING btree (created_at DESC, id DESC) WHERE (deactivated_at IS NOT NULL);
+
+CREATE INDEX users_email_beginning ON public.users USING btree (lower(email) text_pattern_ops);
+
 CREATE UNIQUE INDEX users_email_unique ON public.users USING btree (lower(email));
+
+CREATE INDEX users_name_beginning ON public.users USING btree (lower(name) text_pattern_ops);
+
+CREATE INDEX users_superadmin ON public.users USING btree (created_at DESC, id DESC) WHERE superadmin;
 
 CREATE OR REPLACE FUNCTION public.audit_entry_hash(previous bytea, entry audit_log)
  RETURNS bytea

@@ -363,6 +363,12 @@ export interface SetupObjectsTable {
   declared: JsonWithDefault<Declared>
 }
 
+export interface FirstSuperadminLinkTable {
+  onlyRow: Generated<boolean>
+  hash: Buffer
+  expiresAt: Date
+}
+
 export interface IdentitiesTable {
   id: string
   connectionId: string
@@ -416,6 +422,7 @@ export interface Tables {
   identities: IdentitiesTable
   jobLeases: JobLeasesTable
   setupObjects: SetupObjectsTable
+  firstSuperadminLink: FirstSuperadminLinkTable
 }
 
 export type User = Selectable<UsersTable>

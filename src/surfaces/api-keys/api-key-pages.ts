@@ -14,7 +14,7 @@ import { reactivateApiKey } from '#authentication/api-keys/reactivate-api-key.ts
 import { revokeApiKey } from '#authentication/api-keys/revoke-api-key.ts'
 import { longestOverlapSeconds, rotateApiKey } from '#authentication/api-keys/rotate-api-key.ts'
 import { usesByDay } from '#credentials/log/uses-by-day.ts'
-import { allowKeysInQuery } from '#directory/organizations/allow-keys-in-query.ts'
+import { editOrganization } from '#directory/organizations/edit-organization.ts'
 import { findMember, listMembers } from '#directory/organizations/membership-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -291,7 +291,8 @@ async function renderQuestion(
 }
 
 async function postKeysInUrls({ ctx, db, form, actor }: SignedInRequest & { db: Queryable }): Promise<void> {
-  await allowKeysInQuery(db, actor, form.allowed === 'yes')
+  const organization = { id: actor.organizationId }
+  await editOrganization(db, { actor, organization }, { allowsKeysInQuery: form.allowed === 'yes' })
   seeOther(ctx, '/admin/api-keys?done=urls')
 }
 

@@ -1,4 +1,4 @@
-import { findOrganization } from '#directory/organizations/organization-queries.ts'
+import { findOrganizationEvenSuspended } from '#directory/organizations/organization-queries.ts'
 import { type Actor, requireAdmin } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
@@ -9,7 +9,8 @@ import { GatehouseError } from '#foundation/errors.ts'
  * @throws GatehouseError not_found for another's organization as for none
  */
 export async function requireOwnOrganization(db: Queryable, actor: Actor, slugOrId: string): Promise<Organization> {
-  const organization = await findOrganization(db, slugOrId)
+  // A suspended one is found by who may wake it up; the credential of a member of it is none meanwhile.
+  const organization = await findOrganizationEvenSuspended(db, slugOrId)
   const isOpen = organization?.id === actor.organizationId || (actor.isAdmin && actor.user.superadmin)
   if (organization && isOpen) return organization
   throw new GatehouseError('not_found', 'There is no such organization.')

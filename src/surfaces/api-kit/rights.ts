@@ -26,6 +26,7 @@ const right =
 const anyone = right('anyone')('every')
 const bearer = right('bearer')
 const person = right('person')
+const member = right('member')
 const admin = right('admin')
 const superadmin = right('superadmin')
 
@@ -42,6 +43,13 @@ export const rights = {
   verify: bearer('every'),
   me: bearer('every'),
 
+  listOrganizations: person('every'),
+  createOrganization: superadmin('administration'),
+  getOrganization: member('every'),
+  editOrganization: admin('administration'),
+
+  listMembers: admin('every'),
+  getMember: admin('every'),
   inviteMember: admin('administration'),
   changeMember: admin('administration'),
   removeMember: admin('administration'),
@@ -123,6 +131,17 @@ export const rights = {
   rotateApiKey: person('never'),
   deleteApiKey: person('never'),
   revokeLeakedApiKey: anyone,
+
+  listUsers: superadmin('every'),
+  createUser: superadmin('administration'),
+  getUser: superadmin('every'),
+  editUser: superadmin('administration'),
+  mailPasswordReset: superadmin('administration'),
+
+  listSessions: person('every'),
+  endSession: person('never'),
+  listAllowedApplications: person('every'),
+  disallowApplication: person('never'),
 
   listAuthenticationLog: person('every'),
 } as const satisfies Record<string, Right>

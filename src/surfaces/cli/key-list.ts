@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { type ApiKey, listApiKeys } from '#authentication/api-keys/api-key-queries.ts'
+import { requireUser } from '#directory/users/user-queries.ts'
 import { apiKeyJson } from '#surfaces/api-keys/api-key-json.ts'
 import { command, option, optionalText } from './command.ts'
-import { requireOrganization, requireUser } from './named.ts'
+import { requireOrganization } from './named.ts'
 import { table } from './table.ts'
 import { lookAtDatabase } from './with-database.ts'
 

@@ -1,7 +1,8 @@
 import { findOwnerOfApiKey, type LogFilter, type LogOutcome } from '#credentials/log/log-queries.ts'
+import { requireUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
-import { requireOrganization, requireUser } from './named.ts'
+import { requireOrganization } from './named.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface AskedEntries {

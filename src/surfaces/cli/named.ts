@@ -1,9 +1,7 @@
 import { listOrganizationsBySlug, namesOfOrganizations } from '#directory/organizations/organization-queries.ts'
-import { listUsers } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import type { Organization, User } from '#foundation/database/schema.ts'
+import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
-import { emailKey } from '#foundation/values/email-address.ts'
 
 /** An organization that was typed by slug or id, suspended or not. @throws GatehouseError not_found */
 export async function requireOrganization(
@@ -14,11 +12,4 @@ export async function requireOrganization(
   const organization = bySlug ?? (await namesOfOrganizations(db, [slugOrId])).get(slugOrId)
   if (!organization) throw new GatehouseError('not_found', `There is no organization ${slugOrId}.`)
   return organization
-}
-
-/** A user who was typed by e-mail address or id, active or not. @throws GatehouseError not_found */
-export async function requireUser(db: Queryable, idOrEmail: string): Promise<User> {
-  const [user] = await listUsers(db, { ids: [idOrEmail], emails: [emailKey(idOrEmail)] })
-  if (!user) throw new GatehouseError('not_found', `There is no user ${idOrEmail}.`)
-  return user
 }

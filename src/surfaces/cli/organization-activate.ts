@@ -1,4 +1,4 @@
-import { switchOrganization } from '#directory/organizations/switch-organization.ts'
+import { editOrganization } from '#directory/organizations/edit-organization.ts'
 import { operator } from '#directory/users/actor.ts'
 import { command, operand } from './command.ts'
 import { requireOrganization } from './named.ts'
@@ -13,8 +13,8 @@ export const organizationActivate = command({
   examples: ['organization activate acme'],
   run({ organization: slugOrId }, { environment }) {
     return withDatabase(environment, async (db) => {
-      const { id } = await requireOrganization(db, slugOrId)
-      const organization = await switchOrganization(db, operator, id, { active: true })
+      const found = await requireOrganization(db, slugOrId)
+      const organization = await editOrganization(db, { organization: found, actor: operator }, { active: true })
       return { lines: [`${organization.slug} is active.`], json: organizationJson(organization) }
     })
   },

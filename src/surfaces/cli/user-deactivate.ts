@@ -1,7 +1,6 @@
-import { switchUser } from '#directory/organizations/switch-user.ts'
+import { editUser } from '#directory/organizations/edit-user.ts'
 import { operator } from '#directory/users/actor.ts'
 import { command, flag, operand } from './command.ts'
-import { requireUser } from './named.ts'
 import { userJson } from './user-json.ts'
 import { withDatabase } from './with-database.ts'
 
@@ -15,8 +14,7 @@ export const userDeactivate = command({
   examples: ['user deactivate ada@acme.test', 'user deactivate ada@acme.test --undo'],
   run({ user: idOrEmail, undo }, { environment }) {
     return withDatabase(environment, async (db) => {
-      const { id } = await requireUser(db, idOrEmail)
-      const user = await switchUser(db, operator, id, { active: undo })
+      const user = await editUser(db, operator, idOrEmail, { active: undo })
       return { lines: [`${user.email} is ${undo ? 'active' : 'deactivated'}.`], json: userJson(user) }
     })
   },

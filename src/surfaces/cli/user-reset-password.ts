@@ -1,7 +1,7 @@
 import { giveNewPassword, mailPasswordReset } from '#authentication/joining/reset-password.ts'
 import { operator } from '#directory/users/actor.ts'
+import { requireUser } from '#directory/users/user-queries.ts'
 import { command, flag, operand } from './command.ts'
-import { requireUser } from './named.ts'
 import { newPassword, passwordOptions } from './new-password.ts'
 import { withDatabase } from './with-database.ts'
 

@@ -49,9 +49,12 @@ async function showNoOrganization(step: Step, user: User, problems = noErrors): 
   await step.render(ctx, 'sign-in/no-organization', locals, options)
 }
 
-/** As when signing up: where that is open, whose mailbox is proven may found an organization. */
+/**
+ * As when signing up: where that is open, whose mailbox is proven may found an organization. A superadmin may anyway: who
+ * comes to this page as one has a deployment without any.
+ */
 function mayFound({ signUp }: Step, user: User): boolean {
-  return signUp === 'open' && user.emailVerifiedAt !== null
+  return user.superadmin || (signUp === 'open' && user.emailVerifiedAt !== null)
 }
 
 /** Founds the person's organization and goes on in it, or in the one that they have got meanwhile. */

@@ -58,7 +58,7 @@ export function invitationApi({ outbox }: Pick<InvitationParts, 'outbox'>): ApiR
         return pageOf(
           rows,
           query.limit,
-          (row) => ({ at: row.createdAt, id: row.id }),
+          ({ at, id }) => ({ at, id }),
           ({ id, email, admin, teamIds, createdAt, inviterId, inviterEmail }) => ({
             id,
             email,

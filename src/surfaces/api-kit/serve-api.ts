@@ -167,10 +167,17 @@ function preferredDownload({ downloads }: ApiRoute, ctx: Koa.Context): string | 
 
 const nothing = z.strictObject({})
 
-/** No parameter twice; an empty one counts as absent. An API key in the query is a credential, not a parameter. */
+/**
+ * No parameter twice, and none that is empty: whether it means nothing or everything is what a filter may not leave open. An
+ * API key in the query is a credential, not a parameter.
+ */
 function queryOf(ctx: Koa.Context): Record<string, string | undefined> {
   const { ApiKey: _, ...query } = parseForm(ctx.querystring)
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
+  const fields = Object.keys(query)
+    .filter((path) => query[path] === '')
+    .map((path) => ({ path, message: 'must not be empty; leave it out' }))
+  if (fields.length === 0) return query
+  throw new GatehouseError('validation_failed', 'A parameter is empty.', { fields })
 }
 
 /** A request that only looks what would be there (a link checker, a browser fetching ahead) changes nothing. */

@@ -255,18 +255,21 @@ describe.each(databases)("a person's own API keys on %s", (database) => {
     expect(paged).toEqual([...newestFirst.filter((id) => id !== keys[1]!.id), keys[1]!.id])
   })
 
-  test('an empty parameter counts as absent', async () => {
-    await createKey(gatehouse, ada)
-    expect((await list('?user=&status=&cursor=&limit=')).items).toHaveLength(1)
+  test.each([
+    'limit=0',
+    'limit=101',
+    'limit=x',
+    'cursor=x',
+    'cursor=W10',
+    'status=dead',
+    'page=2',
+    'limit=1&limit=2',
+    'limit=',
+    'user=',
+  ])('?%s is refused', async (query) => {
+    const { status } = await call(gatehouse, `/v1/api-keys?${query}`, { headers: ada.headers })
+    expect(status).toBe(query.includes('&') ? 400 : 422)
   })
-
-  test.each(['limit=0', 'limit=101', 'limit=x', 'cursor=x', 'cursor=W10', 'status=dead', 'page=2', 'limit=1&limit=2'])(
-    '?%s is refused',
-    async (query) => {
-      const { status } = await call(gatehouse, `/v1/api-keys?${query}`, { headers: ada.headers })
-      expect(status).toBe(query.includes('&') ? 400 : 422)
-    },
-  )
 
   test('a key is listed with its last use', async () => {
     // S1-19

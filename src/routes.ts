@@ -9,11 +9,12 @@ import { organizationsPages } from '#surfaces/account/organizations-pages.ts'
 import { profilePages } from '#surfaces/account/profile-pages.ts'
 import { securityPages } from '#surfaces/account/security-pages.ts'
 import { sessionsPages } from '#surfaces/account/sessions-pages.ts'
+import { docsPages } from '#surfaces/api-docs/docs-pages.ts'
+import { openApiDocument, openApiRoute } from '#surfaces/api-docs/openapi.ts'
 import { apiKeyApi } from '#surfaces/api-keys/api-key-api.ts'
 import { organizationApiKeyPages, ownApiKeyPages } from '#surfaces/api-keys/api-key-pages.ts'
 import type { ApiRoute } from '#surfaces/api-kit/api-route.ts'
 import { callerRequirement } from '#surfaces/api-kit/authenticated-caller.ts'
-import { openApi } from '#surfaces/api-kit/openapi.ts'
 import { apiRoutes } from '#surfaces/api-kit/serve-api.ts'
 import { authenticationLogApi } from '#surfaces/authentication-log/authentication-log-api.ts'
 import {
@@ -41,8 +42,10 @@ import { signUpPages } from '#surfaces/joining/sign-up-pages.ts'
 import { invitationApi } from '#surfaces/members/invitation-api.ts'
 import { memberApi } from '#surfaces/members/member-api.ts'
 import { introspectionApi } from '#surfaces/oauth/introspection-api.ts'
+import { oauthEndpoints } from '#surfaces/oauth/oauth-endpoints.ts'
 import { providerRoutes } from '#surfaces/oauth/provider-routes.ts'
-import { verifyApi, verifyRoute } from '#surfaces/oauth/verify-api.ts'
+import { verifyApi } from '#surfaces/oauth/verify-api.ts'
+import { healthEndpoints } from '#surfaces/operations/health-endpoints.ts'
 import { healthPages, type Readiness } from '#surfaces/operations/health-pages.ts'
 import { homePage } from '#surfaces/operations/home-page.ts'
 import { organizationApi } from '#surfaces/organizations/organization-api.ts'
@@ -113,9 +116,11 @@ function apiOf(parts: Parts): Route[] {
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]
   const requireCaller = callerRequirement({ resolve, referenceTo, clientAddress })
+  const document = openApiDocument({ issuer, routes: api, endpoints: [...oauthEndpoints, ...healthEndpoints] })
   return [
     ...apiRoutes(api, { db, encryption, requireCaller, clientAddress }),
-    ...openApi({ issuer, routes: [...api, verifyRoute] }),
+    openApiRoute(document),
+    ...docsPages({ document, render: parts.render }),
   ]
 }
 

@@ -12,6 +12,7 @@ export const floors = {
   surfaces: [
     'api-kit',
     'page-kit',
+    'api-docs',
     'operations',
     'oauth',
     'sign-in',

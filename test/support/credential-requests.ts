@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
+import { requireDescribed } from './described-answers.ts'
 import { basic, type Gatehouse, serviceAccount } from './gatehouse.ts'
 
 /** What a dead, foreign or unknown credential is answered with, byte for byte. */
@@ -52,7 +53,11 @@ export function send(url: string, { body, headers, ...options }: Request): Promi
       response.on('data', (chunk) => {
         text += chunk
       })
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
+      response.on('end', () => {
+        const answer = { status: response.statusCode ?? 0, headers: response.headers, text }
+        const { method = 'GET', path, port: at = port } = options
+        requireDescribed(Number(at), { method, path, ...answer }).then(() => resolve(answer), reject)
+      })
     })
     sent.on('error', reject)
     sent.end(body)

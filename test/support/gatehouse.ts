@@ -8,6 +8,7 @@ import { createLog } from '#foundation/log/log.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
 import { startServer } from '../../src/server.ts'
 import { createTestDatabase, type DatabaseKind } from './databases.ts'
+import { requireDescribed } from './described-answers.ts'
 import { freePort } from './free-port.ts'
 
 export const password = 'correct horse battery staple'
@@ -171,5 +172,7 @@ export async function introspect(
     body: new URLSearchParams({ token, ...more }),
   })
   const text = await response.text()
+  const answer = { status: response.status, headers: Object.fromEntries(response.headers), text }
+  await requireDescribed(Number(new URL(url).port), { method: 'POST', path: '/oauth/introspect', ...answer })
   return { status: response.status, text, json: JSON.parse(text), headers: response.headers }
 }

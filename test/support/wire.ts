@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { credentialResolver } from '#credentials/resolve/resolve-credentials.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import { availableDatabases, type DatabaseKind, openTestRedis, redisAvailable, type TestRedis } from './databases.ts'
+import { requireDescribed } from './described-answers.ts'
 import { basic, type Gatehouse, startAnotherNode, startGatehouse } from './gatehouse.ts'
 
 export interface Answer {
@@ -30,7 +31,11 @@ export function send(gatehouse: { url: string }, port: number, { method = 'GET',
       response.on('error', reject)
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString()
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parsed(text) })
+        const answer = { status: response.statusCode ?? 0, headers: response.headers, text }
+        requireDescribed(port, { method, path, ...answer }).then(
+          () => resolve({ ...answer, json: parsed(text) }),
+          reject,
+        )
       })
     })
     sent.on('error', reject)

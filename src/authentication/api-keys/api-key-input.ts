@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { dataScope, grantedPermission } from '#directory/access/grants.ts'
+import { excludeEachOther, noneOf } from '#foundation/http/field-rules.ts'
 import { displayName, plainText } from '#foundation/values/names.ts'
 import { dayOf } from '#foundation/values/time-ago.ts'
 
@@ -66,6 +67,12 @@ export const newApiKeyInput = z
     user: z.string().min(1).max(254).optional().describe('Id or e-mail of a member; for administrators'),
   })
   .superRefine((input, context) => oneExpiry(input, context, true))
+  .meta({
+    description: 'Exactly one of `expires_at` and `expires_in_days` is needed.',
+    not: noneOf('expires_at', 'expires_in_days'),
+    ...excludeEachOther('expires_at', 'expires_in_days'),
+    examples: [{ name: 'nightly export', expires_in_days: 90, permissions: ['configuration-items:read'] }],
+  })
 
 export type NewApiKeyInput = z.infer<typeof newApiKeyInput>
 
@@ -78,6 +85,11 @@ export const apiKeyEdit = z
     expires_in_days: expiresInDays.optional(),
   })
   .superRefine((input, context) => oneExpiry(input, context, false))
+  .meta({
+    description: 'What is left out stays. `expires_at` and `expires_in_days` exclude each other.',
+    ...excludeEachOther('expires_at', 'expires_in_days'),
+    examples: [{ name: 'nightly export', expires_in_days: 90 }],
+  })
 
 export type ApiKeyEdit = z.infer<typeof apiKeyEdit>
 

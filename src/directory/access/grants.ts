@@ -33,6 +33,12 @@ export const dataScope = z
   .refine(isDataScope, {
     error: 'a scope_id needs a source: {source: null, scope_id: …} would name a scope of nothing',
   })
+  .meta({
+    id: 'DataScope',
+    description: 'Which rows are seen: null means all. A `scope_id` needs a `source`.',
+    not: { properties: { source: { type: 'null' }, scope_id: { type: 'string' } } },
+    examples: [{ source: 'kubernetes', scope_id: 'prod-cluster' }],
+  })
 
 /** One spelling for equal grants: sorted, without duplicates, without what a wider scope covers. */
 export function canonicalGrants(grants: Grants): Grants {

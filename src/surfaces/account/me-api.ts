@@ -20,13 +20,13 @@ export function meApi(): ApiRoute[] {
         'Each permission and data scope is listed with every place it comes from. A credential that was narrowed shows ' +
         'what it may do, not what its owner may. `user` is null for a service account.',
       tags: ['Me'],
-      answer: me,
+      answer: callerDescription,
       handle: ({ db, caller }) => describeCaller(db, caller),
     }),
   ]
 }
 
-async function describeCaller(db: Queryable, caller: AuthenticatedCaller): Promise<z.input<typeof me>> {
+async function describeCaller(db: Queryable, caller: AuthenticatedCaller): Promise<z.input<typeof callerDescription>> {
   const { userId, clientId, organizationId } = caller.credential
   const [user, client, organization, memberships, sources] = await Promise.all([
     userId === null ? undefined : findActiveUser(db, userId),
@@ -53,15 +53,19 @@ async function sourcesOf(db: Queryable, { credential, ...held }: AuthenticatedCa
   return userId === null ? [{ origin: 'direct', ...held }] : listGrantSources(db, { userId, organizationId })
 }
 
+/** Two named kinds, so that generators of clients make a word and a class of them. */
 const origin = z
   .union([
-    z.literal('direct'),
-    z.literal('superadmin'),
-    z.object({ team: z.object({ id: z.string(), name: z.string() }) }),
+    z
+      .enum(['direct', 'superadmin'])
+      .meta({ id: 'OwnOrigin', description: 'Granted to the membership itself, or held by every superadmin' }),
+    z
+      .object({ team: z.object({ id: z.string(), name: z.string() }).describe('Which team') })
+      .meta({ id: 'TeamOrigin', description: 'Granted to a team' }),
   ])
-  .meta({ id: 'Origin' })
+  .meta({ id: 'Origin', description: 'Where a permission or a data scope comes from' })
 
-const me = z
+const callerDescription = z
   .object({
     user: z.object({ id: z.string(), email: z.string(), name: z.string(), superadmin: z.boolean() }).nullable(),
     client: z.object({ client_id: z.string(), name: z.string() }).nullable(),
@@ -72,4 +76,4 @@ const me = z
       z.object({ source: z.string().nullable(), scope_id: z.string().nullable(), from: z.array(origin) }),
     ),
   })
-  .meta({ id: 'Me' })
+  .meta({ id: 'CallerDescription' })

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { describeDataScope } from '#directory/access/describe-authorization.ts'
 import { type Explanation, explainAuthorization, type Holder } from '#directory/access/explain-authorization.ts'
+import { dataScope } from '#directory/access/grants.ts'
 import { requireManagedClient } from '#directory/clients/managed-client.ts'
 import { requireMembership } from '#directory/organizations/manage-member.ts'
 import { type Actor, isActor, requireAdminOf } from '#directory/users/actor.ts'
 import { requireUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import { scope } from '#surfaces/grants/granted.ts'
 import { askedShape, checkScope, isGrantAsked, isSuperadmin, requireAskedOrganization, scopeOf } from './asked.ts'
 
 /** `/v1/authorization/explain`: why somebody may do something, and why not. */
@@ -96,7 +96,7 @@ const explanation = z
             .describe('What is granted there, for people to read')
             .meta({ examples: ['configuration-items:*', 'kubernetes: prod-cluster'] }),
           permission: z.string().optional().describe('The grant, where it is a permission'),
-          data_scope: scope.optional().describe('The grant, where it is a data scope'),
+          data_scope: dataScope.optional().describe('The grant, where it is a data scope'),
         }),
       )
       .describe('Every grant that gives some of what is asked about: each would have to go'),
@@ -104,7 +104,7 @@ const explanation = z
       .array(
         z.union([
           z.object({ permission: z.string() }),
-          scope,
+          dataScope,
           z.object({
             reason: z
               .enum([

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { passwordLength } from '#authentication/passwords/password.ts'
+import { noneOf } from '#foundation/http/field-rules.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { displayName, organizationSummary } from '#foundation/values/names.ts'
 import {
@@ -104,6 +105,11 @@ const credentials = z
     if (email && emailId && emailKey(email) !== emailKey(emailId)) refuse('emailId', 'is not the same as email')
     if (organization && org && organization !== org) refuse('org', 'is not the same as organization')
     return { email: address ?? '', password, organization: organization ?? org }
+  })
+  .meta({
+    description: 'One of `email` and `emailId` is needed. Whoever belongs to several organizations names one.',
+    not: noneOf('email', 'emailId'),
+    examples: [{ email: 'ada@acme.test', password: 'correct horse battery staple', organization: 'acme' }],
   })
 
 const presented = z.strictObject({ token: z.string().min(1).max(4096) })

@@ -19,20 +19,13 @@ export const dataScopes = z
 /** What is granted, as it is asked for: both lists replace what was there. */
 export const grantsInput = z.strictObject({ permissions, data_scopes: dataScopes })
 
-export const scope = z
-  .object({
-    source: z.string().nullable().describe('null: every source'),
-    scope_id: z.string().nullable().describe('null: all of the source'),
-  })
-  .meta({ id: 'DataScope', examples: [{ source: 'kubernetes', scope_id: 'prod-cluster' }] })
-
 /** The two lists of every answer that tells what is granted. */
 export const grantsShape = {
   permissions: z
     .array(z.string())
     .describe('Sorted, each once')
     .meta({ examples: [['configuration-items:read']] }),
-  data_scopes: z.array(scope).describe('Sorted, without those that a wider one covers'),
+  data_scopes: z.array(dataScope).describe('Sorted, without those that a wider one covers'),
 }
 
 export const grants = z.object(grantsShape).meta({ id: 'Grants' })

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { z } from 'zod'
 import { recordDenial } from '#credentials/log/record-denial.ts'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import { narrowedAuthorization } from '#credentials/resolve/narrowed-authorization.ts'
@@ -15,7 +14,6 @@ import { directHeaders } from '#foundation/http/security-headers.ts'
 import { coversScope, type DataScope, isDataScope } from '#foundation/values/data-scope.ts'
 import { logPath, logText } from '#foundation/values/log-text.ts'
 import { covers } from '#foundation/values/permission.ts'
-import type { RouteDeclaration } from '#surfaces/api-kit/api-route.ts'
 import { authenticationRequired } from '#surfaces/api-kit/authenticated-caller.ts'
 import { forwardedRequest } from './forwarded-request.ts'
 
@@ -27,25 +25,6 @@ export interface VerifyParts {
   clientAddress: ClientAddress
   /** Which proxy asks, as the operator has said. */
   verifyProxy: VerifyProxy | undefined
-}
-
-/** For `/openapi.json`: the route itself is served in front of Koa. */
-export const verifyRoute: RouteDeclaration = {
-  name: 'verify',
-  method: 'GET',
-  path: '/v1/auth/verify',
-  summary: 'Decide about a forwarded request',
-  description:
-    'For nginx auth_request, Traefik ForwardAuth and Envoy ext_authz. The answer says who it is in X-Auth-Subject, ' +
-    'X-Auth-Organization, X-Auth-Permissions and X-Auth-Data-Scopes; 403 says what is missing, in X-Auth-Denied too.',
-  tags: ['Authentication'],
-  query: z.object({
-    permission: z.string().optional(),
-    source: z.string().optional(),
-    scope_id: z.string().optional(),
-  }),
-  status: 200,
-  errors: ['permission_denied'],
 }
 
 const verifyPath = '/v1/auth/verify'

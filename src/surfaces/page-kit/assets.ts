@@ -40,6 +40,7 @@ const subjects = [
   'keys',
   'log',
   'charts',
+  'reference',
   'print',
 ] as const
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -14,12 +15,13 @@ import { type Csrf, csrfField } from './csrf.ts'
 /**
  * Renders `views/<view>.ejs` in the layout.
  * @param options.formAction where the page's forms may end up besides ourselves
+ * @param options.sharedSeconds of a page without forms that is the same for everybody: how long caches may keep it
  */
 export type Render = (
   ctx: Koa.Context,
   view: string,
   locals: Record<string, unknown>,
-  options?: { status?: number; formAction?: readonly string[] },
+  options?: { status?: number; formAction?: readonly string[]; sharedSeconds?: number },
 ) => Promise<void>
 
 const compress = promisify(gzip)
@@ -40,12 +42,12 @@ export function createRenderer({ issuer, assets, csrf }: { issuer: string; asset
     return compiled
   }
 
-  return async (ctx, view, locals, { status = 200, formAction = [] } = {}) => {
+  return async (ctx, view, locals, { status = 200, formAction = [], sharedSeconds } = {}) => {
     const page = {
       issuer,
       brand: gatehouse,
       csrfField,
-      csrf: csrf.token(ctx),
+      csrf: sharedSeconds === undefined ? csrf.token(ctx) : undefined,
       assetUrl: assets.url,
       accentUrl: assets.accentUrl,
       timeAgo,
@@ -56,9 +58,19 @@ export function createRenderer({ issuer, assets, csrf }: { issuer: string; asset
     ctx.status = status
     ctx.type = 'html'
     ctx.set('Content-Security-Policy', contentSecurityPolicy(formAction))
-    ctx.set('Cache-Control', 'no-store')
-    await sendPage(ctx, template('page-kit/layout')({ ...page, view, body, title: titleOf(body) }))
+    ctx.set('Cache-Control', sharedSeconds === undefined ? 'no-store' : `public, max-age=${sharedSeconds}`)
+    const html = template('page-kit/layout')({ ...page, view, body, title: titleOf(body) })
+    if (sharedSeconds === undefined || !isKnown(ctx, html)) await sendPage(ctx, html)
   }
+}
+
+/** Whether the one who asks has this page already; it is told so. */
+function isKnown(ctx: Koa.Context, html: string): boolean {
+  // Weak, for one tag stands for every encoding (RFC 9110 §8.8.1).
+  ctx.set('ETag', `W/"${hash('sha256', html, 'hex').slice(0, 12)}"`)
+  if (!ctx.fresh) return false
+  ctx.status = 304
+  return true
 }
 
 /** Compressed for a browser that takes it, except after a form: such a page may show a secret, once. */

@@ -16,6 +16,7 @@ import { organizationApiKeyPages, ownApiKeyPages } from '#surfaces/api-keys/api-
 import type { ApiRoute } from '#surfaces/api-kit/api-route.ts'
 import { callerRequirement } from '#surfaces/api-kit/authenticated-caller.ts'
 import { apiRoutes } from '#surfaces/api-kit/serve-api.ts'
+import { auditLogApi } from '#surfaces/audit-log/audit-log-api.ts'
 import { authenticationLogApi } from '#surfaces/authentication-log/authentication-log-api.ts'
 import {
   organizationAuthenticationLogPages,
@@ -113,6 +114,7 @@ function apiOf(parts: Parts): Route[] {
     ...userApi({ outbox: parts.outbox }),
     ...sessionApi({ sessionSeconds: parts.sessionSeconds }),
     ...authenticationLogApi(),
+    ...auditLogApi(),
     ...apiKeyApi({ ...keyPartsOf(parts), referenceTo, createRateLimit }),
   ]
   const requireCaller = callerRequirement({ resolve, referenceTo, clientAddress })

@@ -32,6 +32,7 @@ export const floors = {
     'authorization',
     'api-keys',
     'authentication-log',
+    'audit-log',
     'direct',
     'setup',
     'demo',

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
-import { onlyIndexes } from './log-queries.ts'
+import { onlyIndexes } from '#foundation/database/log-walk.ts'
 
 const settledSeconds = 60
 

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
-import { lastUseOfApiKey, onlyIndexes } from './log-queries.ts'
+import { onlyIndexes } from '#foundation/database/log-walk.ts'
+import { lastUseOfApiKey } from './log-queries.ts'
 
 /** An entry's time is its transaction's start, and it is seen when that commits: so much is read twice. */
 const overlapSeconds = 15

@@ -1,5 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
-import { inTransaction, type Queryable } from '#foundation/database/database.ts'
+import type { Queryable } from '#foundation/database/database.ts'
+import {
+  atOfEntry,
+  between,
+  beyond,
+  eachPage,
+  newestFirst,
+  type Period,
+  readAlongIndexes,
+} from '#foundation/database/log-walk.ts'
 import type { Position } from '#foundation/http/list.ts'
 
 /** Whose entries: for each kind of subject there is one index, and one row of counts a day. */
@@ -18,12 +27,10 @@ export const logOutcomes = ['accepted', 'refused', 'denied'] as const
 
 export type LogOutcome = (typeof logOutcomes)[number]
 
-/** Which entries; `from` is included, `to` is not, both as text that PostgreSQL reads. */
-export interface LogFilter {
+/** Which entries. */
+export interface LogFilter extends Period {
   subjects: readonly (Subject | Whole)[]
   outcome?: LogOutcome | undefined
-  from?: string | undefined
-  to?: string | undefined
 }
 
 /** One use of a credential. */
@@ -51,9 +58,6 @@ export interface LogRow {
   /** How many uses the entry stands for. */
   count: number
 }
-
-/** Rows that an export holds in memory at once. */
-const exportPage = 1_000
 
 /**
  * What the indexes of 0010 are made of, expression by expression: written differently, they would not be used. Each
@@ -111,36 +115,9 @@ export function isWhole(subject: Subject | Whole): subject is Whole {
   return subject.of === 'everything' || subject.of === 'no owner'
 }
 
-/** Reads as `onlyIndexes` says, in one snapshot. */
-export function readAlongIndexes<Row>(db: Queryable, query: RawBuilder<Row>): Promise<Row[]> {
-  return inTransaction(db, async (tx) => {
-    await sql`select ${onlyIndexes}`.execute(tx)
-    return (await query.execute(tx)).rows
-  })
-}
-
-/**
- * All entries, newest first, a page at a time: however slowly they are read, no transaction waits for it. What is logged
- * meanwhile is newer than the first page, so each entry comes once.
- */
-export async function* eachLogPage(db: Queryable, filter: LogFilter): AsyncGenerator<LogRow[]> {
-  let cursor: Position | undefined
-  for (;;) {
-    const rows = await listLogEntries(db, filter, { limit: exportPage, cursor })
-    const last = rows.at(-1)
-    if (last) yield rows
-    if (!last || rows.length < exportPage) return
-    cursor = positionOf(last)
-  }
-}
-
-export function positionOf({ at, id }: Pick<LogRow, 'at' | 'id'>): Position {
-  return { at, id: String(id) }
-}
-
-/** Whether a cursor's id can be an entry's: those of other lists are text. */
-export function isLogPosition({ id }: Position): boolean {
-  return /^\d{1,18}$/.test(id)
+/** All entries, a page at a time. */
+export function eachLogPage(db: Queryable, filter: LogFilter): AsyncGenerator<LogRow[]> {
+  return eachPage((page) => listLogEntries(db, filter, page))
 }
 
 /** Whose key an API key is or, if it has been deleted, was, as far as this organization's log knows. */
@@ -187,17 +164,7 @@ const nameColumns: Record<Subject['of'], RawBuilder<string>> = {
   'api key': sql`credential_id`,
 }
 
-/**
- * For `select` at the start of a transaction. Where the planner's estimates are out of date, as they are of whatever became
- * busy a moment ago, it would rather collect a million entries and sort them, or read a whole month.
- */
-export const onlyIndexes = sql.join(
-  ['enable_bitmapscan', 'enable_seqscan', 'enable_sort', 'jit'].map(
-    (setting) => sql`set_config(${sql.lit(setting)}, 'off', true)`,
-  ),
-)
-
-const columns = sql`id, occurred_at, to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
+const columns = sql`id, occurred_at, ${atOfEntry},
   outcome, reason, credential_id, credential_kind, credential_name, via, user_id, user_email, organization_id, client_id,
   resource_server, ip, user_agent, method, path, count`
 
@@ -208,8 +175,6 @@ const sums = sql`(select id, minute as occurred_at, 'refused' as outcome, reason
   'unknown' as credential_kind, null::text as credential_name, via, null::text as user_id, null::text as user_email,
   null::text as organization_id, null::text as client_id, resource_server, network as ip, null::text as user_agent,
   null::text as method, null::text as path, count from unknown_uses) as sums`
-
-const newestFirst = sql`order by occurred_at desc, id desc`
 
 function hashOf(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`hashtextextended(${text}, 0)`
@@ -229,18 +194,4 @@ function entriesOf(subject: Subject, outcome: LogOutcome): RawBuilder<unknown>[]
   if (subject.of === 'api key') found.push(sql`credential_kind = 'api_key' and credential_id = ${subject.apiKeyId}`)
   if (subject.of !== 'organization' && subject.userId !== undefined) found.push(sql`user_id = ${subject.userId}`)
   return found
-}
-
-function between({ from, to }: LogFilter): RawBuilder<unknown>[] {
-  return [
-    ...(from === undefined ? [] : [sql`occurred_at >= ${from}::timestamptz`]),
-    ...(to === undefined ? [] : [sql`occurred_at < ${to}::timestamptz`]),
-  ]
-}
-
-/** The first condition is one for the index, and for leaving out months; the second is the exact place. */
-function beyond(cursor: Position | undefined): RawBuilder<unknown>[] {
-  if (!cursor) return []
-  const { at, id } = cursor
-  return [sql`occurred_at <= ${at}::timestamptz`, sql`(occurred_at, id) < (${at}::timestamptz, ${id}::bigint)`]
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
-import { countedFromLog, isWhole, readAlongIndexes, type Subject, subjectName, type Whole } from './log-queries.ts'
+import { readAlongIndexes } from '#foundation/database/log-walk.ts'
+import { countedFromLog, isWhole, type Subject, subjectName, type Whole } from './log-queries.ts'
 
 /** How often a credential was used on one day. */
 export interface DayOfUses {

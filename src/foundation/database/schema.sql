@@ -459,9 +459,23 @@ CREATE INDEX api_keys_revoked_by ON public.credentials USING btree (revoked_by) 
 
 CREATE INDEX api_keys_user ON public.credentials USING btree (user_id) WHERE (kind = 'api_key'::text);
 
+CREATE INDEX audit_log_action ON public.audit_log USING btree (action, occurred_at DESC, id DESC);
+
+CREATE INDEX audit_log_action_in ON public.audit_log USING btree (organization_id, action, occurred_at DESC, id DESC);
+
+CREATE INDEX audit_log_actor ON public.audit_log USING btree (COALESCE(actor_id, actor_kind), occurred_at DESC, id DESC);
+
+CREATE INDEX audit_log_actor_in ON public.audit_log USING btree (organization_id, COALESCE(actor_id, actor_kind), occurred_at DESC, id DESC);
+
 CREATE UNIQUE INDEX audit_log_chain ON public.audit_log USING btree (COALESCE(organization_id, ''::text), seq);
 
-CREATE INDEX audit_log_organization ON public.audit_log USING btree (organization_id, id DESC);
+CREATE INDEX audit_log_organization ON public.audit_log USING btree (organization_id, occurred_at DESC, id DESC);
+
+CREATE INDEX audit_log_owner ON public.audit_log USING btree (owner_id, occurred_at DESC, id DESC) WHERE (owner_id IS NOT NULL);
+
+CREATE INDEX audit_log_subject ON public.audit_log USING btree (COALESCE(subject_id, subject_name), occurred_at DESC, id DESC);
+
+CREATE INDEX audit_log_time ON public.audit_log USING btree (occurred_at DESC, id DESC);
 
 CREATE INDEX audit_log_unlinked ON public.audit_log USING btree (id) WHERE (seq IS NULL);
 

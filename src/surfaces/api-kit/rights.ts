@@ -5,7 +5,7 @@
  * - `bearer`: any live credential, a service account's too
  * - `person`: a credential of a person, in their own hands: what they gave to another party's client is none
  * - `member`: of a person who acts in the organization that the path names; superadmins in every one
- * - `admin`: the same, who administers it
+ * - `admin`: the same, who administers it; where the path names none, the one in which they act
  * - `superadmin`
  */
 export type Who = 'anyone' | 'bearer' | 'person' | 'member' | 'admin' | 'superadmin'
@@ -144,6 +144,7 @@ export const rights = {
   disallowApplication: person('never'),
 
   listAuthenticationLog: person('every'),
+  listAuditLog: admin('every'),
 } as const satisfies Record<string, Right>
 
 /** The name of a route, which is its operation's in `/openapi.json`. */

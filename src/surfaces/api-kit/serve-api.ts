@@ -89,8 +89,9 @@ function requireKeyMay({ keys }: Right, { credential }: AuthenticatedCaller): vo
 }
 
 /** The person, and the organization of the path, as far as the right is about them. */
-async function personOf(db: Queryable, { who }: Right, caller: AuthenticatedCaller, org: string) {
+async function personOf(db: Queryable, { who }: Right, caller: AuthenticatedCaller, named: string | undefined) {
   const actor = await actorOf(db, caller)
+  const org = named ?? actor.organizationId
   if (who === 'admin') return { actor, organization: await requireManagedOrganization(db, actor, org) }
   if (who === 'member') return { actor, organization: await requireOwnOrganization(db, actor, org) }
   if (who === 'superadmin') requireSuperadmin(actor)

@@ -1,22 +1,16 @@
 import { z } from 'zod'
-import {
-  eachLogPage,
-  isLogPosition,
-  type LogFilter,
-  type LogRow,
-  listLogEntries,
-  logOutcomes,
-  positionOf,
-} from '#credentials/log/log-queries.ts'
+import { eachLogPage, type LogFilter, type LogRow, listLogEntries, logOutcomes } from '#credentials/log/log-queries.ts'
 import { findOrganization, namesOfOrganizations } from '#directory/organizations/organization-queries.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { isLogPosition, positionOf } from '#foundation/database/log-walk.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
+import { logDownloads } from '#surfaces/api-kit/log-export.ts'
+import { periodEnd, periodStart } from '#surfaces/api-kit/log-period.ts'
 import { logEntry, toLogEntry } from './log-entry.ts'
-import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
-import { periodEnd, periodStart } from './log-period.ts'
+import { csv } from './log-export.ts'
 import { visibleSubjects } from './visible-subjects.ts'
 
 const query = z.strictObject({
@@ -39,13 +33,6 @@ const query = z.strictObject({
 
 /** `GET /v1/authentication-log`: every use of a credential, newest first. Asking is a use as well, and in it. */
 export function authenticationLogApi(): ApiRoute[] {
-  const download = (form: LogExportForm, description: string) => ({
-    description,
-    filename: `authentication-log.${form.extension}`,
-    async stream(request: LogRequest) {
-      return exportText(form, eachEntry(request.db, await asked(request)))
-    },
-  })
   return [
     apiRoute({
       name: 'listAuthenticationLog',
@@ -59,13 +46,9 @@ export function authenticationLogApi(): ApiRoute[] {
       tags: ['Authentication log'],
       query,
       answer: listOf(logEntry),
-      downloads: {
-        [csv.mediaType]: download(
-          csv,
-          'A line for each entry (RFC 4180); what a spreadsheet would run begins with an apostrophe',
-        ),
-        [ndjson.mediaType]: download(ndjson, 'An entry on each line, as in `items`'),
-      },
+      downloads: logDownloads('authentication-log', csv, async (request: LogRequest) =>
+        eachEntry(request.db, await asked(request)),
+      ),
       errors: ['permission_denied', 'not_found'],
       async handle(request) {
         const filter = await asked(request)

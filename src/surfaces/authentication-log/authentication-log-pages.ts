@@ -1,28 +1,24 @@
 import { z } from 'zod'
 import { listApiKeyNames, listLiveApiKeyIds } from '#authentication/api-keys/api-key-queries.ts'
-import {
-  isLogPosition,
-  type LogFilter,
-  type LogRow,
-  listLogEntries,
-  logOutcomes,
-  positionOf,
-} from '#credentials/log/log-queries.ts'
+import { type LogFilter, type LogRow, listLogEntries, logOutcomes } from '#credentials/log/log-queries.ts'
 import { activityByDay, isSignIn } from '#credentials/log/uses-by-day.ts'
 import { namesOfClients } from '#directory/clients/client-queries.ts'
 import { listMembers } from '#directory/organizations/membership-queries.ts'
 import { namesOfPeople } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { isLogPosition, positionOf } from '#foundation/database/log-walk.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { pageOf, pageQuery } from '#foundation/http/list.ts'
 import { parse } from '#foundation/http/parse.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { sendDownload } from '#surfaces/api-kit/download.ts'
+import { exportText, type LogExportForm, ndjson } from '#surfaces/api-kit/log-export.ts'
+import { periodEnd, periodStart } from '#surfaces/api-kit/log-period.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { activityPictures } from './activity-pictures.ts'
 import { eachEntry } from './authentication-log-api.ts'
-import { csv, exportText, type LogExportForm, ndjson } from './log-export.ts'
-import { periodEnd, periodStart } from './log-period.ts'
+import type { LogEntry } from './log-entry.ts'
+import { csv } from './log-export.ts'
 import { outcomeLabels, useInWords } from './log-words.ts'
 import { visibleSubjects } from './visible-subjects.ts'
 
@@ -170,7 +166,7 @@ async function askedOf({ db, ctx, actor, withPeople }: LogRequest) {
   return { filter, cursor, personId: subject?.of === 'person' ? subject.userId : undefined }
 }
 
-async function downloadLog(request: LogRequest, form: LogExportForm): Promise<void> {
+async function downloadLog(request: LogRequest, form: LogExportForm<LogEntry>): Promise<void> {
   const { ctx, db } = request
   const { filter } = await askedOf(request)
   const file = { mediaType: form.mediaType, filename: `authentication-log.${form.extension}` }

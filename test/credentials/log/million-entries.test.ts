@@ -1,10 +1,11 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { countUses } from '#credentials/log/count-uses.ts'
-import { type LogFilter, lastUseOfApiKey, listLogEntries, positionOf } from '#credentials/log/log-queries.ts'
+import { type LogFilter, lastUseOfApiKey, listLogEntries } from '#credentials/log/log-queries.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { activityByDay, usesByDay } from '#credentials/log/uses-by-day.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { positionOf } from '#foundation/database/log-walk.ts'
 import type { Tables } from '#foundation/database/schema.ts'
 import { type OpenTestDatabase, openTestDatabase, postgresAvailable } from '#support/databases.ts'
 

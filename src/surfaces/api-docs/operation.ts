@@ -100,7 +100,8 @@ function codesOf(route: RouteDeclaration, read: RouteDeclaration | undefined, { 
   ]
   if (who !== 'anyone') codes.push('authentication_required')
   if (keys !== 'every' || !['anyone', 'bearer'].includes(who)) codes.push('permission_denied')
-  if (who === 'admin' || who === 'member') codes.push('not_found')
+  // What the path names may not be there, or not for this caller.
+  if (who !== 'anyone' && route.path.includes('{')) codes.push('not_found')
   if (route.body) codes.push('unsupported_media_type')
   if (isEditOf(route, read)) codes.push('precondition_failed')
   if (route.secret && isRepeatable(route)) codes.push('conflict')

@@ -54,6 +54,16 @@ export const problem = z
       })
       .optional()
       .describe('Of a denial by `/v1/auth/verify`: the permission or the data scope that is missing'),
+    held: z
+      .looseObject({})
+      .optional()
+      .describe('Of a permission that cannot be removed: by how many of what it is held')
+      .meta({ examples: [{ members: 2, teams: 1 }] }),
+    possible_from: z.iso
+      .datetime()
+      .optional()
+      .describe('Of signing keys that cannot be rotated yet: from when on')
+      .meta({ examples: ['2027-01-31T12:00:00.000Z'] }),
     request_id: z
       .string()
       .optional()

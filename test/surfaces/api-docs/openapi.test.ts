@@ -179,7 +179,7 @@ const undescribed: [pattern: RegExp, reason: string][] = [
     'pages of the sign-in, and where providers send browsers back',
   ],
   [/ \/oauth\/(authorize|logout)\b/, 'where browsers are sent, found by discovery'],
-  [/ \/(o|organizations|invitation|sign-up|demo)\b/, 'pages of people without a session'],
+  [/ \/(o|organizations|invitation|sign-up|setup|demo)\b/, 'pages of people without a session'],
   [/ \/(reset-password|new-password|verify-email|change-email)\b/, 'pages that mailed links lead to'],
   [/ \/(account|admin)\b/, 'pages of people with a session'],
 ]

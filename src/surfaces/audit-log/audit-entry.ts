@@ -11,7 +11,10 @@ export const auditEntry = z
     occurred_at: z.iso.datetime().describe('When the change began, with microseconds'),
     actor: z
       .object({
-        kind: z.string().describe('`user`, `api_key`, `setup_file`, `command_line`, `connection`, `retention`, …'),
+        kind: z
+          .string()
+          .describe('`user`, `api_key`, `setup_file`, `command_line`, `connection`, `retention`, …')
+          .meta({ examples: ['user'] }),
         ...named,
         owner: z
           .object({ id: z.string(), name: z.string() })
@@ -23,9 +26,18 @@ export const auditEntry = z
       .string()
       .describe('By which door: `api`, `sign_in`, `account`, `console`, `command_line`, `server`')
       .meta({ examples: ['api'] }),
-    action: z.string().meta({ examples: ['member.removed'] }),
+    action: z
+      .string()
+      .describe('What was done, as noun and participle')
+      .meta({ examples: ['member.removed'] }),
     subject: z
-      .object({ kind: z.string().meta({ examples: ['member'] }), ...named })
+      .object({
+        kind: z
+          .string()
+          .describe('What kind of thing')
+          .meta({ examples: ['member'] }),
+        ...named,
+      })
       .describe('What was changed; of a member the id is the user’s'),
     organization: organizationSummary.nullable().describe('Null: the deployment’s own'),
     before: z
@@ -40,7 +52,10 @@ export const auditEntry = z
       .meta({ examples: [{ admin: true }] }),
     ip: z.string().nullable(),
     request_id: z.string().nullable().describe('As the answer’s `X-Request-Id` had it'),
-    hash: z.string().describe('SHA-256 of the entry and the hash before it, hexadecimal'),
+    hash: z
+      .string()
+      .describe('SHA-256 of the entry and the hash before it, hexadecimal')
+      .meta({ examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'] }),
   })
   .meta({ id: 'AuditLogEntry' })
 

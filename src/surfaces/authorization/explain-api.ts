@@ -85,11 +85,11 @@ function toAnswer({ allowed, because, missing }: Explanation): z.input<typeof ex
 
 const explanation = z
   .object({
-    allowed: z.boolean(),
+    allowed: z.boolean().describe('Whether all that is asked about is allowed'),
     because: z
       .array(
         z.object({
-          kind: z.enum(['direct', 'team', 'superadmin']),
+          kind: z.enum(['direct', 'team', 'superadmin']).describe('Where the grant stands'),
           team: z.object({ id: z.string(), name: z.string() }).optional().describe('Of `kind` team'),
           grant: z
             .string()
@@ -120,4 +120,4 @@ const explanation = z
       )
       .describe('Empty when it is allowed'),
   })
-  .meta({ id: 'Explanation' })
+  .meta({ id: 'Explanation', description: 'Why somebody may do or see something, or not' })

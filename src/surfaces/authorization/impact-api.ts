@@ -47,7 +47,10 @@ export function impactApi(): ApiRoute[] {
 
 const query = z
   .strictObject({
-    change: z.enum(Object.keys(changes) as (keyof typeof changes)[]),
+    change: z
+      .enum(Object.keys(changes) as (keyof typeof changes)[])
+      .describe('What would be changed')
+      .meta({ examples: ['team_deleted'] }),
     ...askedShape,
     team: z
       .string()
@@ -117,15 +120,23 @@ function toAnswer({ people, apiKeys, serviceAccounts, counts }: Impact): z.input
 const person = z.object({ id: z.string(), email: z.string(), name: z.string() })
 const lastUsedAt = z.iso.datetime().nullable().describe('null: not within what the authentication log keeps')
 
+const count = z.int().meta({ examples: [2] })
+
 const impact = z
   .object({
     people: z.array(z.object({ user: person, ...grantsShape })).describe('With what each would lose'),
-    api_keys: z.array(
-      z.object({ id: z.string(), name: z.string(), user: person, ...grantsShape, last_used_at: lastUsedAt }),
-    ),
-    service_accounts: z.array(z.object({ client_id: z.string(), ...grantsShape, last_used_at: lastUsedAt })),
+    api_keys: z
+      .array(z.object({ id: z.string(), name: z.string(), user: person, ...grantsShape, last_used_at: lastUsedAt }))
+      .describe('Keys of theirs, with what each would lose'),
+    service_accounts: z
+      .array(z.object({ client_id: z.string(), ...grantsShape, last_used_at: lastUsedAt }))
+      .describe('With what each would lose'),
     counts: z
-      .object({ people: z.int(), api_keys: z.int(), service_accounts: z.int() })
+      .object({
+        people: count.describe('People'),
+        api_keys: count.describe('API keys'),
+        service_accounts: count.describe('Service accounts'),
+      })
       .describe('All who would lose something, named above or not'),
   })
-  .meta({ id: 'Impact' })
+  .meta({ id: 'Impact', description: 'Who would lose what by a change' })

@@ -28,7 +28,9 @@ export const grantsShape = {
   data_scopes: z.array(dataScope).describe('Sorted, without those that a wider one covers'),
 }
 
-export const grants = z.object(grantsShape).meta({ id: 'Grants' })
+export const grants = z
+  .object(grantsShape)
+  .meta({ id: 'Grants', description: 'What is granted to one holder, and to nobody else' })
 
 export function toGrants({ permissions, data_scopes }: { permissions: string[]; data_scopes: DataScope[] }): Grants {
   return { permissions, dataScopes: data_scopes }

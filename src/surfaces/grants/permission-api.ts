@@ -102,4 +102,4 @@ const permission = z
     description: z.string().meta({ examples: ['See configuration items'] }),
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'Permission' })
+  .meta({ id: 'Permission', description: 'A permission of the catalogue' })

@@ -119,8 +119,14 @@ const legibleAccent = accentColor.refine((color) => contrastOf(color, accentsOf(
 })
 
 const branding = {
-  logo_url: logoUrl.nullish().meta({ examples: ['https://acme.example/logo.svg'] }),
-  accent_color: legibleAccent.nullish().meta({ examples: ['#1a5fb4'] }),
+  logo_url: logoUrl
+    .nullish()
+    .describe('Shown on its sign-in page; null: none')
+    .meta({ examples: ['https://acme.example/logo.svg'] }),
+  accent_color: legibleAccent
+    .nullish()
+    .describe('Of buttons and links on its pages; null: ours')
+    .meta({ examples: ['#1a5fb4'] }),
 }
 
 function toAnswer(row: Organization): z.infer<typeof organization> {
@@ -142,11 +148,19 @@ const organization = z
     id: z.string().meta({ examples: ['org_3kTq0x'] }),
     slug: z.string().meta({ examples: ['acme'] }),
     name: z.string().meta({ examples: ['Acme Corporation'] }),
-    logo_url: z.string().nullable(),
-    accent_color: z.string().nullable(),
+    logo_url: z
+      .string()
+      .nullable()
+      .describe('Shown on its sign-in page')
+      .meta({ examples: ['https://acme.example/logo.svg'] }),
+    accent_color: z
+      .string()
+      .nullable()
+      .describe('Of buttons and links on its pages')
+      .meta({ examples: ['#1a5fb4'] }),
     allows_keys_in_query: z.boolean().describe('Whether API keys are accepted in a URL'),
     join_by_domain: z.boolean().describe('Whether people of its verified domains join by signing up'),
     active: z.boolean().describe('false: suspended'),
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'Organization' })
+  .meta({ id: 'Organization', description: 'A tenant' })

@@ -99,12 +99,15 @@ const session = z
   .object({
     id: z.string(),
     user: z.object({ id: z.string(), email: z.string() }),
-    device: z.string().meta({ examples: ['Firefox on Linux'] }),
+    device: z
+      .string()
+      .describe('Browser and system, as far as they say')
+      .meta({ examples: ['Firefox on Linux'] }),
     ip: z.string().nullable(),
     created_at: z.iso.datetime(),
     last_used_at: z.iso.datetime().describe('True within a minute'),
   })
-  .meta({ id: 'Session' })
+  .meta({ id: 'Session', description: 'A browser that somebody is signed in with' })
 
 const allowedApplication = z
   .object({
@@ -114,4 +117,4 @@ const allowedApplication = z
     created_at: z.iso.datetime().describe('When it was allowed first'),
     expires_at: z.iso.datetime(),
   })
-  .meta({ id: 'AllowedApplication' })
+  .meta({ id: 'AllowedApplication', description: 'An application that acts for a person by their consent' })

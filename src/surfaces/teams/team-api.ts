@@ -185,7 +185,7 @@ const team = z
     ...grantsShape,
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'Team' })
+  .meta({ id: 'Team', description: 'A named group of members of one organization' })
 
 const teamMember = z
   .object({
@@ -194,4 +194,4 @@ const teamMember = z
     active: z.boolean().describe('Whether they can act in it: neither they nor their membership is switched off'),
     created_at: z.iso.datetime().describe('When they came into the team'),
   })
-  .meta({ id: 'TeamMember' })
+  .meta({ id: 'TeamMember', description: 'A member of a team' })

@@ -139,11 +139,11 @@ const user = z
   .object({
     id: z.string().meta({ examples: ['usr_3kTq0x'] }),
     email: z.string(),
-    email_verified: z.boolean(),
+    email_verified: z.boolean().describe('Whether the address was proven, or vouched for'),
     name: z.string(),
     superadmin: z.boolean().describe('Passes every check, in every organization'),
     active: z.boolean(),
-    has_password: z.boolean(),
+    has_password: z.boolean().describe('false: signs in through a connection, or has not chosen one yet'),
     created_at: z.iso.datetime(),
   })
-  .meta({ id: 'User' })
+  .meta({ id: 'User', description: 'A person with an account, across all organizations' })

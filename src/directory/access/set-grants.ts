@@ -90,7 +90,8 @@ export function changeInWords(before: Grants, after: Grants) {
   return { before: pick(before), after: pick(after) }
 }
 
-async function holdGrantsOfMember(tx: Queryable, organizationId: string, membershipId: string): Promise<Grants> {
+/** What a member is given directly, held until the transaction ends. @throws GatehouseError not_found */
+export async function holdGrantsOfMember(tx: Queryable, organizationId: string, membershipId: string): Promise<Grants> {
   const grants = await tx
     .selectFrom('memberships')
     .select(['permissions', 'dataScopes'])

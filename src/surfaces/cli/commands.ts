@@ -5,6 +5,7 @@ import { clientRotateSecret } from './client-rotate-secret.ts'
 import type { Command } from './command.ts'
 import { doctor } from './doctor.ts'
 import { exportCommand } from './export.ts'
+import { grant } from './grant.ts'
 import { importUsers } from './import-users.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
@@ -63,6 +64,7 @@ export function commandTable({ start }: CommandLineParts): readonly Command[] {
     organizationActivate,
     memberInvite,
     memberRemove,
+    grant,
     importUsers,
     keyCreate,
     keyList,

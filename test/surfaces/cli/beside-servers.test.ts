@@ -342,4 +342,50 @@ describe.runIf(postgresAvailable())('the command line beside a running server', 
     const refused = await refusalOf('keys rotate')
     expect(refused).toMatchObject({ exit: 1, code: 'conflict', possible_from: expect.any(String) })
   })
+
+  // S0-23, S0-26
+  test('a grant changed here is in the next answer of the running server', async () => {
+    const member = 'grant --organization globex --member grace@globex.test'
+    const grace = await answerOf(
+      'key create --organization globex --user grace@globex.test --name g --expires-in-days 7',
+    )
+    const rightsOf = async () => {
+      const { permissions, data_scopes } = (await gatehouse.introspect(grace.key)).json
+      return { permissions, data_scopes }
+    }
+    expect(await rightsOf()).toEqual({ permissions: [], data_scopes: [] })
+    const scope = { source: 'kubernetes', scope_id: 'a=b' }
+    const granted = { permissions: ['reports:read'], data_scopes: [scope] }
+    expect(await answerOf(`${member} --permission reports:read --data-scope kubernetes=a=b`)).toEqual(granted)
+    expect(await rightsOf()).toEqual(granted)
+    // Two operators at once: neither writes over what the other gave.
+    await Promise.all(['ceph', 'proxmox'].map((source) => answerOf(`${member} --data-scope ${source}`)))
+    expect(await rightsOf()).toMatchObject({
+      data_scopes: expect.arrayContaining([
+        scope,
+        { source: 'ceph', scope_id: null },
+        { source: 'proxmox', scope_id: null },
+      ]),
+    })
+    await answerOf(`${member} --remove --permission reports:read --data-scope ceph --data-scope proxmox`)
+    expect(await answerOf(member)).toEqual({ permissions: [], data_scopes: [scope] })
+    expect(await rightsOf()).toEqual({ permissions: [], data_scopes: [scope] })
+
+    expect(
+      await answerOf('grant --organization globex --team Auditors --permission configuration-items:*'),
+    ).toMatchObject({ permissions: ['configuration-items:*', 'reports:read'] })
+    expect(
+      await answerOf('grant --organization acme --service-account nightly-export --data-scope ceph --remove'),
+    ).toMatchObject({ data_scopes: [] })
+    expect(
+      await refusalOf('grant --organization globex --service-account nightly-export --data-scope ceph'),
+    ).toMatchObject({ exit: 1, code: 'not_found' })
+    expect(await refusalOf('grant --organization globex --team readers --data-scope ceph')).toMatchObject({
+      exit: 1,
+      code: 'not_found',
+    })
+    expect(await refusalOf(`${member} --permission no:such`)).toMatchObject({ exit: 1, code: 'validation_failed' })
+    expect(await refusalOf(`${member} --team auditors --permission reports:read`)).toMatchObject({ exit: 2 })
+    expect((await auditedActions()).slice(-3)).toEqual(['member.updated', 'team.updated', 'client.updated'])
+  })
 })

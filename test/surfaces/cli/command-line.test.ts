@@ -139,7 +139,7 @@ test.each([
   { words: ['apply', '-f'], says: 'argument missing' },
   { words: ['apply', '-f', 'gatehouse.yaml', 'another.yaml'], says: 'too many arguments' },
   { words: ['plan', '--fil', 'gatehouse.yaml'], says: "unknown option '--fil'\n(Did you mean --file?)\n" },
-  { words: ['keys'], says: 'gatehouse keys: which command? There are: rotate' },
+  { words: ['keys'], says: 'gatehouse keys: which command? There are: list, rotate' },
   { words: ['keys', 'rotat'], says: '(Did you mean rotate?)' },
   { words: ['keys', 'rotate', '-f', 'gatehouse.yaml'], says: "unknown option '-f'" },
   { words: ['scan-keys'], says: "missing required argument 'path'" },

@@ -154,8 +154,10 @@ export function descriptionIn(document: OpenApi): Description {
     if (!own) return ['the status is not described']
     const pointer: string = own.$ref ? own.$ref.slice(1) : at
     const response = own.$ref ? resolved<Response>(document, own.$ref) : own
+    // Only who tried by Authorization is told how (RFC 6749 §5.2).
+    const mayLack = pointer.endsWith('/OAuthInvalidClient') ? ['X-Request-Id', 'WWW-Authenticate'] : ['X-Request-Id']
     const missing = Object.keys(response.headers ?? {}).filter(
-      (name) => name !== 'X-Request-Id' && headers[name.toLowerCase()] === undefined,
+      (name) => !mayLack.includes(name) && headers[name.toLowerCase()] === undefined,
     )
     return [
       ...missing.map((name) => `the header ${name} is missing`),

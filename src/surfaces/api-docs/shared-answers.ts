@@ -201,7 +201,9 @@ export function oauthRefusals(statuses: readonly OAuthErrorStatus[], responses: 
       const [name, error, description] = oauthErrors[status]
       const content = { schema: { $ref: '#/components/schemas/OAuthError' }, example: { error } }
       const headers = headersCalled(headersOfStatus[status] ?? ['X-Request-Id'])
-      responses[name] ??= { description, ...headers, content: { 'application/json': content } }
+      // What fails before the library is asked is told as everywhere else.
+      const problems = status >= 500 ? problemContent({}) : {}
+      responses[name] ??= { description, ...headers, content: { 'application/json': content, ...problems } }
       return [status, { $ref: `#/components/responses/${name}` }]
     }),
   )

@@ -159,7 +159,8 @@ describe.each(availableDatabases())('finding one’s organizations on %s', (data
       await browser.post(gatehouse.url + page, { email: 'ada@acme.test' })
       expect(browser.page.status).toBe(403)
       await browser.get(`${gatehouse.url}${page}?email=ada@acme.test`)
-      expect((await call(gatehouse, `${api}?email=ada@acme.test`)).status).toBe(405)
+      // A GET there reads an organization, of which this is the slug: it asks for a credential, and no mail.
+      expect((await call(gatehouse, `${api}?email=ada@acme.test`)).status).toBe(401)
     })
     expect(mails).toEqual([])
   })

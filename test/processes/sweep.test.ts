@@ -24,6 +24,8 @@ describe.each(availableDatabases())('the sweep on %s', (kind) => {
       await db.insertInto('protocolState').values({ model: 'Session', idHash: hash, payload, expiresAt }).execute()
       await db.insertInto('singleUses').values({ hash, expiresAt }).execute()
       await db.insertInto('tokenAnswers').values({ requestHash: hash, answer: hash, expiresAt }).execute()
+      await db.insertInto('idempotentRequests').values({ keyHash: hash, requestHash: hash, expiresAt }).execute()
+      await db.insertInto('idempotentAnswers').values({ keyHash: hash, answer: hash, expiresAt }).execute()
       await sql`insert into rate_limits (key, points, expire) values (${name}, 1, ${expiresAt.getTime()})`.execute(db)
     }
     await insertCredentials(database, { recent: ago(6 * day), old: ago(8 * day) })
@@ -31,6 +33,9 @@ describe.each(availableDatabases())('the sweep on %s', (kind) => {
       protocol_state: 1,
       single_uses: 1,
       token_answers: 1,
+      idempotent_answers: 1,
+      idempotent_requests: 1,
+      client_secrets: 0,
       rate_limits: 1,
       mail_outbox: 0,
       mail_links: 0,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { dataScope, grantedPermission } from '#directory/access/grants.ts'
-import { excludeEachOther, noneOf } from '#foundation/http/field-rules.ts'
+import { atMostOneOf, exactlyOneOf } from '#foundation/http/field-rules.ts'
 import { displayName, plainText } from '#foundation/values/names.ts'
 import { dayOf } from '#foundation/values/time-ago.ts'
 
@@ -69,8 +69,7 @@ export const newApiKeyInput = z
   .superRefine((input, context) => oneExpiry(input, context, true))
   .meta({
     description: 'Exactly one of `expires_at` and `expires_in_days` is needed.',
-    not: noneOf('expires_at', 'expires_in_days'),
-    ...excludeEachOther('expires_at', 'expires_in_days'),
+    ...exactlyOneOf('expires_at', 'expires_in_days'),
     examples: [{ name: 'nightly export', expires_in_days: 90, permissions: ['configuration-items:read'] }],
   })
 
@@ -87,7 +86,7 @@ export const apiKeyEdit = z
   .superRefine((input, context) => oneExpiry(input, context, false))
   .meta({
     description: 'What is left out stays. `expires_at` and `expires_in_days` exclude each other.',
-    ...excludeEachOther('expires_at', 'expires_in_days'),
+    ...atMostOneOf('expires_at', 'expires_in_days'),
     examples: [{ name: 'nightly export', expires_in_days: 90 }],
   })
 

@@ -1,20 +1,30 @@
 /**
- * Rules between the fields of an object as JSON Schema, for the `.meta(…)` of a zod schema that checks them itself. In
- * keywords that a generator of clients passes over where it doesn't know them: `oneOf` would make classes.
+ * Rules between the fields of an object as JSON Schema, for the `.meta(…)` of a zod schema that checks them itself. All are
+ * said by `not`, which generators of clients pass over: of `oneOf` they would make classes.
  */
-type Rule = Record<string, unknown>
-
-/** An object without any of these; to be put under `not`. */
-export function noneOf(...names: string[]): Rule {
-  return { properties: absent(names) }
+interface Rule {
+  not: Record<string, unknown>
 }
 
-/** Whoever gives one of these gives no other of them. */
-export function excludeEachOther(...names: string[]): { dependentSchemas: Rule } {
-  const others = (name: string) => names.filter((other) => other !== name)
-  return { dependentSchemas: Object.fromEntries(names.map((name) => [name, { properties: absent(others(name)) }])) }
+/** One of these is needed; more may be given. */
+export function atLeastOneOf(...names: string[]): Rule {
+  return { not: none(names) }
 }
 
-function absent(names: readonly string[]): Rule {
-  return Object.fromEntries(names.map((name) => [name, { not: {} }]))
+/** Of these two only one may be given. */
+export function atMostOneOf(...names: [string, string]): Rule {
+  return { not: both(names) }
+}
+
+/** One of these two is needed, and only one may be given. */
+export function exactlyOneOf(...names: [string, string]): Rule {
+  return { not: { anyOf: [none(names), both(names)] } }
+}
+
+function none(names: readonly string[]): Record<string, unknown> {
+  return { properties: Object.fromEntries(names.map((name) => [name, { not: {} }])) }
+}
+
+function both(names: readonly string[]): Record<string, unknown> {
+  return { required: names, properties: Object.fromEntries(names.map((name) => [name, {}])) }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { passwordLength } from '#authentication/passwords/password.ts'
-import { noneOf } from '#foundation/http/field-rules.ts'
+import { atLeastOneOf } from '#foundation/http/field-rules.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { displayName, organizationSummary } from '#foundation/values/names.ts'
 import {
@@ -108,7 +108,7 @@ const credentials = z
   })
   .meta({
     description: 'One of `email` and `emailId` is needed. Whoever belongs to several organizations names one.',
-    not: noneOf('email', 'emailId'),
+    ...atLeastOneOf('email', 'emailId'),
     examples: [{ email: 'ada@acme.test', password: 'correct horse battery staple', organization: 'acme' }],
   })
 

@@ -2,9 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { applySetup } from '#authentication/setup/apply-setup.ts'
 import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { openDatabase } from '#foundation/database/database.ts'
+import { call } from '#support/api-requests.ts'
+import { environmentOf, runGatehouse } from '#support/command-line.ts'
 import { askIntrospection, inactive } from '#support/credential-requests.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { basic, type Gatehouse, resourceServer, startAnotherNode, startGatehouse } from '#support/gatehouse.ts'
+import { signInTo } from '#support/keys.ts'
 import { signIn } from '#support/relying-party.ts'
 import { addSecondAdmin } from '#support/second-admin.ts'
 import { parseSetupFile } from '#surfaces/setup/setup-file.ts'
@@ -75,6 +78,54 @@ describe.each(availableDatabases())('a change of rights is in the very next answ
         expect(answer.data_scopes).toContainEqual(scope)
       }
     }
+  })
+
+  test('by API, file and command line, while 64 connections introspect', async () => {
+    const token = await tokenOf('grace@globex.test', 'globex')
+    const root = await signInTo(gatehouse, 'globex', 'root@example.test')
+    const headers = { authorization: basic(resourceServer) }
+    const grants = '/v1/organizations/globex/members/grace@globex.test/grants'
+    const ways = {
+      api: (scope_id: string) =>
+        call(gatehouse, grants, {
+          method: 'PUT',
+          json: { permissions: [], data_scopes: [{ source: 'load', scope_id }] },
+          headers: root.headers,
+        }),
+      file: (scope_id: string) =>
+        apply(
+          `organizations: [{ slug: globex, members: [{ email: grace@globex.test, admin: true, data_scopes: [{ source: load, scope_id: ${scope_id} }] }] }]`,
+        ),
+      // An embedded directory is held by its server.
+      ...(kind === 'postgres' && {
+        'command line': (scope_id: string) =>
+          runGatehouse(
+            ['grant', '--organization', 'globex', '--member', 'grace@globex.test', '--data-scope', `load=${scope_id}`],
+            environmentOf(gatehouse),
+          ),
+      }),
+    }
+    let isAsking = true
+    let asked = 0
+    const connections = Array.from({ length: 64 }, async (_, n) => {
+      for (; isAsking; asked++)
+        await askIntrospection(gatehouse.url, headers, `token=${token}`, ports[n % ports.length])
+    })
+    try {
+      for (let round = 0; round < 10; round++) {
+        for (const [way, change] of Object.entries(ways)) {
+          const scope_id = `${way.replace(' ', '-')}-${round}`
+          await change(scope_id)
+          for (const { data_scopes } of await askEveryNode(token)) {
+            expect(data_scopes).toContainEqual({ source: 'load', scope_id })
+          }
+        }
+      }
+    } finally {
+      isAsking = false
+      await Promise.all(connections)
+    }
+    expect(asked).toBeGreaterThan(64)
   })
 
   test('joining and leaving a team', async () => {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { lastUseOfApiKey } from '#credentials/log/log-queries.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Revocation } from '#foundation/database/schema.ts'
 import type { PageQuery } from '#foundation/http/list.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
@@ -57,7 +58,7 @@ export async function listApiKeys(
   let query = selectApiKeys(db).where('k.organizationId', '=', organizationId)
   if (userId !== undefined) query = query.where('k.userId', '=', userId)
   if (status) query = query.where(statusOfKey, '=', status)
-  if (cursor) query = query.where(sql<boolean>`(k.issued_at, k.id) < (${cursor.at}, ${cursor.id})`)
+  if (cursor) query = query.where(isBeyond(cursor, ['k.issuedAt', 'k.id']))
   const rows = await query
     .orderBy('k.issuedAt', 'desc')
     .orderBy('k.id', 'desc')

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Permission } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { PageQuery, Position } from '#foundation/http/list.ts'
@@ -43,9 +44,7 @@ export async function listPermissionPage(
   { limit, cursor }: PageQuery,
 ): Promise<(Permission & { position: Position })[]> {
   let permissions = db.selectFrom('permissions').selectAll().select(cursorTime(sql`created_at`).as('at'))
-  if (cursor) {
-    permissions = permissions.where(sql<boolean>`(created_at, name) < (${cursor.at}::timestamptz, ${cursor.id})`)
-  }
+  if (cursor) permissions = permissions.where(isBeyond(cursor, ['createdAt', 'name']))
   const rows = await permissions
     .orderBy('createdAt', 'desc')
     .orderBy('name', 'desc')

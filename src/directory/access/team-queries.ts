@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
+import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Team } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { PageQuery, Position } from '#foundation/http/list.ts'
@@ -57,7 +58,7 @@ export async function listTeamPage(
     .selectAll()
     .select(cursorTime(sql`created_at`).as('at'))
     .where('organizationId', '=', organizationId)
-  if (cursor) teams = teams.where(sql<boolean>`(created_at, id) < (${cursor.at}::timestamptz, ${cursor.id})`)
+  if (cursor) teams = teams.where(isBeyond(cursor, ['createdAt', 'id']))
   const rows = await teams
     .orderBy('createdAt', 'desc')
     .orderBy('id', 'desc')
@@ -91,9 +92,7 @@ export async function listTeamMembers(
     .select(sql<boolean>`m.deactivated_at is null and u.deactivated_at is null`.as('active'))
     .select(cursorTime(sql`p.created_at`).as('at'))
     .where('p.teamId', '=', teamId)
-  if (cursor) {
-    members = members.where(sql<boolean>`(p.created_at, p.membership_id) < (${cursor.at}::timestamptz, ${cursor.id})`)
-  }
+  if (cursor) members = members.where(isBeyond(cursor, ['p.createdAt', 'p.membershipId']))
   const rows = await members
     .orderBy('p.createdAt', 'desc')
     .orderBy('p.membershipId', 'desc')

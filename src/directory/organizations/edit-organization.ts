@@ -1,10 +1,11 @@
-import { type Administrator, isByApiKey, requireAdminOf, requireSuperadmin } from '#directory/users/actor.ts'
+import { type Administrator, refuseApiKey, requireAdminOf, requireSuperadmin } from '#directory/users/actor.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { changedFields } from '#foundation/values/changed-fields.ts'
 import { claimName } from './organization-names.ts'
+import { holdOrganization } from './organization-queries.ts'
 import { type OrganizationEdit, updateOrganization } from './save-organization.ts'
 
 /** Which organization is managed, and by whom. */
@@ -25,7 +26,7 @@ export async function editOrganization(
 ): Promise<Organization> {
   requireAdminOf(actor, id)
   return inTransaction(db, async (tx) => {
-    const before = await lockOrganization(tx, id)
+    const before = await requireHeld(tx, id)
     const changes = changedFields(toFields(before), edit)
     if (!changes) return before
     if ('active' in changes.after) requireMaySuspend(actor)
@@ -40,7 +41,7 @@ export async function editOrganization(
       before: namedAsInApi(changes.before),
       after: namedAsInApi(changes.after),
     })
-    return lockOrganization(tx, id)
+    return requireHeld(tx, id)
   })
 }
 
@@ -52,16 +53,13 @@ function actionOf(after: Record<string, unknown>) {
 
 function requireMaySuspend(actor: Administrator): void {
   requireSuperadmin(actor)
-  if (isByApiKey(actor)) {
-    throw new GatehouseError(
-      'permission_denied',
-      'An API key suspends no organization. Sign in, or use an access token.',
-    )
-  }
+  refuseApiKey(actor)
 }
 
-function lockOrganization(tx: Queryable, id: string): Promise<Organization> {
-  return tx.selectFrom('organizations').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirstOrThrow()
+async function requireHeld(tx: Queryable, id: string): Promise<Organization> {
+  const organization = await holdOrganization(tx, id)
+  if (!organization) throw new GatehouseError('not_found', 'There is no such organization.')
+  return organization
 }
 
 function toFields({ name, logoUrl, accentColor, allowsKeysInQuery, joinByDomain, suspendedAt }: Organization) {

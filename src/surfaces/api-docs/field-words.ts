@@ -65,6 +65,7 @@ const words: Record<string, FieldWords> = {
   invited_by: { description: 'Who invited; null: somebody who is gone' },
 
   user: { description: 'Whom it belongs to', example: 'ada@acme.test' },
+  'path.team': { description: 'Id, or name in any spelling', example: 'readers' },
   'path.user': { description: 'Id or e-mail address, URL-encoded', example: 'ada@acme.test' },
   organization: { description: 'In which organization', example: 'acme' },
   ...owned(['path', 'query'], 'organization', { description: 'Slug or id of an organization' }),

@@ -14,25 +14,9 @@ const memberPath = `${path}/members/{user}/grants`
 const teamPath = `${path}/teams/{team}/grants`
 const accountPath = `${path}/service-accounts/{client_id}/grants`
 
-const org = z
-  .string()
-  .describe('Id or slug')
-  .meta({ examples: ['acme'] })
-const ofMember = z.strictObject({
-  org,
-  user: z
-    .string()
-    .describe('Id or e-mail address')
-    .meta({ examples: ['ada@acme.test'] }),
-})
-const ofTeam = z.strictObject({
-  org,
-  team: z
-    .string()
-    .describe('Id, or name in any spelling')
-    .meta({ examples: ['readers'] }),
-})
-const ofAccount = z.strictObject({ org, client_id: z.string().meta({ examples: ['nightly-export'] }) })
+const ofMember = z.strictObject({ org: z.string(), user: z.string() })
+const ofTeam = z.strictObject({ org: z.string(), team: z.string() })
+const ofAccount = z.strictObject({ org: z.string(), client_id: z.string().meta({ examples: ['nightly-export'] }) })
 
 const replaced =
   'Replaces both lists, at once for every token and API key. The answer is what is granted now, in its one spelling: sorted, ' +

@@ -11,12 +11,7 @@ import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 
 const tags: [string] = ['Organizations']
 const path = '/v1/organizations'
-const ofOrganization = z.strictObject({
-  org: z
-    .string()
-    .describe('Slug or id')
-    .meta({ examples: ['acme'] }),
-})
+const ofOrganization = z.strictObject({ org: z.string() })
 
 /** `/v1/organizations`: the tenants. */
 export function organizationApi(): ApiRoute[] {

@@ -20,24 +20,9 @@ const teamsPath = '/v1/organizations/{org}/teams'
 const teamPath = `${teamsPath}/{team}`
 const memberPath = `${teamPath}/members/{user}`
 
-const org = z
-  .string()
-  .describe('Id or slug')
-  .meta({ examples: ['acme'] })
-const ofOrganization = z.strictObject({ org })
-const ofTeam = z.strictObject({
-  org,
-  team: z
-    .string()
-    .describe('Id, or name in any spelling')
-    .meta({ examples: ['readers'] }),
-})
-const ofMember = ofTeam.extend({
-  user: z
-    .string()
-    .describe('Id or e-mail address')
-    .meta({ examples: ['ada@acme.test'] }),
-})
+const ofOrganization = z.strictObject({ org: z.string() })
+const ofTeam = ofOrganization.extend({ team: z.string() })
+const ofMember = ofTeam.extend({ user: z.string() })
 const name = displayName.describe('Unique in the organization, in whatever spelling').meta({ examples: ['readers'] })
 
 /** `/v1/organizations/{org}/teams`: teams of an organization, and who is in them. */

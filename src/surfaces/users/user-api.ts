@@ -14,12 +14,7 @@ import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 
 const tags: [string] = ['Users']
 const path = '/v1/users'
-const ofUser = z.strictObject({
-  user: z
-    .string()
-    .describe('Id or e-mail address')
-    .meta({ examples: ['ada@acme.test'] }),
-})
+const ofUser = z.strictObject({ user: z.string() })
 
 /** `/v1/users`: everybody who has an account, for superadmins. */
 export function userApi({ outbox }: { outbox: MailOutbox }): ApiRoute[] {

@@ -19,6 +19,8 @@ export function accountPages(parts: AccountPagesParts): Route[] {
   const { csrf, render, signOut } = parts
   return [
     ['GET', '/account', (ctx) => seeOther(ctx, '/account/profile')],
+    // Password managers look here for the page that changes one (W3C, A Well-Known URL for Changing Passwords).
+    ['GET', '/.well-known/change-password', (ctx) => seeOther(ctx, '/account/security')],
     ['GET', '/account/api-tokens', (ctx) => seeOther(ctx, '/account/api-keys')],
     ['GET', '/account/signed-in', (ctx) => showSignedIn(ctx, parts)],
     ['POST', '/account/sign-out', (ctx) => postSignOut(ctx, { csrf, signOut })],

@@ -60,6 +60,7 @@ export async function createAssets(): Promise<Assets> {
   const regular = await add('inter-400.woff2', 'font/woff2', font(400))
   const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
   await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
+  const favicon = view('styles/favicon.ico')
   await add('copy.js', 'text/javascript; charset=utf-8', view('scripts/copy.js'))
   const sheets = [
     readFileSync(resolve('modern-normalize')),
@@ -75,7 +76,10 @@ export async function createAssets(): Promise<Assets> {
       return url
     },
     accentUrl: (color) => accent(color).url,
-    routes: [['GET', `${prefix}:name`, (ctx) => serve(ctx, files.get(ctx.path) ?? accentAt(ctx.path))]],
+    routes: [
+      ['GET', `${prefix}:name`, (ctx) => serve(ctx, files.get(ctx.path) ?? accentAt(ctx.path))],
+      ['GET', '/favicon.ico', (ctx) => serveFavicon(ctx, favicon)],
+    ],
   }
 }
 
@@ -94,6 +98,13 @@ function serve(ctx: Koa.Context, asset: Asset | undefined): void {
   const encoding = (['br', 'gzip'] as const).find((name) => encoded[name] && accepted.includes(name))
   if (encoding) ctx.set('Content-Encoding', encoding)
   ctx.body = (encoding && encoded[encoding]) ?? body
+}
+
+/** Browsers ask for it by this name, whatever a page says, and where no page of ours is: beside JSON and downloads. */
+function serveFavicon(ctx: Koa.Context, body: Buffer): void {
+  ctx.set('Cache-Control', 'public, max-age=86400')
+  ctx.type = 'image/x-icon'
+  ctx.body = body
 }
 
 /** An organization's colour is made into a stylesheet when it is asked for: small, and the same on every node. */

@@ -34,6 +34,11 @@ describe.each(availableDatabases())('the account pages on %s', (database) => {
   const at = (path: string) => `${gatehouse.url}${path}`
   const events = () => gatehouse.database.db.selectFrom('auditLog').selectAll().orderBy('id').execute()
 
+  test('password managers find where a password is changed', async () => {
+    const browser = await openAccount(gatehouse, { path: '/.well-known/change-password' })
+    expect(pathOf(browser)).toBe('/account/security')
+  })
+
   test.each(pages)('%s sends whoever is not signed in to sign in, and back to where they were going', async (page) => {
     // S0-09, S0-34
     const browser = new Browser()

@@ -34,6 +34,14 @@ describe('assets', () => {
     expect(again.body).toHaveLength(0)
   })
 
+  test('have the mark where browsers look for it beside what is no page', async () => {
+    const get = await serve()
+    const { status, headers, body } = await get('/favicon.ico')
+    expect(status).toBe(200)
+    expect(headers).toMatchObject({ 'content-type': 'image/x-icon', 'cache-control': 'public, max-age=86400' })
+    expect(body.subarray(0, 4)).toEqual(Buffer.from([0, 0, 1, 0]))
+  })
+
   test('come in brotli, else in gzip, else as they are', async () => {
     const get = await serve()
     const url = assets.url('gatehouse.css')

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, User } from '#foundation/database/schema.ts'
 import { logText } from '#foundation/values/log-text.ts'
+import { recordUse } from './entries-from.ts'
 
 export interface SignInUse {
   outcome: 'accepted' | 'refused'
@@ -55,23 +56,25 @@ type SignInEntry = Omit<SignInUse, 'organization' | 'user'> & {
   organizationId: string | RawBuilder<string | null>
 }
 
-async function insertSignIn(db: Queryable, entry: SignInEntry): Promise<void> {
-  const { user, clientId = null, ip = null, userAgent, ...rest } = entry
-  await db
-    .insertInto('authenticationLog')
-    .values({
-      ...rest,
-      via: 'sign-in',
-      userId: user?.id ?? null,
-      userEmail: user?.email ?? null,
-      clientId,
-      resourceServer: null,
-      ip,
-      userAgent: logText(userAgent) ?? null,
-      method: null,
-      path: null,
-    })
-    .execute()
+function insertSignIn(db: Queryable, entry: SignInEntry): Promise<void> {
+  const { user, clientId = null, ip = null, userAgent } = entry
+  return recordUse(db, {
+    outcome: entry.outcome,
+    reason: entry.reason,
+    credential_id: entry.credentialId,
+    credential_kind: entry.credentialKind,
+    credential_name: entry.credentialName,
+    via: 'sign-in',
+    user_id: user?.id ?? null,
+    user_email: user?.email ?? null,
+    organization_id: entry.organizationId,
+    client_id: clientId,
+    resource_server: null,
+    ip,
+    user_agent: logText(userAgent) ?? null,
+    method: null,
+    path: null,
+  })
 }
 
 /**

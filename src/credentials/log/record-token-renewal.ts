@@ -1,5 +1,6 @@
 import type { Queryable } from '#foundation/database/database.ts'
 import { logText } from '#foundation/values/log-text.ts'
+import { recordUse } from './entries-from.ts'
 
 /** A token that was presented to be renewed. Undefined: it is unknown. */
 export interface RenewedToken {
@@ -24,25 +25,22 @@ export async function recordTokenRenewal(
   },
 ): Promise<void> {
   const { token, reason } = use
-  await tx
-    .insertInto('authenticationLog')
-    .values({
-      outcome: reason === null ? 'accepted' : 'refused',
-      reason,
-      credentialId: token?.id ?? null,
-      credentialKind: token?.kind ?? 'unknown',
-      credentialName: null,
-      via: 'refresh',
-      userId: token?.userId ?? null,
-      userEmail: token?.email ?? null,
-      organizationId: token?.organizationId ?? null,
-      clientId: token?.clientId ?? null,
-      resourceServer: null,
-      ip: use.ip,
-      userAgent: logText(use.userAgent) ?? null,
-      method: use.method,
-      // Without the token that may stand in it.
-      path: '/v1/auth/refresh',
-    })
-    .execute()
+  await recordUse(tx, {
+    outcome: reason === null ? 'accepted' : 'refused',
+    reason,
+    credential_id: token?.id ?? null,
+    credential_kind: token?.kind ?? 'unknown',
+    credential_name: null,
+    via: 'refresh',
+    user_id: token?.userId ?? null,
+    user_email: token?.email ?? null,
+    organization_id: token?.organizationId ?? null,
+    client_id: token?.clientId ?? null,
+    resource_server: null,
+    ip: use.ip,
+    user_agent: logText(use.userAgent) ?? null,
+    method: use.method,
+    // Without the token that may stand in it.
+    path: '/v1/auth/refresh',
+  })
 }

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
+import { entriesFrom } from './entries-from.ts'
 
 /** What was presented to an endpoint of the protocol, and how its record is found. */
 export type PresentedToken =
@@ -35,17 +36,19 @@ export interface TokenUse {
 export async function recordTokenUse(tx: Queryable, use: TokenUse): Promise<void> {
   const { presented, error = null, clientId = null, via, ip, userAgent = null, method, path } = use
   await sql`
-    insert into authentication_log (outcome, reason, credential_id, credential_kind, credential_name, via, user_id,
-      user_email, organization_id, client_id, ip, user_agent, method, path)
-    select ${error === null ? 'accepted' : 'refused'}, ${reasonOf(error, presented.kind, clientId)}, p.id, coalesce(p.kind, 'unknown'),
-      p.name, ${via}, p.user_id, u.email, p.organization_id, coalesce(p.client_id, ${clientId}), ${ip}, ${userAgent},
-      ${method}, ${path}
-    from (select) as one left join (${recordOf(presented)}) as p on true
-    left join oauth_grants as g on g.id = p.grant_id
-    left join sessions as s on s.uid = g.session_uid and s.ended_at is null
-    left join users as u on u.id = p.user_id
-    left join organizations as o on o.id = p.organization_id
-    left join memberships as m on m.user_id = p.user_id and m.organization_id = p.organization_id`.execute(tx)
+    with use as (
+      select ${error === null ? 'accepted' : 'refused'}::text as outcome, ${reasonOf(error, presented.kind, clientId)}::text as reason,
+        p.id as credential_id, coalesce(p.kind, 'unknown') as credential_kind, p.name as credential_name, ${via}::text as via,
+        p.user_id, u.email as user_email, p.organization_id, coalesce(p.client_id, ${clientId}) as client_id,
+        null::text as resource_server, ${ip}::text as ip, ${userAgent}::text as user_agent, ${method}::text as method,
+        ${path}::text as path
+      from (select) as one left join (${recordOf(presented)}) as p on true
+      left join oauth_grants as g on g.id = p.grant_id
+      left join sessions as s on s.uid = g.session_uid and s.ended_at is null
+      left join users as u on u.id = p.user_id
+      left join organizations as o on o.id = p.organization_id
+      left join memberships as m on m.user_id = p.user_id and m.organization_id = p.organization_id
+    ) ${sql.raw(entriesFrom('use'))}`.execute(tx)
 }
 
 /** The order in which `credentials/resolve/resolve-credentials.ts` tells them, after what only these endpoints refuse. */

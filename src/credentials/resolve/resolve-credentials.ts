@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { entriesFrom } from '#credentials/log/entries-from.ts'
 import type { SqlPool } from '#foundation/database/sql-pool.ts'
 import { Batch } from './batch.ts'
 import { unknownUseCounter } from './count-unknown-uses.ts'
@@ -206,12 +207,13 @@ with asked as (
       or exists (select from organizations o where o.id = organization_id and o.suspended_at is null))
     limit 1
   ) caller on true
-), logged as (
-  insert into authentication_log (outcome, reason, credential_id, credential_kind, credential_name, via, user_id,
-    user_email, organization_id, client_id, resource_server, ip, user_agent, method, path)
-  select case when reason is null then 'accepted' else 'refused' end, reason, id, kind, name, v,
-    user_id, email, organization_id, client_id, resource_server, ip, ua, m, p
+), uses as (
+  select case when reason is null then 'accepted' else 'refused' end as outcome, reason, id as credential_id,
+    kind as credential_kind, name as credential_name, v as via, user_id, email as user_email, organization_id, client_id,
+    resource_server, ip, ua as user_agent, m as method, p as path
   from found where not caller_changed and id is not null
+), logged as (
+  ${entriesFrom('uses')}
 )
 select json_agg(json_build_array(n, caller_changed, reason, ${Object.values(columns).join(', ')}))::text, now()::text
 from found`

@@ -22,6 +22,7 @@ import { revokeGrantsOnSignOut } from '#protocol/provider/sign-out.ts'
 import { tokenRequest } from '#protocol/provider/token-request.ts'
 import type { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
 import { limitPublicClients, limitUserCodes, limitWrongSecrets } from './client-limits.ts'
+import { repeatAsGet } from './repeat-as-get.ts'
 
 interface ProviderRoutes {
   db: Queryable
@@ -65,6 +66,7 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     ['GET', routes.jwks, plain],
     toScripts(routes.jwks),
     ['GET', routes.authorization, withEffects(scopesKnown)],
+    ['POST', routes.authorization, repeatAsGet],
     ['GET', `${routes.authorization}/:uid`, withEffects()],
     [
       'POST',
@@ -89,6 +91,7 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
     ['POST', routes.code_verification, around(bodyRead, limitUserCodes(createRateLimit))],
     ['GET', `${routes.code_verification}/:uid`, withEffects()],
     ['GET', routes.end_session, plain],
+    ['POST', routes.end_session, repeatAsGet],
     [
       'POST',
       `${routes.end_session}/confirm`,
@@ -137,7 +140,7 @@ const tellInterval: Koa.Middleware = async (ctx, next) => {
 /** HEAD is safe (RFC 9110 §9.2.1): it issues no code, and ends nothing that a GET would use up. */
 const noHead: Koa.Middleware = async (ctx, next) => {
   if (ctx.method === 'HEAD') {
-    ctx.set('Allow', 'GET')
+    ctx.set('Allow', ctx.path === routes.authorization ? 'GET, POST' : 'GET')
     throw new GatehouseError('method_not_allowed', 'This address is for browsers.')
   }
   await next()

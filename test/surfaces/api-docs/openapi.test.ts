@@ -173,7 +173,8 @@ test('nothing stops a generator of clients: patterns of every language, types ev
 /** What is for browsers, or of no body that a program reads, and why it is no operation. */
 const undescribed: [pattern: RegExp, reason: string][] = [
   [/^OPTIONS /, 'preflights of browsers'],
-  [/ \/(assets\/:name|docs(\/:group)?)?$/, 'pages and what they are made of'],
+  [/ \/(assets\/:name|favicon\.ico|docs(\/:group)?)?$/, 'pages and what they are made of'],
+  [/ \/\.well-known\/change-password$/, 'for browsers, which it leads to a page'],
   [
     / \/(interaction|device|connections|prove-account)\b/,
     'pages of the sign-in, and where providers send browsers back',
@@ -181,7 +182,7 @@ const undescribed: [pattern: RegExp, reason: string][] = [
   [/ \/oauth\/(authorize|logout)\b/, 'where browsers are sent, found by discovery'],
   [/ \/(o|organizations|invitation|sign-up|setup|demo)\b/, 'pages of people without a session'],
   [/ \/(reset-password|new-password|verify-email|change-email)\b/, 'pages that mailed links lead to'],
-  [/ \/(account|admin)\b/, 'pages of people with a session'],
+  [/ \/(account|admin|deployment)\b/, 'pages of people with a session'],
 ]
 
 test('every route that answers JSON is described', () => {

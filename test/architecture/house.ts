@@ -3,7 +3,19 @@
  * to a room that stands before. ARCHITECTURE.md draws the same picture.
  */
 export const floors = {
-  foundation: ['errors', 'values', 'crypto', 'database', 'redis', 'http', 'outbox', 'audit', 'config', 'log'],
+  foundation: [
+    'errors',
+    'messages',
+    'values',
+    'crypto',
+    'database',
+    'redis',
+    'http',
+    'outbox',
+    'audit',
+    'config',
+    'log',
+  ],
   credentials: ['log', 'sessions', 'grants', 'issued', 'revocation', 'signing-keys', 'resolve'],
   directory: ['users', 'organizations', 'access', 'clients', 'signing-keys'],
   // A setup spans people, organizations, clients and connections, so what applies it stands above them all.

@@ -72,13 +72,12 @@ export function passwordAuthentication({
   }
 }
 
-/** What a person is told. @param wrong in words of the page that asks */
-export function passwordRefusalMessage(
-  refusal: PasswordRefusal,
-  wrong = 'That e-mail address and password do not go together.',
-): string {
+/** What a person is told. */
+export function passwordRefusalMessage(refusal: PasswordRefusal): string {
   if (refusal.outcome === 'rejected') {
-    return refusal.because === 'wrong' ? wrong : `A password has at most ${passwordLength.max} characters.`
+    return refusal.because === 'wrong'
+      ? 'That e-mail address and password do not go together.'
+      : `A password has at most ${passwordLength.max} characters.`
   }
   const minutes = Math.ceil(refusal.retryAfterSeconds / 60)
   return `Too many tries. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`} and try again.`

@@ -10,6 +10,7 @@ import { freshSignInSeconds, isSignInFresh } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message, type Text } from '#foundation/messages/message.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import {
   type EnteredPassword,
@@ -42,7 +43,7 @@ export function securityPages({ pages, ...parts }: SecurityParts & { pages: Sign
 }
 
 interface Mistakes {
-  currentError?: string
+  currentError?: Text
   newError?: string
   identityError?: string
 }
@@ -87,7 +88,7 @@ function tryCurrentPassword(request: SecurityRequest, password: string): Promise
     password,
     clientId: builtInClientId,
     organization: request.signedIn.organization.slug,
-    wrong: 'That is not your current password.',
+    wrong: message('page-kit.not_your_password'),
   })
 }
 

@@ -24,7 +24,12 @@ export function docsPages({ document, render }: { document: OpenApiDocument; ren
           codes: codesOf(document),
           schemes: document.components.securitySchemes,
         }
-        return render(ctx, 'api-docs/overview', { ...everyPage, ...about }, { sharedSeconds: fiveMinutes })
+        return render(
+          ctx,
+          'api-docs/overview',
+          { ...everyPage, ...about },
+          { language: 'en', sharedSeconds: fiveMinutes },
+        )
       },
     ],
     [
@@ -34,7 +39,12 @@ export function docsPages({ document, render }: { document: OpenApiDocument; ren
         const group = groups.find(({ slug }) => slug === ctx.params.group)
         if (!group) throw new GatehouseError('not_found', 'There is no such page.')
         const contents = { current: group.slug }
-        return render(ctx, 'api-docs/group', { ...everyPage, contents, group }, { sharedSeconds: fiveMinutes })
+        return render(
+          ctx,
+          'api-docs/group',
+          { ...everyPage, contents, group },
+          { language: 'en', sharedSeconds: fiveMinutes },
+        )
       },
     ],
   ]

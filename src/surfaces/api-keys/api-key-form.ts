@@ -13,6 +13,8 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
 import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import type { Text } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
 import { dayOf } from '#foundation/values/time-ago.ts'
 import { type FormProblems, fieldErrors } from '#surfaces/page-kit/form-problems.ts'
@@ -97,7 +99,7 @@ export async function keyFormProblems(form: Form, work: () => Promise<void>): Pr
   } catch (error) {
     if (!(error instanceof GatehouseError) || !(error.code === 'conflict' || error.code === 'limit_reached'))
       throw error
-    return { status: statusOfCode[error.code], errors: { form: error.message } }
+    return { status: statusOfCode[error.code], errors: { form: sentence(error.message) } }
   }
 }
 
@@ -108,7 +110,7 @@ const formFields: Record<string, string> = {
   data_scopes: 'sees',
 }
 
-function byFormField(form: Form, errors: Record<string, string>): Record<string, string> {
+function byFormField(form: Form, errors: Record<string, Text>): Record<string, Text> {
   return Object.fromEntries(
     Object.entries(errors).map(([path, message]) => {
       const [name = ''] = path.split('.')
@@ -118,7 +120,7 @@ function byFormField(form: Form, errors: Record<string, string>): Record<string,
   )
 }
 
-function expiryError(form: Form, message: string): string {
+function expiryError(form: Form, message: Text): Text {
   const { expires_at, expires_in_days } = expiryIn(form)
   if (expires_at === undefined && expires_in_days === undefined) return 'Choose when the key expires.'
   if (expires_at === '') return 'Choose a date.'

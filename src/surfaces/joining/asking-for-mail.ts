@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import type { MailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import type { Text } from '#foundation/messages/message.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { fieldErrors } from '#surfaces/page-kit/form-problems.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
@@ -28,7 +29,7 @@ export async function askForMail(
   { ask, request, sent }: MailForm,
 ): Promise<void> {
   const { render } = parts
-  const show = (email: string, error: string, status: number) =>
+  const show = (email: string, error: Text, status: number) =>
     render(ctx, 'joining/ask-email', { ...ask, email, error }, { status })
 
   const parsed = emailAddress.safeParse(form.email ?? '')

@@ -3,12 +3,13 @@ import { brandOf } from '#directory/organizations/organization-brand.ts'
 import { listOrganizationsOfUser } from '#directory/organizations/organization-queries.ts'
 import { findActor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { type Message, message } from '#foundation/messages/message.ts'
 import type { Render } from './render.ts'
 import type { SignedInUser } from './signed-in-user.ts'
 
 /** An entry of a sidebar. */
 interface Entry {
-  label: string
+  label: Message
   href: string
 }
 
@@ -16,31 +17,31 @@ interface Entry {
 interface Family {
   folder: 'account' | 'console'
   /** Said of the sidebar to those who don't see it. */
-  label: string
+  label: Message
   entries: Entry[]
 }
 
 /** A person's own pages, all of which the avatar menu has too. */
 const accountFamily: Family = {
   folder: 'account',
-  label: 'Your account',
+  label: message('page-kit.frame.your_account'),
   entries: [
-    { label: 'Profile', href: '/account/profile' },
-    { label: 'API keys', href: '/account/api-keys' },
-    { label: 'Authentication log', href: '/account/authentication-log' },
-    { label: 'Organizations', href: '/account/organizations' },
-    { label: 'Sessions', href: '/account/sessions' },
-    { label: 'Security', href: '/account/security' },
+    { label: message('page-kit.frame.profile'), href: '/account/profile' },
+    { label: message('page-kit.frame.api_keys'), href: '/account/api-keys' },
+    { label: message('page-kit.frame.authentication_log'), href: '/account/authentication-log' },
+    { label: message('page-kit.frame.organizations'), href: '/account/organizations' },
+    { label: message('page-kit.frame.sessions'), href: '/account/sessions' },
+    { label: message('page-kit.frame.security'), href: '/account/security' },
   ],
 }
 
 /** What an organization's administrators look after. */
 const adminFamily: Family = {
   folder: 'console',
-  label: 'Organization settings',
+  label: message('page-kit.frame.organization_settings'),
   entries: [
-    { label: 'API keys', href: '/admin/api-keys' },
-    { label: 'Authentication log', href: '/admin/authentication-log' },
+    { label: message('page-kit.frame.api_keys'), href: '/admin/api-keys' },
+    { label: message('page-kit.frame.authentication_log'), href: '/admin/authentication-log' },
   ],
 }
 

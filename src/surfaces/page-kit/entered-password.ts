@@ -7,6 +7,8 @@ import {
 } from '#authentication/passwords/authenticate-with-password.ts'
 import type { User } from '#foundation/database/schema.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
+import type { Message, Text } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import type { KnownBrowser } from './known-browser.ts'
 
 export interface EnteredPasswordParts {
@@ -18,7 +20,7 @@ export interface EnteredPasswordParts {
 export type EnteredPassword =
   | { outcome: 'authenticated'; user: User }
   /** For the page to show beside the field, with its status. */
-  | { outcome: 'refused'; message: string; status: number }
+  | { outcome: 'refused'; message: Text; status: number }
 
 /**
  * Tries a password that was entered on a page, and sets `Retry-After` where the person has to wait.
@@ -27,7 +29,7 @@ export type EnteredPassword =
 export async function tryEnteredPassword(
   { authenticateWithPassword, clientAddress, knownBrowser }: EnteredPasswordParts,
   ctx: Koa.Context,
-  entered: Pick<PasswordAttempt, 'email' | 'password' | 'clientId' | 'organization'> & { wrong?: string },
+  entered: Pick<PasswordAttempt, 'email' | 'password' | 'clientId' | 'organization'> & { wrong?: Message },
 ): Promise<EnteredPassword> {
   const { wrong, ...attempt } = entered
   const outcome = await authenticateWithPassword({
@@ -38,7 +40,12 @@ export async function tryEnteredPassword(
   })
   if (outcome.outcome === 'authenticated') return outcome
   if (outcome.outcome === 'limited') ctx.set('Retry-After', String(outcome.retryAfterSeconds))
-  return { outcome: 'refused', message: passwordRefusalMessage(outcome, wrong), status: statusOf(outcome) }
+  return { outcome: 'refused', message: messageOf(outcome, wrong), status: statusOf(outcome) }
+}
+
+function messageOf(refusal: PasswordRefusal, wrong: Message | undefined): Text {
+  const isWrong = refusal.outcome === 'rejected' && refusal.because === 'wrong'
+  return (isWrong && wrong) || sentence(passwordRefusalMessage(refusal))
 }
 
 function statusOf(refusal: PasswordRefusal): number {

@@ -2,12 +2,14 @@ import type { z } from 'zod'
 import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
 import type { Form } from '#foundation/http/read-form.ts'
+import type { Text } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 
 /** What is wrong with a form, to be said at its fields. */
 export interface FormProblems {
   status: number
   /** A sentence for each field at fault, by name. */
-  errors: Record<string, string>
+  errors: Record<string, Text>
 }
 
 export const noErrors: FormProblems = { status: 200, errors: {} }
@@ -31,10 +33,4 @@ export async function fieldErrors(work: () => Promise<void>): Promise<FormProble
     const errors = Object.fromEntries(error.fields.map(({ path, message }) => [path, sentence(message)]))
     return { status: 422, errors }
   }
-}
-
-/** Schemas say `must be at most 200 characters`; at a field that is said as a sentence. */
-function sentence(message: string): string {
-  if (message === 'must not be empty') return 'Fill this in.'
-  return /^(must|is) /.test(message) ? `This ${message}.` : message
 }

@@ -3,6 +3,8 @@ import type { Logger } from 'pino'
 import { GatehouseError } from '#foundation/errors.ts'
 import { headersOfError, problemDetails, statusOfCode } from '#foundation/http/problem-details.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
+import { type Message, message } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import type { Render } from './render.ts'
 
 /** Turns what a handler throws into problem details, or into the error page for a client that prefers HTML. */
@@ -36,17 +38,19 @@ function idInBody({ code }: GatehouseError, requestId: string): string | undefin
   return code === 'authentication_required' ? undefined : requestId
 }
 
+const titles: Partial<Record<GatehouseError['code'], Message>> = {
+  not_found: message('page-kit.error.not_found'),
+  permission_denied: message('page-kit.error.permission_denied'),
+  too_many_requests: message('page-kit.error.too_many_requests'),
+  temporarily_unavailable: message('page-kit.error.temporarily_unavailable'),
+}
+
 function errorPage(refusal: GatehouseError | undefined) {
   if (!refusal) {
-    return { title: 'Something went wrong', message: 'It was our fault. Try again in a moment.' }
+    return { title: message('page-kit.error.internal'), message: message('page-kit.error.internal_lead') }
   }
-  const titles: Partial<Record<GatehouseError['code'], string>> = {
-    not_found: 'Page not found',
-    permission_denied: 'Permission denied',
-    too_many_requests: 'Too many tries',
-    temporarily_unavailable: 'Busy at this moment',
-  }
-  return { title: titles[refusal.code] ?? 'That did not work', message: refusal.message }
+  const title = titles[refusal.code] ?? message('page-kit.error.failed')
+  return { title, message: sentence(refusal.message) }
 }
 
 /** Nothing of what went wrong inside leaves the server but the id under which the log tells it. */

@@ -9,6 +9,7 @@ export interface AuthorizationRequest {
   /** Handle or name. */
   connection: string | undefined
   loginHint: string | undefined
+  uiLocales: string | undefined
   /** The application wants to be sure of who sits there now (OpenID Connect Core §3.1.2.1). */
   wantsFreshSignIn: boolean
 }
@@ -25,6 +26,7 @@ export function readAuthorizationRequest(params: Record<string, unknown>): Autho
     organization: text('organization'),
     connection: text('connection'),
     loginHint: text('login_hint'),
+    uiLocales: text('ui_locales'),
     wantsFreshSignIn: words('prompt').includes('login') || params.max_age !== undefined,
   }
 }

@@ -8,6 +8,7 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { requestIdOf } from '#foundation/http/request-state.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
 import { findBrowserSession } from '#protocol/provider/browser-session.ts'
 import { backToSignIn } from './connection-page.ts'
@@ -86,7 +87,8 @@ async function comeBackToLink(
     )
     seeOther(ctx, `${securityPage}?changed=${outcome}`)
   } catch (error) {
-    await showUpstreamError(parts, ctx, { error, connection, back: { label: 'Back to Security', href: securityPage } })
+    const back = { label: message('sign-in.back_to_security'), href: securityPage }
+    await showUpstreamError(parts, ctx, { error, connection, back })
   }
 }
 
@@ -104,10 +106,10 @@ async function identify(parts: InteractionParts, ctx: Koa.Context, { connection,
 /** An answer that no sign-in waits for: forged, replayed, too late, or meant for another browser or connection. */
 async function showUnasked({ render }: InteractionParts, ctx: Koa.Context): Promise<void> {
   const locals = {
-    title: 'This sign-in can’t be finished',
-    message: 'It was finished already, took longer than ten minutes, or was begun in another browser.',
-    hint: 'Nobody has been signed in by it. Go back to the application and sign in again.',
-    back: { label: 'Sign in', href: '/account' },
+    title: message('sign-in.unasked.title'),
+    message: message('sign-in.unasked.lead'),
+    hint: message('sign-in.unasked.hint'),
+    back: { label: message('page-kit.sign_in'), href: '/account' },
     requestId: requestIdOf(ctx),
   }
   await render(ctx, 'page-kit/error', locals, { status: 400 })

@@ -13,6 +13,7 @@ import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Connection, Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { type Message, message, type Text } from '#foundation/messages/message.ts'
 import { formTargets, type Interaction } from './interaction.ts'
 import type { Step } from './step.ts'
 import { showUpstreamError } from './upstream-error-page.ts'
@@ -72,8 +73,8 @@ export async function goToConnection(step: Step, connection: Connection, email?:
 const longestHint = 254
 
 /** A way out that doesn't lead straight to the same identity provider again. */
-export function backToSignIn({ uid }: Pick<Interaction, 'uid'>): { label: string; href: string } {
-  return { label: 'Sign in another way', href: `/interaction/${uid}?way=password` }
+export function backToSignIn({ uid }: Pick<Interaction, 'uid'>): { label: Message; href: string } {
+  return { label: message('page-kit.sign_in_another_way'), href: `/interaction/${uid}?way=password` }
 }
 
 /** "Sign in with SSO": asks which organization it is for, so that its identity provider can be used. */
@@ -92,9 +93,7 @@ export async function postSso(step: Step): Promise<void> {
   const { connections } = organization ? await ownWaysInto(step.db, organization) : { connections: [] }
   const [first, ...others] = connections
   if (!organization || !first) {
-    const error = name
-      ? 'There is no single sign-on under that name. Check it, or go back and enter your e-mail address.'
-      : 'Enter the name of your organization, such as acme.'
+    const error = name ? message('sign-in.sso.unknown') : message('sign-in.sso.nothing_entered')
     return renderSso(step, { name, error }, 422)
   }
   if (others.length === 0) return goToConnection(step, first)
@@ -137,14 +136,14 @@ export function connectionButtons({ uid }: Interaction, connections: readonly Co
   }
 }
 
-async function renderSso(step: Step, locals: { name: string; error?: string }, status = 200): Promise<void> {
+async function renderSso(step: Step, locals: { name: string; error?: Text }, status = 200): Promise<void> {
   const { ctx, interaction } = step
   const { uid } = interaction
   const elsewhere = (await haveOrganizationsConnections(step.db)) ? anyUpstreamTarget(step.outboundAllowedHosts) : []
   const formAction = [...formTargets(interaction), ...elsewhere]
   const links = [
-    { label: 'Forgot your organization name?', href: '/organizations/forgot', test: 'forgot-organization' },
-    { label: 'Sign in without it', href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
+    { label: message('page-kit.forgot_organization'), href: '/organizations/forgot', test: 'forgot-organization' },
+    { label: message('sign-in.sso.without'), href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
   ]
   const action = `/interaction/${uid}/sso`
   await step.render(ctx, 'joining/organization-name', { ...locals, action, links }, { status, formAction })

@@ -4,6 +4,7 @@ import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Organization } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
+import { type Message, message, type Text } from '#foundation/messages/message.ts'
 import { newGrant, type OrganizationGrant } from '#protocol/provider/grant.ts'
 import { chooseOrganization } from '#protocol/provider/organization-choice.ts'
 import { finishStep, formTargets } from './interaction.ts'
@@ -82,15 +83,15 @@ async function requireOrganization({ db, interaction }: Step, userId: string): P
   return choice.organization
 }
 
-const abilityOfScope: Record<string, string> = {
-  openid: 'Know who you are and which organization you act in',
-  profile: 'See your name',
-  email: 'See your e-mail address',
-  offline_access: 'Stay connected while you are away',
+const abilityOfScope: Record<string, Message> = {
+  openid: message('sign-in.consent.openid'),
+  profile: message('sign-in.consent.profile'),
+  email: message('sign-in.consent.email'),
+  offline_access: message('sign-in.consent.offline_access'),
 }
 
 /** What the client asks for, in words: a permission is told by its description in the catalogue. */
-async function abilitiesOf({ db, interaction }: Step): Promise<{ title: string; detail: string }[]> {
+async function abilitiesOf({ db, interaction }: Step): Promise<{ title: Text; detail: string }[]> {
   const details: Missing = interaction.promptDetails
   const asked = new Set([
     ...(details.missingOIDCScope ?? interaction.request.scopes),

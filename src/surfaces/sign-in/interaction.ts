@@ -2,6 +2,7 @@ import type Koa from 'koa'
 import { errors, type Provider } from 'oidc-provider'
 import { GatehouseError } from '#foundation/errors.ts'
 import { formTargetOf } from '#foundation/http/form-target.ts'
+import { keepUiLocales } from '#foundation/http/request-language.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import type { SessionConnection } from '#protocol/library/session-connections.ts'
 import { type AuthorizationRequest, readAuthorizationRequest } from './authorization-request.ts'
@@ -56,6 +57,7 @@ export async function requireInteraction(
   if (details.uid !== uid) throw interactionEnded()
   const { params, prompt, session, grantId, lastSubmission } = details
   const request = readAuthorizationRequest(params)
+  keepUiLocales(ctx, request.uiLocales)
   const client = await provider.Client.find(request.clientId)
   if (!client) throw interactionEnded()
   const picked = lastSubmission?.select_organization as { organizationId: string } | undefined

@@ -10,6 +10,7 @@ import {
 import { findMailLink, type MailLink } from '#authentication/mail-links/mail-link.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
 import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import { nameInteraction } from '#protocol/library/interaction-cookies.ts'
 import { askingOf } from '#surfaces/page-kit/asking.ts'
@@ -30,10 +31,14 @@ export async function postLinkByMail(step: Step): Promise<void> {
   const sealedUid = encryption.encrypt(interaction.uid).toString('base64url')
   await mailAccountLink(step, { arrived: pending, sealedUid, page: linkPage, asked: askingOf(ctx) })
   await render(ctx, 'joining/mail-sent', {
-    lead: `We have sent a mail to ${pending.identity.email}.`,
-    hint: 'Open its link in this browser within ten minutes, and you are signed in.',
+    lead: message('sign-in.mailed_link.lead', { email: pending.identity.email }),
+    hint: message('sign-in.mailed_link.hint'),
     links: [
-      { label: 'Enter the password instead', href: `/interaction/${interaction.uid}/prove`, test: 'to-password' },
+      {
+        label: message('sign-in.mailed_link.to_password'),
+        href: `/interaction/${interaction.uid}/prove`,
+        test: 'to-password',
+      },
     ],
   })
 }
@@ -49,17 +54,20 @@ export async function showMailedLink(parts: InteractionParts, ctx: Koa.Context):
     'joining/confirm',
     {
       test: 'prove-by-mail',
-      heading: `Sign in with ${label} from now on?`,
-      lead: `It will open your account ${asked.link.email}.`,
+      heading: message('sign-in.mailed_link.title', { provider: label }),
+      lead: message('sign-in.mailed_link.opens', { email: asked.link.email }),
       facts: [
-        { label: 'Identity provider', value: `${label}, ${new URL(asked.pending.identity.issuer).host}` },
-        { label: 'You there', value: personAt(asked.pending) },
+        {
+          label: message('sign-in.mailed_link.provider'),
+          value: `${label}, ${new URL(asked.pending.identity.issuer).host}`,
+        },
+        { label: message('sign-in.mailed_link.you_there'), value: personAt(asked.pending) },
         ...factsOfAsking(asked.link.payload.asked),
       ],
       action: linkPage,
       token,
-      button: 'Link and sign in',
-      aside: 'If you did not just try to sign in, close this page: nothing has changed.',
+      button: message('sign-in.link.submit'),
+      aside: message('sign-in.mailed_link.unasked'),
     },
     { formAction: formTargets(asked.step.interaction) },
   )

@@ -9,6 +9,7 @@ import type { ArrivedIdentity } from '#authentication/connections/link-account-b
 import type { UpstreamIdentity } from '#authentication/connections/upstream-identity.ts'
 import type { Connection } from '#foundation/database/schema.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message, type Text } from '#foundation/messages/message.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
 import { tryEnteredPassword } from '#surfaces/page-kit/entered-password.ts'
 import { backToSignIn } from './connection-page.ts'
@@ -98,7 +99,7 @@ export async function postLinkAccount(step: Step): Promise<void> {
   if (!pending) return seeOther(step.ctx, `/interaction/${interaction.uid}`)
   const { email = '' } = pending.identity
   const { password = '' } = form
-  const wrong = 'That is not the password of an account with this address.'
+  const wrong = message('sign-in.link.wrong_password')
   const attempt = await tryEnteredPassword(step, ctx, { email, password, clientId: interaction.client.clientId, wrong })
   if (attempt.outcome === 'refused') return renderProof(step, pending, attempt.message, attempt.status)
   await finishConnectionLogin(step, { ...pending, provenUserId: attempt.user.id })
@@ -117,7 +118,7 @@ export async function findPending(step: Step): Promise<ArrivedIdentity | undefin
 async function renderProof(
   step: Step,
   { connection, identity }: ArrivedIdentity,
-  error?: string,
+  error?: Text,
   status = 200,
 ): Promise<void> {
   const { ctx, interaction } = step
@@ -137,58 +138,24 @@ async function renderProof(
   )
 }
 
-interface Words {
-  title: string
-  message: (label: string, email: string) => string
-  hint: string
-}
-
-const refusals: Record<Exclude<ConnectionRefusal, 'proof_needed'>, Words> = {
-  unknown: {
-    title: 'You don’t have an account here yet',
-    message: (label, email) => `${label} signed you in as ${email}, and nobody has given you an account here.`,
-    hint: 'Ask an administrator of your organization to invite you. If you have an account with another address, sign in with that one; you can link this way to sign in under Account, Security.',
-  },
-  no_email: {
-    title: 'Your e-mail address is missing',
-    message: (label) => `${label} did not tell us a verified e-mail address of yours, and an account here needs one.`,
-    hint: 'Add one there, or allow it to be told, and sign in again.',
-  },
-  other_domain: {
-    title: 'That address is not one of the organization’s',
-    message: (label, email) => `${label} signed you in as ${email}. This organization takes its own addresses only.`,
-    hint: 'Sign in with your address in the organization, or ask an administrator to invite you.',
-  },
-  user_deactivated: {
-    title: 'Your account is switched off',
-    message: () => 'An administrator has deactivated it. You are not signed in.',
-    hint: 'Ask an administrator of your organization.',
-  },
-  membership_deactivated: {
-    title: 'You are not active in this organization',
-    message: () => 'An administrator has deactivated your membership. You are not signed in.',
-    hint: 'Ask an administrator of the organization.',
-  },
-  connection_gone: {
-    title: 'That way to sign in is gone',
-    message: () => 'It was switched off while you signed in.',
-    hint: 'Sign in another way.',
-  },
-}
-
 async function showRefusal(
   step: Step,
   connection: Connection,
-  { email = 'somebody' }: UpstreamIdentity,
-  reason: keyof typeof refusals,
+  { email }: UpstreamIdentity,
+  reason: Exclude<ConnectionRefusal, 'proof_needed'>,
 ): Promise<void> {
   const { ctx, interaction } = step
-  const { title, message, hint } = refusals[reason]
-  const label = connectionLabel(connection)
+  const values = { provider: connectionLabel(connection), email: email ?? message('sign-in.refused.somebody') }
   await step.render(
     ctx,
     'page-kit/error',
-    { title, message: message(label, email), hint, back: backToSignIn(interaction), code: reason },
+    {
+      title: message(`sign-in.refused.${reason}`),
+      message: message(`sign-in.refused.${reason}_lead`, values),
+      hint: message(`sign-in.refused.${reason}_hint`),
+      back: backToSignIn(interaction),
+      code: reason,
+    },
     { status: 403 },
   )
 }

@@ -8,6 +8,7 @@ import { brandOfAsked } from '#directory/organizations/organization-brand.ts'
 import { findOrganization } from '#directory/organizations/organization-queries.ts'
 import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Connection, Organization } from '#foundation/database/schema.ts'
+import { message, type Text } from '#foundation/messages/message.ts'
 import { passwordVersion } from '#protocol/library/outdated-logins.ts'
 import { tryEnteredPassword } from '#surfaces/page-kit/entered-password.ts'
 import { connectionButtons, findAskedConnection, goToConnection, renderConnections } from './connection-page.ts'
@@ -44,7 +45,7 @@ export async function postLogin(step: Step): Promise<void> {
   const email = (step.form.email ?? '').trim()
   const password = step.form.password
   if (!looksLikeEmail(email)) {
-    await renderLogin(step, { email, error: 'Enter your e-mail address, such as ada@example.com.' }, 422)
+    await renderLogin(step, { email, error: message('sign-in.login.not_an_address') }, 422)
     return
   }
   if (password === undefined) {
@@ -91,7 +92,7 @@ async function signIn(step: Step, email: string, password: string): Promise<void
   await finishStep(ctx, provider, { login })
 }
 
-async function renderLogin(step: Step, locals: { email: string; error?: string }, status = 200): Promise<void> {
+async function renderLogin(step: Step, locals: { email: string; error?: Text }, status = 200): Promise<void> {
   const { db, interaction } = step
   const named = interaction.request.organization
   const ways = await waysInto(db, named === undefined ? undefined : await findOrganization(db, named))
@@ -118,7 +119,7 @@ async function targetsOfAnyAddress({ db, interaction, outboundAllowedHosts }: St
 
 async function renderPassword(
   step: Step,
-  locals: { email: string; error?: string },
+  locals: { email: string; error?: Text },
   status = 200,
   known?: SignInWays,
 ): Promise<void> {
@@ -129,7 +130,7 @@ async function renderPassword(
 async function renderStep(
   step: Step,
   view: string,
-  locals: { email: string; error?: string; [more: string]: unknown },
+  locals: { email: string; error?: Text; [more: string]: unknown },
   { status, ways, targets }: { status: number; ways: { connections: Connection[] }; targets: string[] },
 ): Promise<void> {
   const { ctx, interaction, db } = step
@@ -163,8 +164,8 @@ async function signUpUrlOf({ db, signUp }: Step, named: Organization | undefined
 }
 
 const linksToOrganizations = [
-  { label: 'Sign in to your organization', href: '/organizations', test: 'to-organization' },
-  { label: 'Forgot your organization name?', href: '/organizations/forgot', test: 'forgot-organization' },
+  { label: message('sign-in.login.to_organization'), href: '/organizations', test: 'to-organization' },
+  { label: message('page-kit.forgot_organization'), href: '/organizations/forgot', test: 'forgot-organization' },
 ]
 
 /** The page of `?way=password` says so in its form. */

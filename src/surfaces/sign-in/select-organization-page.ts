@@ -11,6 +11,7 @@ import { findActiveUser } from '#directory/users/user-queries.ts'
 import type { Organization, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
 import { chooseOrganization } from '#protocol/provider/organization-choice.ts'
 import { fieldErrors, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import { finishStep, formTargets } from './interaction.ts'
@@ -105,6 +106,6 @@ export async function requireSignedInUser({ db, interaction }: Pick<Step, 'db' |
 
 function toRow(organization: OrganizationOption) {
   const { id, slug, name, admin, teamCount } = organization
-  const teams = teamCount === 1 ? '1 team' : `${teamCount} teams`
-  return { id, slug, name, detail: admin ? 'admin' : teams, brand: brandOf(organization) }
+  const detail = admin ? message('sign-in.choose.admin') : message('sign-in.choose.teams', { count: teamCount })
+  return { id, slug, name, detail, brand: brandOf(organization) }
 }

@@ -160,7 +160,7 @@ test('a page is compressed for whoever takes it', async () => {
   expect(headers).toMatchObject({
     'content-encoding': 'gzip',
     'content-type': 'text/html; charset=utf-8',
-    vary: 'Accept-Encoding',
+    vary: 'Accept-Language, Accept-Encoding',
   })
   expect(gunzipSync(body).toString()).toContain('<h1')
   // What comes after a form may show a secret.

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { IntlMessageFormat } from 'intl-messageformat'
+import type pageKit from '#messages/en/page-kit.json'
+import type signIn from '#messages/en/sign-in.json'
+import { fallbackLanguage, type Language, localeOf, markedLanguage } from './languages.ts'
+
+/** The catalogues by room: `views/messages/<language>/<room>.json`. English says which entries there are. */
+interface Rooms {
+  'page-kit': typeof pageKit
+  'sign-in': typeof signIn
+}
+
+/** `sign-in.consent.title`: the room, and the entry in its catalogue. */
+export type MessageKey = { [Room in keyof Rooms]: `${Room}.${keyof Rooms[Room] & string}` }[keyof Rooms]
+
+/** A text, or one that takes values (ICU MessageFormat). */
+export type Entry = string | IntlMessageFormat
+
+const folder = new URL('../../../views/messages/', import.meta.url)
+const texts = new Map<Language, ReadonlyMap<string, string>>()
+const entries = new Map<string, Entry>()
+
+/** An entry, parsed once. @throws when English has no such entry */
+export function entryOf(language: Language, key: string): Entry {
+  const name = `${language} ${key}`
+  let entry = entries.get(name)
+  if (entry === undefined) {
+    entry = parsed(language, textOf(language, key))
+    entries.set(name, entry)
+  }
+  return entry
+}
+
+/** The texts of a language as its catalogues have them, by key. */
+export function textsOf(language: Language): ReadonlyMap<string, string> {
+  let all = texts.get(language)
+  if (!all) {
+    all = new Map(roomsOf(language).flatMap((room) => textsOfRoom(language, room)))
+    texts.set(language, all)
+  }
+  return all
+}
+
+function textOf(language: Language, key: string): string {
+  const written = language === markedLanguage ? fallbackLanguage : language
+  const text = textsOf(written).get(key) ?? textsOf(fallbackLanguage).get(key)
+  if (text === undefined) throw new Error(`no message ${key}`)
+  return language === markedLanguage ? `⟦${text}⟧` : text
+}
+
+function parsed(language: Language, text: string): Entry {
+  return /[{<']/.test(text) ? new IntlMessageFormat(text, localeOf(language)) : text
+}
+
+function roomsOf(language: Language): string[] {
+  return readdirSync(new URL(`${language}/`, folder)).map((name) => name.replace(/\.json$/, ''))
+}
+
+function textsOfRoom(language: Language, room: string): [key: string, text: string][] {
+  const catalogue: Record<string, string> = JSON.parse(
+    readFileSync(new URL(`${language}/${room}.json`, folder), 'utf8'),
+  )
+  return Object.entries(catalogue).map(([name, text]) => [`${room}.${name}`, text])
+}

@@ -1,96 +1,91 @@
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { parseArgs } from 'node:util'
+import { type Conversation, conversation, type Speech } from './conversations.ts'
 
 /**
- * A load generator in a process of its own: keep-alive connections that each send the next prepared request when the
- * answer to the last has arrived. Raw sockets, because on two cores an HTTP client would be most of what is measured.
+ * A load generator in a process of its own: keep-alive connections that each say the next thing when the answer to the
+ * last has arrived. Raw sockets, because on two cores an HTTP client would be most of what is measured.
  * Reads a JSON job from standard input, prints a JSON result.
  */
 export interface LoadJob {
   port: number
   connections: number
   seconds: number
-  /** Whole HTTP/1.1 requests; each connection goes round them from its own place. */
-  requests: string[]
-  /**
-   * For refresh grants: each connection sends its own request of the list, from the second time on with the refresh token
-   * of its last answer.
-   */
-  chained?: boolean
+  speech: Speech
 }
 
 export interface LoadResult {
+  /** Units of work that ended with 200. */
   answers: number
-  seconds: number
-  /** Answers whose status was not 200. */
+  /** Those that ended with 503, after which a connection waits as long as it was told to. */
+  busy: number
+  /** Those that ended with anything else. */
   failures: number
-  /** Milliseconds. */
+  seconds: number
+  /** Milliseconds, of what ended with 200. */
   p50: number
   p99: number
-  /** Where each connection of a chained job arrived. */
-  chainedRequests?: string[]
+  /** Where a conversation that goes on from its last answer arrived. */
+  speech: Speech
 }
 
 const { values } = parseArgs({ options: { run: { type: 'boolean' } } })
-if (values.run) process.stdout.write(JSON.stringify(await run(JSON.parse(await readInput()))))
+if (values.run) {
+  process.stdout.write(JSON.stringify(await run(JSON.parse(await readInput()))), () => process.exit(0))
+}
 
-async function run(job: LoadJob): Promise<LoadResult> {
-  const requests = job.requests.map((request) => Buffer.from(request))
+async function run({ port, connections, seconds, speech }: LoadJob): Promise<LoadResult> {
   const latencies: number[] = []
+  let busy = 0
   let failures = 0
-  const chainedRequests = job.chained ? [...job.requests] : undefined
+  const count = (status: string, milliseconds: number) => {
+    if (status === '200') latencies.push(milliseconds)
+    else if (status === '503') busy++
+    else failures++
+  }
   const started = performance.now()
-  const end = started + job.seconds * 1000
+  const end = started + seconds * 1000
   await Promise.all(
-    Array.from({ length: job.connections }, (_, index) => {
-      let next = Math.floor((index * requests.length) / job.connections)
-      const nextRequest = chainedRequests
-        ? (answer: string) => {
-            const token = /"refresh_token":"([\w-]+)"/.exec(answer)?.[1]
-            const request = chainedRequests[index] ?? ''
-            chainedRequests[index] = token ? request.replace(/refresh_token=[\w-]+/, `refresh_token=${token}`) : request
-            return Buffer.from(chainedRequests[index])
-          }
-        : () => requests[next++ % requests.length]
-      return converse(job.port, nextRequest, end, (milliseconds, ok) => {
-        latencies.push(milliseconds)
-        if (!ok) failures++
-      })
-    }),
+    Array.from({ length: connections }, (_, index) =>
+      converse(port, conversation(speech, index, connections), end, count),
+    ),
   )
   latencies.sort((one, other) => one - other)
   const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0
-  const seconds = (performance.now() - started) / 1000
-  return { answers: latencies.length, seconds, failures, p50: at(0.5), p99: at(0.99), chainedRequests }
+  const took = (performance.now() - started) / 1000
+  return { answers: latencies.length, busy, failures, seconds: took, p50: at(0.5), p99: at(0.99), speech }
 }
 
 /** One connection until `end` (performance.now() milliseconds). */
 function converse(
   port: number,
-  nextRequest: (answer: string) => Buffer | undefined,
+  { begin, follow }: Conversation,
   end: number,
-  onAnswer: (milliseconds: number, ok: boolean) => void,
+  count: (status: string, milliseconds: number) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true })
-    let sentAt = 0
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    let begunAt = 0
     let received = ''
-    const send = (answer: string) => {
-      const request = nextRequest(answer)
-      if (!request || performance.now() >= end) return void socket.end(resolve)
-      sentAt = performance.now()
-      socket.write(request)
+    const beginNext = () => {
+      if (performance.now() >= end) return void socket.end(resolve)
+      begunAt = performance.now()
+      socket.write(begin())
     }
     socket.setEncoding('latin1')
-    socket.on('connect', () => send(''))
+    socket.on('connect', beginNext)
     socket.on('error', reject)
     socket.on('data', (chunk: string) => {
       received += chunk
       if (!isWhole(received)) return
-      onAnswer(performance.now() - sentAt, received.startsWith('HTTP/1.1 200'))
       const answer = received
       received = ''
-      send(answer)
+      const more = follow?.(answer)
+      if (more) return void socket.write(more)
+      const status = answer.slice(9, 12)
+      count(status, performance.now() - begunAt)
+      if (status === '503') setTimeout(beginNext, Math.max(0, Math.min(retryAfterMs(answer), end - performance.now())))
+      else beginNext()
     })
   })
 }
@@ -100,6 +95,10 @@ function isWhole(received: string): boolean {
   if (head < 0) return false
   const length = /\r\ncontent-length: (\d+)/i.exec(received.slice(0, head))
   return length !== null && received.length - head - 4 >= Number(length[1])
+}
+
+function retryAfterMs(answer: string): number {
+  return 1000 * Number(/\r\nretry-after: (\d+)/i.exec(answer)?.[1] ?? 1)
 }
 
 async function readInput(): Promise<string> {

@@ -17,6 +17,7 @@ import type { ApiRoute } from '#surfaces/api-kit/api-route.ts'
 import { callerRequirement } from '#surfaces/api-kit/authenticated-caller.ts'
 import { apiRoutes } from '#surfaces/api-kit/serve-api.ts'
 import { auditLogApi } from '#surfaces/audit-log/audit-log-api.ts'
+import { deploymentAuditLogPages, organizationAuditLogPages } from '#surfaces/audit-log/audit-log-pages.ts'
 import { authenticationLogApi } from '#surfaces/authentication-log/authentication-log-api.ts'
 import {
   organizationAuthenticationLogPages,
@@ -27,11 +28,12 @@ import { impactApi } from '#surfaces/authorization/impact-api.ts'
 import { clientApi } from '#surfaces/clients/client-api.ts'
 import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
 import { connectionApi } from '#surfaces/connections/connection-api.ts'
-import { adminPages } from '#surfaces/console/admin-pages.ts'
+import { overviewPages } from '#surfaces/console/overview-pages.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
 import { domainApi } from '#surfaces/domains/domain-api.ts'
 import { grantsApi } from '#surfaces/grants/grants-api.ts'
 import { permissionApi } from '#surfaces/grants/permission-api.ts'
+import { permissionPages } from '#surfaces/grants/permission-pages.ts'
 import { discoverApi } from '#surfaces/joining/discover-api.ts'
 import { emailChangePages } from '#surfaces/joining/email-change-pages.ts'
 import { emailVerificationPages } from '#surfaces/joining/email-verification-pages.ts'
@@ -46,17 +48,22 @@ import { introspectionApi } from '#surfaces/oauth/introspection-api.ts'
 import { oauthEndpoints } from '#surfaces/oauth/oauth-endpoints.ts'
 import { providerRoutes } from '#surfaces/oauth/provider-routes.ts'
 import { verifyApi } from '#surfaces/oauth/verify-api.ts'
+import { deploymentPages } from '#surfaces/operations/deployment-pages.ts'
 import { healthEndpoints } from '#surfaces/operations/health-endpoints.ts'
 import { healthPages, type Readiness } from '#surfaces/operations/health-pages.ts'
 import { homePage } from '#surfaces/operations/home-page.ts'
+import { deploymentOrganizationPages } from '#surfaces/organizations/deployment-organization-pages.ts'
 import { organizationApi } from '#surfaces/organizations/organization-api.ts'
-import { accountPageKit, adminPageKit } from '#surfaces/page-kit/signed-in-pages.ts'
+import { settingsPages } from '#surfaces/organizations/settings-pages.ts'
+import { accountPageKit, adminPageKit, deploymentPageKit } from '#surfaces/page-kit/signed-in-pages.ts'
 import { sessionApi } from '#surfaces/sessions/session-api.ts'
 import { connectionCallbackPages } from '#surfaces/sign-in/connection-callback.ts'
 import { interactionPages } from '#surfaces/sign-in/interaction-pages.ts'
 import { signingKeyApi } from '#surfaces/signing-keys/signing-key-api.ts'
+import { signingKeyPages } from '#surfaces/signing-keys/signing-key-pages.ts'
 import { teamApi } from '#surfaces/teams/team-api.ts'
 import { userApi } from '#surfaces/users/user-api.ts'
+import { userPages } from '#surfaces/users/user-pages.ts'
 import type { Parts } from './parts.ts'
 
 /**
@@ -76,7 +83,7 @@ export function productRoutes(
     ...routesVia('api', apiOf(parts)),
     ...routesVia('sign_in', [...protocolOf(parts), ...joiningOf(parts)]),
     ...routesVia('account', accountOf(parts)),
-    ...routesVia('console', adminOf(parts)),
+    ...routesVia('console', [...adminOf(parts), ...deploymentOf(parts, readiness)]),
     ...(demo ?? []),
   ]
 }
@@ -177,9 +184,25 @@ function adminOf(parts: Parts): Route[] {
   const { db, csrf, render, requireSignedInUser } = parts
   const pages = adminPageKit({ db, csrf, render, requireSignedInUser })
   return [
-    ...adminPages(),
+    ...overviewPages({ pages, db }),
     ...organizationApiKeyPages({ pages, ...keyPartsOf(parts) }),
     ...organizationAuthenticationLogPages({ pages, db }),
+    ...organizationAuditLogPages({ pages, db }),
+    ...settingsPages({ pages, db }),
+  ]
+}
+
+/** Pages of superadmins, over all organizations. */
+function deploymentOf(parts: Parts, readiness: () => Promise<Readiness>): Route[] {
+  const { db, csrf, render, encryption, outbox, requireSignedInUser } = parts
+  const pages = deploymentPageKit({ db, csrf, render, requireSignedInUser })
+  return [
+    ...deploymentPages({ pages, db, readiness }),
+    ...deploymentOrganizationPages({ pages, db, outbox }),
+    ...userPages({ pages, db, outbox }),
+    ...permissionPages({ pages, db }),
+    ...signingKeyPages({ pages, db, encryption }),
+    ...deploymentAuditLogPages({ pages, db }),
   ]
 }
 

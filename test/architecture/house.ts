@@ -19,7 +19,7 @@ export const floors = {
   credentials: ['log', 'sessions', 'grants', 'issued', 'revocation', 'signing-keys', 'resolve'],
   directory: ['users', 'organizations', 'access', 'clients', 'signing-keys'],
   // A setup spans people, organizations, clients and connections, so what applies it stands above them all.
-  authentication: ['mail-links', 'passwords', 'transfer', 'connections', 'joining', 'api-keys', 'setup'],
+  authentication: ['mail-links', 'passwords', 'transfer', 'connections', 'joining', 'api-keys', 'setup', 'overview'],
   protocol: ['request', 'library', 'adapters', 'provider', 'direct'],
   surfaces: [
     'api-kit',
@@ -36,7 +36,6 @@ export const floors = {
     'connections',
     'users',
     'sessions',
-    'console',
     'clients',
     'signing-keys',
     'grants',
@@ -45,6 +44,7 @@ export const floors = {
     'api-keys',
     'authentication-log',
     'audit-log',
+    'console',
     'direct',
     'setup',
     'demo',

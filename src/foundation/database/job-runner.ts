@@ -110,3 +110,12 @@ async function endLease(db: Queryable, name: string, holder: string): Promise<vo
     .where('holder', '=', holder)
     .execute()
 }
+
+/** When each job that all nodes share was last begun, by name. */
+export async function listJobLeases(db: Queryable): Promise<{ name: string; isRunning: boolean; dueAt: Date }[]> {
+  const { rows } = await sql<{ name: string; isRunning: boolean; dueAt: Date }>`
+    select name, holder is not null and leased_until > now() as is_running, due_at from job_leases order by name`.execute(
+    db,
+  )
+  return rows
+}

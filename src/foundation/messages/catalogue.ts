@@ -1,12 +1,26 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { IntlMessageFormat } from 'intl-messageformat'
+import type auditLog from '#messages/en/audit-log.json'
+import type consolePages from '#messages/en/console.json'
+import type operations from '#messages/en/operations.json'
+import type organizations from '#messages/en/organizations.json'
 import type pageKit from '#messages/en/page-kit.json'
+import type permissions from '#messages/en/permissions.json'
 import type signIn from '#messages/en/sign-in.json'
+import type signingKeys from '#messages/en/signing-keys.json'
+import type users from '#messages/en/users.json'
 import { fallbackLanguage, type Language, localeOf, markedLanguage } from './languages.ts'
 
 /** The catalogues by room: `views/messages/<language>/<room>.json`. English says which entries there are. */
 interface Rooms {
   'page-kit': typeof pageKit
+  'audit-log': typeof auditLog
+  console: typeof consolePages
+  operations: typeof operations
+  organizations: typeof organizations
+  permissions: typeof permissions
+  'signing-keys': typeof signingKeys
+  users: typeof users
   'sign-in': typeof signIn
 }
 

@@ -88,3 +88,39 @@ async function updateClaimed(
 function inMilliseconds(milliseconds: number): RawBuilder<Date> {
   return sql<Date>`now() + ${milliseconds}::float8 * interval '1 millisecond'`
 }
+
+/** A mail as an operator may know it: never to whom, nor what it says. */
+export interface OutboxEntry {
+  id: string
+  template: MailTemplate
+  state: 'waiting' | 'delivered' | 'given_up'
+  attempts: number
+  createdAt: Date
+  nextAttemptAt: Date
+  lastError: string | null
+}
+
+/** Mails that wait, the next one due first; then the latest that are over. */
+export async function listOutbox(db: Queryable, limit: number): Promise<OutboxEntry[]> {
+  const { rows } = await sql<OutboxEntry>`
+    select id, template, attempts, created_at, next_attempt_at, last_error,
+      case when content is not null then 'waiting' when delivered_at is not null then 'delivered' else 'given_up' end as state
+    from (
+      (select *, 0 as part, extract(epoch from next_attempt_at) as rank from mail_outbox where content is not null
+        order by next_attempt_at limit ${limit})
+      union all
+      (select *, 1, -extract(epoch from coalesce(delivered_at, given_up_at)) from mail_outbox where content is null
+        order by coalesce(delivered_at, given_up_at) desc limit ${limit})
+    ) as mails order by part, rank limit ${limit}`.execute(db)
+  return rows
+}
+
+/** How many mails wait, and how many were given up within a day. */
+export async function countOutbox(db: Queryable): Promise<{ waiting: number; givenUp: number }> {
+  const { rows } = await sql<{ waiting: number; givenUp: number }>`
+    select (select count(*) from mail_outbox where content is not null) as waiting,
+      (select count(*) from mail_outbox where content is null and given_up_at > now() - interval '1 day') as given_up`.execute(
+    db,
+  )
+  return rows[0]!
+}

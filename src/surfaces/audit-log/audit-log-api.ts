@@ -12,7 +12,7 @@ import { isLogPosition, positionOf } from '#foundation/database/log-walk.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
-import { type Column, csvForm, logDownloads } from '#surfaces/api-kit/log-export.ts'
+import { csvForm, logDownloads } from '#surfaces/api-kit/log-export.ts'
 import { periodEnd, periodStart } from '#surfaces/api-kit/log-period.ts'
 import { type AuditEntry, auditEntry, toAuditEntry } from './audit-entry.ts'
 
@@ -38,7 +38,7 @@ const query = z.strictObject({
   to: periodEnd.optional(),
 })
 
-const columns: Column<AuditEntry>[] = [
+export const csv = csvForm<AuditEntry>([
   ['id', ({ id }) => id],
   ['occurred_at', ({ occurred_at }) => occurred_at],
   ['actor_kind', ({ actor }) => actor.kind],
@@ -57,7 +57,7 @@ const columns: Column<AuditEntry>[] = [
   ['ip', ({ ip }) => ip],
   ['request_id', ({ request_id }) => request_id],
   ['hash', ({ hash }) => hash],
-]
+])
 
 /** `GET /v1/audit-log`: every change, newest first. */
 export function auditLogApi(): ApiRoute[] {
@@ -74,14 +74,14 @@ export function auditLogApi(): ApiRoute[] {
       tags: ['Audit log'],
       query,
       answer: listOf(auditEntry),
-      downloads: logDownloads('audit-log', csvForm(columns), async (request: AuditRequest) =>
-        eachEntry(request.db, await asked(request)),
+      downloads: logDownloads('audit-log', csv, async (request: AuditRequest) =>
+        eachEntry(request.db, await askedOf(request)),
       ),
       errors: ['not_found'],
       async handle(request) {
         const { db } = request
         const { limit, cursor } = request.query
-        const rows = await listAuditEntries(db, await asked(request), { limit: limit + 1, cursor })
+        const rows = await listAuditEntries(db, await askedOf(request), { limit: limit + 1, cursor })
         const organizations = await organizationsOf(db, rows)
         return pageOf(rows, limit, positionOf, (row) => toAuditEntry(row, organizations))
       },
@@ -95,8 +95,11 @@ interface AuditRequest {
   query: z.infer<typeof query>
 }
 
-/** @throws GatehouseError not_found for another's organization as for none */
-async function asked({ db, actor, query }: AuditRequest): Promise<AuditFilter> {
+/** A filter as its words say it. */
+type AskedWords = Omit<AuditRequest, 'query'> & { query: Omit<AuditRequest['query'], 'limit' | 'cursor'> }
+
+/** What a filter's words stand for. @throws GatehouseError not_found for another's organization as for none */
+export async function askedOf({ db, actor, query }: AskedWords): Promise<AuditFilter> {
   const { action, from, to } = query
   const organizationId = await askedOrganization(db, actor, query.organization)
   return {
@@ -132,13 +135,14 @@ async function idOf(db: Queryable, idOrEmail: string | undefined): Promise<strin
   return (await findUserByEmail(db, idOrEmail))?.id ?? idOrEmail
 }
 
-function organizationsOf(db: Queryable, rows: readonly AuditRow[]) {
+/** What the organizations of some entries are called now. */
+export function organizationsOf(db: Queryable, rows: readonly AuditRow[]) {
   const ids = new Set(rows.flatMap(({ organizationId }) => organizationId ?? []))
   return namesOfOrganizations(db, [...ids])
 }
 
 /** All entries of a filter, as the API tells them, a page at a time. */
-async function* eachEntry(db: Queryable, filter: AuditFilter): AsyncGenerator<AuditEntry[]> {
+export async function* eachEntry(db: Queryable, filter: AuditFilter): AsyncGenerator<AuditEntry[]> {
   for await (const rows of eachAuditPage(db, filter)) {
     const organizations = await organizationsOf(db, rows)
     yield rows.map((row) => toAuditEntry(row, organizations))

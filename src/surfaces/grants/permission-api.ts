@@ -16,7 +16,7 @@ const ofPermission = z.strictObject({
     .describe('Its name')
     .meta({ examples: ['configuration-items:read'] }),
 })
-const description = plainText(1000)
+export const permissionDescription = plainText(1000)
   .describe('What it is for, in words for whoever grants it')
   .meta({ examples: ['See configuration items'] })
 
@@ -44,7 +44,7 @@ export function permissionApi(): ApiRoute[] {
       tags,
       body: z.strictObject({
         name: permissionName.describe('`resource:action`').meta({ examples: ['configuration-items:read'] }),
-        description: description.default(''),
+        description: permissionDescription.default(''),
       }),
       status: 201,
       answer: permission,
@@ -70,7 +70,7 @@ export function permissionApi(): ApiRoute[] {
       description: 'Its name stays: programs ask for it.',
       tags,
       params: ofPermission,
-      body: z.strictObject({ description: description.optional() }),
+      body: z.strictObject({ description: permissionDescription.optional() }),
       answer: permission,
       find: ({ db, params }) => requirePermission(db, params.permission),
       handle: async ({ db, actor, found, body }) => toAnswer(await describePermissionAnew(db, actor, found.name, body)),

@@ -113,7 +113,7 @@ const legibleAccent = accentColor.refine((color) => contrastOf(color, accentsOf(
     `and 4.5 : 1 is needed; ${accentsOf(String(issue.input)).light} would do`,
 })
 
-const branding = {
+export const branding = {
   logo_url: logoUrl
     .nullish()
     .describe('Shown on its sign-in page; null: none')

@@ -15,7 +15,7 @@ interface Entry {
 
 /** What the sidebar of one family of pages holds; `folder` is where its views are. */
 interface Family {
-  folder: 'account' | 'console'
+  folder: 'account' | 'console' | 'operations'
   /** Said of the sidebar to those who don't see it. */
   label: Message
   entries: Entry[]
@@ -40,8 +40,27 @@ const adminFamily: Family = {
   folder: 'console',
   label: message('page-kit.frame.organization_settings'),
   entries: [
+    { label: message('page-kit.frame.overview'), href: '/admin' },
     { label: message('page-kit.frame.api_keys'), href: '/admin/api-keys' },
     { label: message('page-kit.frame.authentication_log'), href: '/admin/authentication-log' },
+    { label: message('page-kit.frame.audit_log'), href: '/admin/audit-log' },
+    { label: message('page-kit.frame.branding'), href: '/admin/branding' },
+    { label: message('page-kit.frame.settings'), href: '/admin/settings' },
+  ],
+}
+
+/** What superadmins look after, over all organizations. */
+const deploymentFamily: Family = {
+  folder: 'operations',
+  label: message('page-kit.frame.deployment'),
+  entries: [
+    { label: message('page-kit.frame.health'), href: '/deployment' },
+    { label: message('page-kit.frame.organizations'), href: '/deployment/organizations' },
+    { label: message('page-kit.frame.people'), href: '/deployment/people' },
+    { label: message('page-kit.frame.permissions'), href: '/deployment/permissions' },
+    { label: message('page-kit.frame.signing_keys'), href: '/deployment/signing-keys' },
+    { label: message('page-kit.frame.mail'), href: '/deployment/mail' },
+    { label: message('page-kit.frame.audit_log'), href: '/deployment/audit-log' },
   ],
 }
 
@@ -73,6 +92,10 @@ export const accountFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: Sign
 export const adminFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show =>
   frameOf(adminFamily, parts, ctx, signedIn)
 
+/** For the pages of the whole deployment, `views/operations/`. */
+export const deploymentFrame = (parts: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show =>
+  frameOf(deploymentFamily, parts, ctx, signedIn)
+
 function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, signedIn: SignedInUser): Show {
   return async (view, { formTargets = [], ...locals }, status = 200) => {
     const { user, organization } = signedIn
@@ -82,8 +105,8 @@ function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, s
     ])
     const frame = {
       label: family.label,
-      isAdmin,
-      isAdminPage: family === adminFamily,
+      across: acrossFrom(family, { isAdmin, isSuperadmin: user.superadmin }),
+      visiting: family === adminFamily && !organizations.some(({ id }) => id === organization.id),
       entries: family.entries.map((entry) => ({ ...entry, current: entry.href === locals.at })),
       menu: accountFamily.entries,
       userName: user.name,
@@ -96,8 +119,22 @@ function frameOf(family: Family, { db, render }: FrameParts, ctx: Koa.Context, s
     }
     const path = view.includes('/') ? view : `${family.folder}/${view}`
     const formAction = [...signedIn.signOutTargets, ...formTargets]
-    await render(ctx, path, { ...locals, frame, brand: brandOf(organization) }, { status, formAction })
+    // What is the whole deployment's is no organization's in particular.
+    const brand = family === deploymentFamily ? undefined : brandOf(organization)
+    await render(ctx, path, { frame, brand, ...locals }, { status, formAction })
   }
+}
+
+/** The other families that the person may go to. */
+function acrossFrom(family: Family, { isAdmin, isSuperadmin }: { isAdmin: boolean; isSuperadmin: boolean }) {
+  const doors = [
+    { family: accountFamily, href: '/account/profile', test: 'to-account', isOpen: true },
+    { family: adminFamily, href: '/admin', test: 'to-admin', isOpen: isAdmin },
+    { family: deploymentFamily, href: '/deployment', test: 'to-deployment', isOpen: isSuperadmin },
+  ]
+  return doors
+    .filter((door) => door.isOpen && door.family !== family)
+    .map((door) => ({ label: door.family.label, href: door.href, test: door.test }))
 }
 
 /** `Ada King Lovelace` → `AL` */

@@ -40,6 +40,7 @@ const subjects = [
   'keys',
   'log',
   'charts',
+  'console',
   'reference',
   'print',
 ] as const

@@ -1,9 +1,9 @@
 import type Koa from 'koa'
-import { type Actor, findActor, requireAdmin } from '#directory/users/actor.ts'
+import { type Actor, findActor, requireAdmin, requireSuperadmin } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { RouteHandler } from '#foundation/http/router.ts'
-import { accountFrame, adminFrame, type Show } from './account-frame.ts'
+import { accountFrame, adminFrame, deploymentFrame, type Show } from './account-frame.ts'
 import type { Csrf } from './csrf.ts'
 import { postedForm } from './posted-form.ts'
 import type { Render } from './render.ts'
@@ -53,6 +53,15 @@ export function adminPageKit(parts: SignedInPagesParts): SignedInPages {
     const actor = await findActor(parts.db, { user: signedIn.user, organizationId: signedIn.organization.id })
     requireAdmin(actor)
     return { actor, show: adminFrame(parts, ctx, signedIn) }
+  })
+}
+
+/** Pages of the whole deployment, for superadmins, in whichever organization they have signed in to. */
+export function deploymentPageKit(parts: SignedInPagesParts): SignedInPages {
+  return signedInPages(parts, async (ctx, signedIn) => {
+    const actor = await findActor(parts.db, { user: signedIn.user, organizationId: signedIn.organization.id })
+    requireSuperadmin(actor)
+    return { actor, show: deploymentFrame(parts, ctx, signedIn) }
   })
 }
 

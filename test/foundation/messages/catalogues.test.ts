@@ -47,6 +47,15 @@ const sharedWords = new Set([
   'Administrator',
   'Format',
   'Permissions',
+  'Mail',
+  'Teams',
+  '{count, plural, one {Team} other {Teams}}',
+  'Superadmin',
+  'Superadmins',
+  'Action',
+  'Active',
+  'Description',
+  'Pages',
 ])
 
 test('what a view or a handler says is in the English catalogues', () => {

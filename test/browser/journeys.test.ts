@@ -58,6 +58,11 @@ describe.runIf(chromiumPath).each([
     await page.fill('input[name=email]', 'ada@acme.test')
     await page.keyboard.press('Enter')
     await page.fill('input[name=password]', password)
+    if (options.javaScriptEnabled !== false) {
+      await page.click('button:text-is("Show")')
+      expect(await page.getAttribute('input[name=password]', 'type')).toBe('text')
+      await page.focus('input[name=password]')
+    }
     await page.keyboard.press('Enter')
     await click(page, 'organization-acme')
     await page.waitForSelector('[data-test="permissions"]')

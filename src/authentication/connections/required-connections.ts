@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Connection, User } from '#foundation/database/schema.ts'
 import { listEnabledConnections } from './connection-queries.ts'
@@ -9,6 +10,22 @@ import { listEnabledConnections } from './connection-queries.ts'
 export async function listRequiredConnections(db: Queryable, organizationId: string): Promise<Connection[]> {
   const connections = await listEnabledConnections(db, { organizationId })
   return connections.filter(({ required }) => required)
+}
+
+/** Which of these organizations have people sign in through a connection of theirs. @returns ids */
+export async function listOrganizationsWithRequiredConnection(
+  db: Queryable,
+  organizationIds: readonly string[],
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('connections')
+    .select('organizationId')
+    .distinct()
+    .where(sql<boolean>`organization_id = any(${organizationIds}::text[])`)
+    .where('required', '=', true)
+    .where('enabled', '=', true)
+    .execute()
+  return rows.flatMap(({ organizationId }) => organizationId ?? [])
 }
 
 /**

@@ -27,23 +27,14 @@ const forever = 'public, max-age=31536000, immutable'
 const stylesheet = 'text/css; charset=utf-8'
 const { resolve } = createRequire(import.meta.url)
 
-/** The files of `views/styles/`, in the order in which they make up the stylesheet: of two equal rules the later holds. */
-const subjects = [
-  'tokens',
-  'base',
-  'buttons',
-  'forms',
-  'marks',
-  'sign-in',
-  'frame',
-  'tables',
-  'keys',
-  'log',
-  'charts',
-  'console',
-  'reference',
-  'print',
-] as const
+/**
+ * The stylesheets, and the files of `views/styles/` in the order in which they make them up: of two equal rules the later
+ * holds. Whoever comes to sign in is sent the first alone; pages in a frame take both.
+ */
+const stylesheets = {
+  'gatehouse.css': ['tokens', 'base', 'buttons', 'forms', 'marks', 'sign-in'],
+  'framed.css': ['frame', 'tables', 'keys', 'log', 'charts', 'console', 'reference', 'print'],
+} as const
 
 /** Styles, fonts, the mark and scripts, read and compressed once at the start and served under names with a hash. */
 export async function createAssets(): Promise<Assets> {
@@ -61,14 +52,15 @@ export async function createAssets(): Promise<Assets> {
   const regular = await add('inter-400.woff2', 'font/woff2', font(400))
   const semibold = await add('inter-600.woff2', 'font/woff2', font(600))
   await add('mark.svg', 'image/svg+xml', view('styles/mark.svg'))
+  await add('reveal.js', 'text/javascript; charset=utf-8', view('scripts/reveal.js'))
   const favicon = view('styles/favicon.ico')
   await add('copy.js', 'text/javascript; charset=utf-8', view('scripts/copy.js'))
-  const sheets = [
-    readFileSync(resolve('modern-normalize')),
-    ...subjects.map((subject) => view(`styles/${subject}.css`)),
-  ]
-  const style = sheets.join('').replace('{inter-400}', regular).replace('{inter-600}', semibold)
-  await add('gatehouse.css', stylesheet, Buffer.from(squeezed(style)))
+  for (const [name, subjects] of Object.entries(stylesheets)) {
+    const ground = name === 'gatehouse.css' ? [readFileSync(resolve('modern-normalize'))] : []
+    const sheets = [...ground, ...subjects.map((subject) => view(`styles/${subject}.css`))]
+    const style = sheets.join('').replace('{inter-400}', regular).replace('{inter-600}', semibold)
+    await add(name, stylesheet, Buffer.from(squeezed(style)))
+  }
 
   return {
     url(name) {

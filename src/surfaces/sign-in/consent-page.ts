@@ -31,6 +31,8 @@ export async function showConsent(step: Step): Promise<void> {
       email: user.email,
       clientName: interaction.client.name,
       clientLogoUri: interaction.client.logoUri,
+      policyUri: interaction.client.policyUri,
+      termsUri: interaction.client.termsUri,
       organizationName: organization.name,
       abilities: await abilitiesOf(step),
       redirectOrigin: redirectUri && formTargetOf(redirectUri),

@@ -1,11 +1,12 @@
 import type Koa from 'koa'
+import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import { postConnection, postSso, showSso } from './connection-page.ts'
 import { postConsent, showConsent } from './consent-page.ts'
-import { finishStep, type Interaction, requireInteraction } from './interaction.ts'
+import { finishStep, type Interaction, InteractionEnded, requireInteraction } from './interaction.ts'
 import { postLinkByMail, postMailedLink, showMailedLink } from './link-account-by-mail-page.ts'
 import { postLinkAccount, showLinkAccount } from './link-account-page.ts'
 import { postLogin, showLogin } from './login-page.ts'
@@ -21,9 +22,9 @@ const pages: Record<Interaction['prompt'], StepHandler> = {
 
 /** The pages of one authorization request: sign in here or elsewhere, pick an organization, consent. */
 export function interactionPages(parts: InteractionParts): Route[] {
-  const show = (handle: StepHandler) => async (ctx: Koa.Context) => handle(await stepOf(parts, ctx, {}))
-  const post = (handle: StepHandler, due?: Interaction['prompt']) => (ctx: Koa.Context) =>
-    submit(parts, ctx, handle, due)
+  const show = (handle: StepHandler) => unlessEnded(parts, async (ctx) => handle(await stepOf(parts, ctx, {})))
+  const post = (handle: StepHandler, due?: Interaction['prompt']) =>
+    unlessEnded(parts, (ctx) => submit(parts, ctx, handle, due))
   return [
     ['GET', '/interaction/:uid', show(showStep)],
     ['POST', '/interaction/:uid/login', post(postLogin)],
@@ -42,6 +43,18 @@ export function interactionPages(parts: InteractionParts): Route[] {
     ['POST', '/interaction/:uid/consent', post(postConsent, 'consent')],
     ['POST', '/interaction/:uid/abort', post(abort)],
   ]
+}
+
+/** Whoever comes to a sign-in that has ended (by a bookmark, by going back) is told so, and how to go on. */
+function unlessEnded({ render }: InteractionParts, handle: (ctx: Koa.Context) => Promise<void>) {
+  return async (ctx: Koa.Context) => {
+    try {
+      await handle(ctx)
+    } catch (error) {
+      if (!(error instanceof InteractionEnded) || ctx.accepts('json', 'html') !== 'html') throw error
+      await render(ctx, 'sign-in/ended', {}, { status: statusOfCode[error.code] })
+    }
+  }
 }
 
 /** "Not you?" shows the sign-in page at any step: `?prompt=login`. */

@@ -12,7 +12,14 @@ export interface Interaction {
   uid: string
   prompt: 'login' | 'select_organization' | 'consent'
   request: AuthorizationRequest
-  client: { clientId: string; name: string; logoUri: string | undefined; firstParty: boolean }
+  client: {
+    clientId: string
+    name: string
+    logoUri: string | undefined
+    policyUri: string | undefined
+    termsUri: string | undefined
+    firstParty: boolean
+  }
   /** The person who is signed in so far. */
   userId: string | undefined
   grantId: string | undefined
@@ -54,12 +61,12 @@ export async function requireInteraction(
   uid: string = ctx.params.uid,
 ): Promise<Interaction> {
   const details = await interactionDetails(ctx, provider)
-  if (details.uid !== uid) throw interactionEnded()
+  if (details.uid !== uid) throw new InteractionEnded()
   const { params, prompt, session, grantId, lastSubmission } = details
   const request = readAuthorizationRequest(params)
   keepUiLocales(ctx, request.uiLocales)
   const client = await provider.Client.find(request.clientId)
-  if (!client) throw interactionEnded()
+  if (!client) throw new InteractionEnded()
   const picked = lastSubmission?.select_organization as { organizationId: string } | undefined
   const kept = details.result as KeptWithInteraction | undefined
   return {
@@ -70,6 +77,8 @@ export async function requireInteraction(
       clientId: client.clientId,
       name: client.clientName ?? client.clientId,
       logoUri: client.logoUri,
+      policyUri: client.policyUri,
+      termsUri: client.tosUri,
       firstParty: client.first_party === true,
     },
     userId: session?.accountId,
@@ -116,14 +125,17 @@ async function interactionDetails(ctx: Koa.Context, provider: Provider) {
   try {
     return await provider.interactionDetails(ctx.req, ctx.res)
   } catch (error) {
-    if (error instanceof errors.SessionNotFound) throw interactionEnded()
+    if (error instanceof errors.SessionNotFound) throw new InteractionEnded()
     throw error
   }
 }
 
-function interactionEnded(): GatehouseError {
-  return new GatehouseError(
-    'not_found',
-    'This sign-in has ended, or was started in another browser. Go back to the application and sign in again.',
-  )
+/** A page says so in its own words, and leads on. */
+export class InteractionEnded extends GatehouseError {
+  constructor() {
+    super(
+      'not_found',
+      'This sign-in has ended, or was started in another browser. Go back to the application and sign in again.',
+    )
+  }
 }

@@ -146,6 +146,9 @@ async function renderStep(
       ...locals,
       ...connectionButtons(interaction, ways.connections),
       clientName: (isOurs && brand?.name) || interaction.client.name,
+      confirms:
+        confirms(step) &&
+        message(isOurs ? 'sign-in.confirm.ours' : 'sign-in.confirm.lead', { client: interaction.client.name }),
       action: `/interaction/${interaction.uid}/login`,
       notYouUrl: `/interaction/${interaction.uid}?prompt=login`,
       forgotUrl: '/reset-password',
@@ -156,6 +159,11 @@ async function renderStep(
     },
     { status, formAction: [...formTargets(interaction), ...upstreamTargets(ways.connections), ...targets] },
   )
+}
+
+/** Somebody is signed in, and is asked to prove once more who they are. */
+function confirms({ interaction, ctx }: Step): boolean {
+  return interaction.userId !== undefined && ctx.query.prompt !== 'login'
 }
 
 async function signUpUrlOf({ db, signUp }: Step, named: Organization | undefined): Promise<string | undefined> {

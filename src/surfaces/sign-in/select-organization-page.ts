@@ -1,3 +1,4 @@
+import { listOrganizationsWithRequiredConnection } from '#authentication/connections/required-connections.ts'
 import { foundFirstOrganization } from '#authentication/joining/found-own-organization.ts'
 import { invitationPage } from '#authentication/joining/invite-member.ts'
 import { builtInClientId } from '#directory/clients/built-in-client.ts'
@@ -29,9 +30,30 @@ export async function showOrganizations(step: Step): Promise<void> {
   // The person may have got their first organization, or all but one suspended, since this prompt was decided on.
   if (choice.outcome === 'chosen') return finishIn(step, choice.organization)
   if (choice.outcome !== 'ambiguous') return showNoOrganization(step, user)
-  const action = `/interaction/${interaction.uid}/organization`
-  const locals = { ...localsOf(step, user), organizations: choice.organizations.map(toRow), action }
+  const { organizations } = choice
+  const asked = typeof ctx.query.q === 'string' ? ctx.query.q.trim() : ''
+  const found = organizations.filter(({ name, slug }) => [name, slug].some((text) => beginsWith(text, asked)))
+  const ssoIds = new Set(
+    await listOrganizationsWithRequiredConnection(
+      db,
+      found.map(({ id }) => id),
+    ),
+  )
+  const locals = {
+    ...localsOf(step, user),
+    organizations: found.map((organization) => toRow(organization, ssoIds.has(organization.id))),
+    search: organizations.length > fewestToSearch ? { q: asked, action: `/interaction/${interaction.uid}` } : undefined,
+    action: `/interaction/${interaction.uid}/organization`,
+  }
   await step.render(ctx, 'sign-in/select-organization', locals, { formAction: formTargets(interaction) })
+}
+
+/** Fewer are found by looking. */
+const fewestToSearch = 10
+
+function beginsWith(text: string, beginning: string): boolean {
+  const words = text.toLowerCase().split(/\s+/)
+  return words.some((_, index) => words.slice(index).join(' ').startsWith(beginning.toLowerCase()))
 }
 
 /** The ways on for a person who has nowhere to act: found an organization, be invited, sign in as another. */
@@ -104,8 +126,9 @@ export async function requireSignedInUser({ db, interaction }: Pick<Step, 'db' |
   return user
 }
 
-function toRow(organization: OrganizationOption) {
+function toRow(organization: OrganizationOption, byConnection: boolean) {
   const { id, slug, name, admin, teamCount } = organization
-  const detail = admin ? message('sign-in.choose.admin') : message('sign-in.choose.teams', { count: teamCount })
-  return { id, slug, name, detail, brand: brandOf(organization) }
+  const role = admin ? message('sign-in.choose.admin') : message('sign-in.choose.teams', { count: teamCount })
+  const details = [role, ...(byConnection ? [message('sign-in.choose.sso')] : [])]
+  return { id, slug, name, details, brand: brandOf(organization) }
 }

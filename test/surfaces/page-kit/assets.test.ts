@@ -62,6 +62,8 @@ describe('assets', () => {
       bytes += (await get(assets.url(name), { 'Accept-Encoding': 'gzip' })).body.length
     }
     expect(bytes).toBeLessThan(55_000) // leaves 5 KB for the page itself, which is compressed as well
+    const more = await get(assets.url('framed.css'), { 'Accept-Encoding': 'gzip' })
+    expect(more.body.length).toBeLessThan(6_000)
   })
 
   test('a stylesheet names fonts that are there', async () => {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { IntlMessageFormat } from 'intl-messageformat'
 import type auditLog from '#messages/en/audit-log.json'
 import type consolePages from '#messages/en/console.json'
+import type joining from '#messages/en/joining.json'
 import type operations from '#messages/en/operations.json'
 import type organizations from '#messages/en/organizations.json'
 import type pageKit from '#messages/en/page-kit.json'
@@ -13,15 +14,16 @@ import { fallbackLanguage, type Language, localeOf, markedLanguage } from './lan
 
 /** The catalogues by room: `views/messages/<language>/<room>.json`. English says which entries there are. */
 interface Rooms {
-  'page-kit': typeof pageKit
   'audit-log': typeof auditLog
   console: typeof consolePages
+  joining: typeof joining
   operations: typeof operations
   organizations: typeof organizations
+  'page-kit': typeof pageKit
   permissions: typeof permissions
+  'sign-in': typeof signIn
   'signing-keys': typeof signingKeys
   users: typeof users
-  'sign-in': typeof signIn
 }
 
 /** `sign-in.consent.title`: the room, and the entry in its catalogue. */
@@ -33,6 +35,12 @@ export type Entry = string | IntlMessageFormat
 const folder = new URL('../../../views/messages/', import.meta.url)
 const texts = new Map<Language, ReadonlyMap<string, string>>()
 const entries = new Map<string, Entry>()
+
+/** Moments are UTC, whatever the server's clock is set to. */
+const inUtc = {
+  date: { medium: { timeZone: 'UTC' }, long: { timeZone: 'UTC' } },
+  time: { short: { timeZone: 'UTC' } },
+} as const
 
 /** An entry, parsed once. @throws when English has no such entry */
 export function entryOf(language: Language, key: string): Entry {
@@ -63,7 +71,7 @@ function textOf(language: Language, key: string): string {
 }
 
 function parsed(language: Language, text: string): Entry {
-  return /[{<']/.test(text) ? new IntlMessageFormat(text, localeOf(language)) : text
+  return /[{<']/.test(text) ? new IntlMessageFormat(text, localeOf(language), inUtc) : text
 }
 
 function roomsOf(language: Language): string[] {

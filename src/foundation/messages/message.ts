@@ -1,6 +1,6 @@
 import type { MessageKey } from './catalogue.ts'
 
-/** What a message's placeholders stand for. A message among them is said in the same language, a date as its day. */
+/** What a message's placeholders stand for. A message among them is said in the same language. */
 export type Values = Readonly<Record<string, string | number | Date | Message | undefined>>
 
 /** Something to say, in whatever language its reader will have: the page or the mail that shows it says it. */

@@ -46,13 +46,9 @@ function createTranslator(language: Language): Translator {
     return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, spokenValue(value)]))
   }
 
-  function spokenValue<Value>(value: Value): Value | string {
-    if (value instanceof Message) return t(value)
-    return value instanceof Date ? words.dayOf(value).text : value
-  }
+  const spokenValue = <Value>(value: Value): Value | string => (value instanceof Message ? t(value) : value)
 
-  const words = timeWords(language, t)
-  return { language, t, rich, ...words }
+  return { language, t, rich, ...timeWords(language, t) }
 }
 
 /** The same locals with every message in them said in a translator's language. */

@@ -2,7 +2,7 @@ import type Koa from 'koa'
 import type { MailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Form } from '#foundation/http/read-form.ts'
-import type { Text } from '#foundation/messages/message.ts'
+import { type Message, message, type Text } from '#foundation/messages/message.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { fieldErrors } from '#surfaces/page-kit/form-problems.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
@@ -34,7 +34,7 @@ export async function askForMail(
 
   const parsed = emailAddress.safeParse(form.email ?? '')
   if (!parsed.success) {
-    await show(form.email ?? '', 'Enter one e-mail address, such as ada@example.com.', 422)
+    await show(form.email ?? '', message('joining.one_address'), 422)
     return
   }
   const email = parsed.data
@@ -55,17 +55,15 @@ export async function takeMailRequest(
   { mailRequestLimit, clientAddress }: AskingParts,
   ctx: Koa.Context,
   email: string,
-): Promise<string | undefined> {
+): Promise<Message | undefined> {
   const seconds = await mailRequestLimit({ email, ip: clientAddress(ctx.req) })
   if (seconds <= 0) return undefined
   ctx.set('Retry-After', String(seconds))
-  const minutes = Math.ceil(seconds / 60)
-  const wait = minutes === 1 ? 'a minute' : `${minutes} minutes`
-  return `This was asked for several times. Look at your mail, spam included, or wait ${wait} and try again.`
+  return message('joining.asked_often', { minutes: Math.ceil(seconds / 60) })
 }
 
-export const notArrived = 'It works for one hour. If nothing arrives, look at your spam folder, or ask again.'
-export const backToSignIn = [{ label: 'Back to sign-in', href: '/account', test: 'to-sign-in' }]
+export const notArrived = message('joining.link_lasts')
+export const backToSignIn = [{ label: message('page-kit.back_to_sign_in'), href: '/account', test: 'to-sign-in' }]
 
 /** The secret of a mailed link, as its page is opened. */
 export function tokenOf(ctx: Koa.Context): string {

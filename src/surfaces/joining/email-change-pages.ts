@@ -7,6 +7,7 @@ import {
 } from '#authentication/joining/change-email.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { message } from '#foundation/messages/message.ts'
 import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { askingOf } from '#surfaces/page-kit/asking.ts'
@@ -29,18 +30,18 @@ export interface EmailChangePagesParts extends AskingParts {
 const at = '/account/email'
 const signInAction = `${changeEmailPage}/sign-in`
 const demand = { ...freshSignIn, returnTo: at }
-const askAgain = { label: 'Ask for a new link', href: at }
-const backToAccount = [{ label: 'Back to your account', href: '/account', test: 'to-account' }]
+const askAgain = { label: message('page-kit.ask_new_link'), href: at }
+const backToAccount = [{ label: message('joining.change_email.back'), href: '/account', test: 'to-account' }]
 const sent = {
-  lead: 'We’ve sent a mail to the new address. Open its link to use it from now on.',
+  lead: message('joining.change_email.sent'),
   hint: notArrived,
   links: backToAccount,
 }
 const addressTaken = {
-  title: 'This address is in use',
-  message: 'There is another account with this address. Nothing was changed.',
-  hint: 'Sign in with that account, or choose another address.',
-  back: { label: 'Choose another address', href: '/account/email' },
+  title: message('joining.change_email.taken'),
+  message: message('joining.change_email.taken_lead'),
+  hint: message('joining.change_email.taken_hint'),
+  back: { label: message('joining.change_email.choose_another'), href: '/account/email' },
 }
 
 /** A new address: asked for with a fresh sign-in, and used once a link in a mail to it was opened, signed in as well. */
@@ -79,14 +80,16 @@ async function showConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context, 
   const isSignedIn = (await userOfBrowser(ctx))?.id === user.id
   await render(ctx, 'joining/confirm', {
     test: 'confirm-email',
-    heading: 'Use this address?',
+    heading: message('joining.change_email.confirm'),
     // The account is named: a mailbox is not to be lent to one that its owner doesn't know.
-    lead: `${user.email} asks to sign in with ${newEmail} from now on.`,
+    lead: message('joining.change_email.confirm_lead', { email: user.email, newEmail }),
     facts: factsOfAsking(change.asked),
     action: isSignedIn ? changeEmailPage : signInAction,
     token,
-    button: isSignedIn ? 'Use this address' : `Sign in as ${user.email}`,
-    aside: 'If that is not you, close this page: nothing changes.',
+    button: isSignedIn
+      ? message('joining.change_email.use')
+      : message('joining.change_email.sign_in_as', { email: user.email }),
+    aside: message('joining.change_email.not_you'),
   })
 }
 
@@ -111,9 +114,9 @@ async function postConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context):
     case 'changed':
       keptLink(parts).forget(ctx)
       return render(ctx, 'joining/done', {
-        heading: 'Your address is changed',
-        lead: `From now on you sign in with ${change.email}.`,
-        next: { label: 'To your account', href: '/account' },
+        heading: message('joining.change_email.changed'),
+        lead: message('joining.change_email.changed_lead', { email: change.email }),
+        next: { label: message('page-kit.to_your_account'), href: '/account' },
       })
   }
 }
@@ -121,12 +124,12 @@ async function postConfirmation(parts: EmailChangePagesParts, ctx: Koa.Context):
 function askOf(current: string) {
   return {
     test: 'change-email',
-    heading: 'Change your address',
-    lead: `You sign in with ${current} now. We mail a link to the new address; until you open it, nothing changes.`,
-    label: 'New e-mail address',
+    heading: message('joining.change_email.title'),
+    lead: message('joining.change_email.lead', { email: current }),
+    label: message('joining.change_email.label'),
     autocomplete: 'email',
     action: at,
-    button: 'Send the link',
+    button: message('page-kit.send_the_link'),
     links: backToAccount,
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '#authentication/joining/verify-email.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { message } from '#foundation/messages/message.ts'
 import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { askingOf } from '#surfaces/page-kit/asking.ts'
@@ -28,8 +29,8 @@ export interface EmailVerificationPagesParts extends AskingParts {
 
 const at = '/account/verify-email'
 const signInAction = `${verifyEmailPage}/sign-in`
-const askAgain = { label: 'Ask for a new link', href: at }
-const sent = { lead: 'We’ve sent you a mail. Open its link to confirm your address.', hint: notArrived }
+const askAgain = { label: message('page-kit.ask_new_link'), href: at }
+const sent = { lead: message('joining.verify.sent'), hint: notArrived }
 
 /** Proving one's address: the mail is asked for signed in. Its link works in any browser, but proves the account in one that is signed in. */
 export function emailVerificationPages(parts: EmailVerificationPagesParts): Route[] {
@@ -49,10 +50,10 @@ async function showQuestion(parts: EmailVerificationPagesParts, ctx: Koa.Context
   if (emailVerifiedAt) return showVerified(parts, ctx, email)
   await parts.render(ctx, 'joining/confirm', {
     test: 'ask-verification',
-    heading: 'Confirm your address',
-    lead: `We mail a link to ${email}.`,
+    heading: message('joining.verify.title'),
+    lead: message('joining.verify.lead', { email }),
     action: at,
-    button: 'Send the link',
+    button: message('page-kit.send_the_link'),
   })
 }
 
@@ -63,7 +64,13 @@ async function postQuestion(parts: EmailVerificationPagesParts, ctx: Koa.Context
   if (!signedIn) return
   const { id, email } = signedIn.user
   const limited = await takeMailRequest(parts, ctx, email)
-  if (limited) return render(ctx, 'page-kit/error', { title: 'Too many mails', message: limited }, { status: 429 })
+  if (limited)
+    return render(
+      ctx,
+      'page-kit/error',
+      { title: message('joining.too_many_mails'), message: limited },
+      { status: 429 },
+    )
   await requestEmailVerification(parts, { userId: id, asked: askingOf(ctx) })
   await render(ctx, 'joining/mail-sent', sent, { status: 202 })
 }
@@ -77,19 +84,20 @@ async function openConfirmation(parts: EmailVerificationPagesParts, ctx: Koa.Con
   const isSignedIn = (await userOfBrowser(ctx))?.id === user.id
   await render(ctx, 'joining/confirm', {
     test: 'verify-email',
-    heading: 'Confirm your address',
-    lead: `Is ${user.email} yours?`,
+    heading: message('joining.verify.title'),
+    lead: message('joining.verify.question', { email: user.email }),
     facts: factsOfAsking(asked),
     action: verifyEmailPage,
     token,
-    button: 'Confirm address',
-    ...(!isSignedIn && { aside: takesOver, other: { action: signInAction, button: 'Sign in first', test: 'sign-in' } }),
+    button: message('joining.verify.submit'),
+    ...(!isSignedIn && {
+      aside: takesOver,
+      other: { action: signInAction, button: message('joining.verify.sign_in_first'), test: 'sign-in' },
+    }),
   })
 }
 
-const takesOver =
-  'You are not signed in to this account here. If you made it, sign in first. Otherwise confirming makes it yours alone: ' +
-  'password, sessions, API keys and linked ways to sign in that it has now end.'
+const takesOver = message('joining.verify.takes_over')
 
 async function postSignIn(parts: EmailVerificationPagesParts, ctx: Koa.Context): Promise<void> {
   const { token = '' } = await postedForm(ctx, parts.csrf)
@@ -107,16 +115,16 @@ async function postConfirmation(parts: EmailVerificationPagesParts, ctx: Koa.Con
   const { user, voided } = verified
   if (!voided) return showVerified(parts, ctx, user.email)
   await render(ctx, 'joining/done', {
-    heading: 'Your address is confirmed',
-    lead: `The account of ${user.email} is yours alone now. Choose a password to sign in to it.`,
-    next: { label: 'Choose a password', href: '/reset-password' },
+    heading: message('joining.verify.confirmed'),
+    lead: message('joining.verify.taken_over', { email: user.email }),
+    next: { label: message('joining.verify.choose_password'), href: '/reset-password' },
   })
 }
 
 function showVerified({ render }: EmailVerificationPagesParts, ctx: Koa.Context, email: string): Promise<void> {
   return render(ctx, 'joining/done', {
-    heading: 'Your address is confirmed',
+    heading: message('joining.verify.confirmed'),
     lead: email,
-    next: { label: 'To your account', href: '/account' },
+    next: { label: message('page-kit.to_your_account'), href: '/account' },
   })
 }

@@ -10,6 +10,7 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { displayName } from '#foundation/values/names.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
@@ -49,8 +50,8 @@ export function firstSuperadminPages(parts: { issuer: string; db: Queryable; ren
   }
 
   function showEnded(ctx: Koa.Context): Promise<void> {
-    const hint = 'While there is no user at all, each start of Gatehouse shows a new link in its terminal.'
-    return showDeadLink(render, ctx, { label: 'Sign in', href: '/account' }, hint)
+    const back = { label: message('page-kit.sign_in'), href: '/account' }
+    return showDeadLink(render, ctx, back, message('joining.first.ended'))
   }
 
   return [

@@ -15,6 +15,7 @@ import type { User } from '#foundation/database/schema.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { showDeadLink } from '#surfaces/page-kit/dead-link.ts'
 import { formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
@@ -111,7 +112,7 @@ export function invitationPages({ issuer, db, userOfBrowser, render, csrf }: Inv
   }
 
   function showEnded(ctx: Koa.Context): Promise<void> {
-    return showDeadLink(render, ctx, undefined, 'Ask whoever invited you to invite you again.')
+    return showDeadLink(render, ctx, undefined, message('joining.invitation.ended'))
   }
 
   return [

@@ -14,6 +14,7 @@ import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message, type Text } from '#foundation/messages/message.ts'
 import { emailAddress, emailKey } from '#foundation/values/email-address.ts'
 import { organizationSlug } from '#foundation/values/names.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
@@ -61,8 +62,8 @@ async function postLogin(ctx: Koa.Context, parts: OrganizationPageParts, form: F
 }
 
 const byMail = [
-  { label: 'Get its name and login address by mail', href: '/organizations/forgot', test: 'forgot-organization' },
-  { label: 'Sign in without it', href: '/account', test: 'to-sign-in' },
+  { label: message('joining.name.by_mail'), href: '/organizations/forgot', test: 'forgot-organization' },
+  { label: message('page-kit.sign_in_without_name'), href: '/account', test: 'to-sign-in' },
 ]
 
 /**
@@ -73,7 +74,7 @@ const byMail = [
 async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPageParts, form: Form): Promise<void> {
   const name = (form.organization ?? '').trim()
   if (!name || name.length > 200 || !isStorable(name)) {
-    const error = 'Enter the name of your organization, such as acme.'
+    const error = message('page-kit.no_name_entered')
     await render(ctx, 'joining/organization-name', { name, error }, { status: 422 })
     return
   }
@@ -81,7 +82,7 @@ async function goToOrganization(ctx: Koa.Context, { db, render }: OrganizationPa
   if (named.outcome !== 'ambiguous') {
     return seeOther(ctx, `/o/${named.outcome === 'found' ? named.organization.slug : slugFor(name)}`)
   }
-  const error = 'We can’t tell which organization that is. Have its name and login address mailed to you.'
+  const error = message('joining.name.ambiguous')
   await render(ctx, 'joining/organization-name', { name, error, links: byMail }, { status: 422 })
 }
 
@@ -95,7 +96,7 @@ async function mailOrganizations(ctx: Koa.Context, parts: OrganizationPageParts,
   const { render, clientAddress, discoverOrganizations } = parts
   const address = emailAddress.safeParse(typed)
   if (!address.success) {
-    const error = 'Enter your e-mail address, such as ada@example.com.'
+    const error = message('page-kit.not_an_address')
     await render(ctx, 'joining/forgot-organization', { email: typed, error }, { status: 422 })
     return
   }
@@ -119,7 +120,7 @@ function requireSlug(ctx: Koa.Context): string | undefined {
 async function showLogin(
   ctx: Koa.Context,
   parts: OrganizationPageParts,
-  { slug, email, error }: { slug: string; email: string; error?: string },
+  { slug, email, error }: { slug: string; email: string; error?: Text },
   status?: number,
 ): Promise<void> {
   const { db, render } = parts
@@ -159,7 +160,7 @@ async function signIn(
   }
   const address = emailAddress.safeParse(email)
   if (!address.success) {
-    const error = 'Enter your e-mail address, such as ada@example.com.'
+    const error = message('page-kit.not_an_address')
     return showLogin(ctx, parts, { slug, email, error }, 422)
   }
   // A signed-in person who names another wants to sign in as that one.

@@ -9,6 +9,7 @@ import {
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { message } from '#foundation/messages/message.ts'
 import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { askingOf } from '#surfaces/page-kit/asking.ts'
@@ -27,17 +28,17 @@ export interface RecoveryPagesParts extends AskingParts {
 }
 
 const at = '/reset-password'
-const askAgain = { label: 'Ask for a new link', href: at }
+const askAgain = { label: message('page-kit.ask_new_link'), href: at }
 const ask = {
   test: 'reset-password',
-  heading: 'Forgot your password?',
-  lead: 'We mail you a link to choose a new one.',
+  heading: message('page-kit.forgot_password'),
+  lead: message('joining.reset.lead'),
   action: at,
-  button: 'Send the link',
+  button: message('page-kit.send_the_link'),
   links: backToSignIn,
 }
 const sent = {
-  lead: 'If there is an account with this address, we’ve sent it a mail. Open its link to choose a new password.',
+  lead: message('joining.reset.sent'),
   hint: notArrived,
   links: backToSignIn,
 }
@@ -72,9 +73,9 @@ async function postNewPassword(parts: RecoveryPagesParts, ctx: Koa.Context): Pro
     const user = await resetPassword(parts, { token, password, sessionUserId, ...ends })
     if (!user) return showDeadLink(render, ctx, askAgain)
     await render(ctx, 'joining/done', {
-      heading: 'Your password is changed',
-      lead: 'You are signed out everywhere. Sign in with the new password.',
-      next: { label: 'Sign in', href: '/account' },
+      heading: message('joining.reset.changed'),
+      lead: message('joining.reset.changed_lead'),
+      next: { label: message('page-kit.sign_in'), href: '/account' },
     })
   })
   if (problems) await showNewPassword(parts, ctx, form, problems)
@@ -91,8 +92,8 @@ async function showNewPassword(
   const { user, asked, otherWaysIn } = reset
   const voidsAll = resetVoidsAll(user, (await userOfBrowser(ctx))?.id)
   const offered = [
-    { name: 'end_api_keys', label: 'Revoke my API keys', of: otherWaysIn.apiKeys },
-    { name: 'end_identities', label: 'Unlink other ways to sign in', of: otherWaysIn.identities },
+    { name: 'end_api_keys', label: message('joining.reset.revoke_keys'), of: otherWaysIn.apiKeys },
+    { name: 'end_identities', label: message('joining.reset.unlink'), of: otherWaysIn.identities },
   ].filter(({ of }) => of.length > 0)
   const locals = {
     email: user.email,

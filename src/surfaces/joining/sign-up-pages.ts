@@ -19,6 +19,7 @@ import { GatehouseError } from '#foundation/errors.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
 import { factsOfAsking } from '#foundation/outbox/mail.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { displayName } from '#foundation/values/names.ts'
@@ -39,7 +40,7 @@ export interface SignUpPagesParts extends AskingParts {
   signUp: 'open' | 'closed'
 }
 
-const sent = { lead: 'We’ve sent you a mail. Open its link to go on.', hint: notArrived }
+const sent = { lead: message('joining.sign_up.sent'), hint: notArrived }
 
 /**
  * Registration: an address first, and through the link in the mail a name, a password and, where the person founds one,
@@ -81,13 +82,11 @@ async function requireOrganization(db: Queryable, slug: string): Promise<SignUpP
 function askingAt(place: SignUpPlace) {
   return {
     test: 'sign-up',
-    heading: 'Create an account',
-    lead: place
-      ? `Your address in the organization lets you join ${place.name}. We mail you a link to go on with.`
-      : 'We mail you a link to go on with.',
+    heading: message('joining.sign_up.title'),
+    lead: place ? message('joining.sign_up.lead_of', { organization: place.name }) : message('joining.sign_up.lead'),
     action: signUpPage(place),
-    button: 'Send the link',
-    links: [{ label: 'Sign in instead', href: signInPage(place), test: 'to-sign-in' }],
+    button: message('page-kit.send_the_link'),
+    links: [{ label: message('joining.sign_up.sign_in_instead'), href: signInPage(place), test: 'to-sign-in' }],
     brand: place && brandOf(place),
   }
 }
@@ -99,7 +98,7 @@ function signInPage(place: SignUpPlace): string {
 async function postAddress(parts: SignUpPagesParts, ctx: Koa.Context, place: SignUpPlace): Promise<void> {
   const form = await postedForm(ctx, parts.csrf)
   const request = (email: string) => requestSignUp(parts, { email, asked: askingOf(ctx), place })
-  const links = [{ label: 'Back to sign-in', href: signInPage(place), test: 'to-sign-in' }]
+  const links = [{ label: message('page-kit.back_to_sign_in'), href: signInPage(place), test: 'to-sign-in' }]
   const ask = askingAt(place)
   await askForMail(parts, ctx, form, { ask, request, sent: { ...sent, links, brand: ask.brand } })
 }
@@ -130,7 +129,7 @@ async function postDetails(parts: SignUpPagesParts, ctx: Koa.Context, place: Sig
 }
 
 function showDeadSignUp({ render }: SignUpPagesParts, ctx: Koa.Context, place: SignUpPlace): Promise<void> {
-  return showDeadLink(render, ctx, { label: 'Ask for a new link', href: signUpPage(place) })
+  return showDeadLink(render, ctx, { label: message('page-kit.ask_new_link'), href: signUpPage(place) })
 }
 
 async function showDetails(

@@ -93,7 +93,7 @@ export async function postSso(step: Step): Promise<void> {
   const { connections } = organization ? await ownWaysInto(step.db, organization) : { connections: [] }
   const [first, ...others] = connections
   if (!organization || !first) {
-    const error = name ? message('sign-in.sso.unknown') : message('sign-in.sso.nothing_entered')
+    const error = name ? message('sign-in.sso.unknown') : message('page-kit.no_name_entered')
     return renderSso(step, { name, error }, 422)
   }
   if (others.length === 0) return goToConnection(step, first)
@@ -143,7 +143,7 @@ async function renderSso(step: Step, locals: { name: string; error?: Text }, sta
   const formAction = [...formTargets(interaction), ...elsewhere]
   const links = [
     { label: message('page-kit.forgot_organization'), href: '/organizations/forgot', test: 'forgot-organization' },
-    { label: message('sign-in.sso.without'), href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
+    { label: message('page-kit.sign_in_without_name'), href: `/interaction/${uid}?prompt=login`, test: 'to-sign-in' },
   ]
   const action = `/interaction/${uid}/sso`
   await step.render(ctx, 'joining/organization-name', { ...locals, action, links }, { status, formAction })

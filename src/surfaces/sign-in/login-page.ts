@@ -45,7 +45,7 @@ export async function postLogin(step: Step): Promise<void> {
   const email = (step.form.email ?? '').trim()
   const password = step.form.password
   if (!looksLikeEmail(email)) {
-    await renderLogin(step, { email, error: message('sign-in.login.not_an_address') }, 422)
+    await renderLogin(step, { email, error: message('page-kit.not_an_address') }, 422)
     return
   }
   if (password === undefined) {
@@ -172,7 +172,7 @@ async function signUpUrlOf({ db, signUp }: Step, named: Organization | undefined
 }
 
 const linksToOrganizations = [
-  { label: message('sign-in.login.to_organization'), href: '/organizations', test: 'to-organization' },
+  { label: message('page-kit.sign_in_to_organization'), href: '/organizations', test: 'to-organization' },
   { label: message('page-kit.forgot_organization'), href: '/organizations/forgot', test: 'forgot-organization' },
 ]
 

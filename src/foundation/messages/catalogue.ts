@@ -3,6 +3,7 @@ import { IntlMessageFormat } from 'intl-messageformat'
 import type auditLog from '#messages/en/audit-log.json'
 import type consolePages from '#messages/en/console.json'
 import type joining from '#messages/en/joining.json'
+import type mails from '#messages/en/mails.json'
 import type operations from '#messages/en/operations.json'
 import type organizations from '#messages/en/organizations.json'
 import type pageKit from '#messages/en/page-kit.json'
@@ -17,6 +18,7 @@ interface Rooms {
   'audit-log': typeof auditLog
   console: typeof consolePages
   joining: typeof joining
+  mails: typeof mails
   operations: typeof operations
   organizations: typeof organizations
   'page-kit': typeof pageKit

@@ -1,7 +1,8 @@
 import type { MessageKey } from './catalogue.ts'
 
-/** What a message's placeholders stand for. A message among them is said in the same language. */
-export type Values = Readonly<Record<string, string | number | Date | Message | undefined>>
+/** What a message's placeholders stand for. A message among them is said in the same language, names
+ * are joined as it does (`a, b and c`). */
+export type Values = Readonly<Record<string, string | number | Date | Message | readonly string[] | undefined>>
 
 /** Something to say, in whatever language its reader will have: the page or the mail that shows it says it. */
 export class Message {

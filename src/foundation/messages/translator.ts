@@ -46,9 +46,13 @@ function createTranslator(language: Language): Translator {
     return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, spokenValue(value)]))
   }
 
-  const spokenValue = <Value>(value: Value): Value | string => (value instanceof Message ? t(value) : value)
+  function spokenValue<Value>(value: Value): Value | string {
+    if (value instanceof Message) return t(value)
+    return Array.isArray(value) ? words.list(value) : value
+  }
 
-  return { language, t, rich, ...timeWords(language, t) }
+  const words = timeWords(language, t)
+  return { language, t, rich, ...words }
 }
 
 /** The same locals with every message in them said in a translator's language. */

@@ -109,11 +109,11 @@ function deliverer(options: MailDeliveryOptions & { times: DeliveryTimes; cutOff
     const { id, template, attempts } = mail
     const content: MailContent = JSON.parse(encryption.decrypt(mail.content))
     if (content.decoy) return
-    const { to, locals } = content
+    const { to, locals, language } = content
     const brand = await brandOf(db, content.organizationId)
     const { file } = await transport.send(
       {
-        ...renderMail({ issuer, brand, to, template, locals }),
+        ...renderMail({ issuer, brand, to, template, locals, language }),
         id,
         messageId: `<${id}@${hostOf(issuer)}>`,
         from,

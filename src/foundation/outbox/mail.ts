@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { deviceText } from '#foundation/messages/device-text.ts'
+import type { Language } from '#foundation/messages/languages.ts'
+import { type Message, message, type Text } from '#foundation/messages/message.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { displayName, organizationSlug } from '#foundation/values/names.ts'
 
@@ -26,8 +29,8 @@ const asking = z.strictObject({
 export type Asking = z.infer<typeof asking>
 
 const key = { keyName: name, keyHint: z.string().max(60), organizationName: name }
-const onceWithinAnHour = 'This link works once, for one hour.'
-const toApiKeys = { label: 'See your API keys', path: '/account/api-keys' }
+const onceWithinAnHour = message('mails.once_an_hour')
+const toApiKeys = { label: message('mails.to_api_keys'), path: '/account/api-keys' }
 
 /**
  * Every mail there is: its subject, what it is given, and what it says. Subjects say nothing that a user has chosen, so
@@ -36,49 +39,45 @@ const toApiKeys = { label: 'See your API keys', path: '/account/api-keys' }
 export const mailTemplates = {
   /** The answer to "I forgot my organization's name". */
   'organizations-list': mail({
-    subject: 'Your organizations',
+    subject: message('mails.organizations_list.subject'),
     onRequest: true,
     locals: z.strictObject({ organizations: z.array(z.strictObject({ name, slug: organizationSlug })).min(1) }),
     says: ({ organizations }) => ({
-      paragraphs: [
-        `You can sign in to ${organizations.length === 1 ? 'this organization' : 'these organizations'} with this address.`,
-      ],
+      paragraphs: [message('mails.organizations_list.says', { count: organizations.length })],
       places: organizations.map(({ name, slug }) => ({ name, path: `/o/${slug}` })),
-      reason:
-        'You get this mail because your address was entered to find the names of your organizations. ' +
-        'If that was not you, there is nothing to do: only you see this list.',
+      reason: message('mails.organizations_list.reason'),
     }),
   }),
   'verify-email': mail({
-    subject: 'Confirm your e-mail address',
+    subject: message('mails.verify_email.subject'),
     onRequest: true,
     locals: z.strictObject({ linkPath, asked: asking.optional() }),
     says: ({ linkPath, asked }) => ({
-      paragraphs: ['Confirm that this address is yours, so that you can sign in with it.'],
+      paragraphs: [message('mails.verify_email.says')],
       facts: factsOfAsking(asked),
-      button: { label: 'Confirm address', path: linkPath, note: onceWithinAnHour },
-      reason:
-        'You get this mail because your address was entered when signing up. ' +
-        'If that was not you, ignore it: without the link nothing happens.',
+      button: { label: message('mails.verify_email.button'), path: linkPath, note: onceWithinAnHour },
+      reason: message('mails.verify_email.reason'),
     }),
   }),
   /** The answer to signing up with an address that has an account. */
   'account-exists': mail({
-    subject: 'You have an account already',
+    subject: message('mails.account_exists.subject'),
     onRequest: true,
     locals: z.strictObject({ asked: asking.optional() }),
     says: ({ asked }) => ({
-      paragraphs: ['You can sign in with this address.'],
+      paragraphs: [message('mails.account_exists.says')],
       facts: factsOfAsking(asked),
-      button: { label: 'Sign in', path: '/account' },
-      otherwise: { lead: 'If you forgot your password,', label: 'choose a new one', path: '/reset-password' },
-      reason:
-        'You get this mail because your address was entered when signing up. ' +
-        'If that was not you, ignore it: nothing has changed.',
+      button: { label: message('page-kit.sign_in'), path: '/account' },
+      otherwise: {
+        lead: message('mails.account_exists.forgot'),
+        label: message('mails.account_exists.choose'),
+        path: '/reset-password',
+      },
+      reason: message('mails.account_exists.reason'),
     }),
   }),
   'reset-password': mail({
-    subject: 'Choose a new password',
+    subject: message('mails.reset_password.subject'),
     onRequest: true,
     locals: z.strictObject({
       linkPath,
@@ -90,68 +89,56 @@ export const mailTemplates = {
     }),
     says: ({ linkPath, asked, alsoOpening = [], by }) => ({
       paragraphs: [
-        by === undefined
-          ? 'You asked for a new password. Choosing one signs you out everywhere else.'
-          : `“${by}” asks you to choose a new password. Choosing one signs you out everywhere else.`,
-        ...(alsoOpening.length > 0
-          ? [`You are also asked whether to end what opens your account besides it: ${listed(alsoOpening)}.`]
-          : []),
+        by === undefined ? message('mails.reset_password.says') : message('mails.reset_password.says_by', { name: by }),
+        ...(alsoOpening.length > 0 ? [message('mails.reset_password.also', { names: alsoOpening })] : []),
       ],
       facts: factsOfAsking(asked),
-      button: { label: 'Choose a new password', path: linkPath, note: onceWithinAnHour },
-      reason:
-        by === undefined
-          ? 'You get this mail because your address was entered under “Forgot your password?”. ' +
-            'If that was not you, ignore it: your password stays as it is.'
-          : 'You get this mail because an administrator sent it. Until you follow it, your password stays as it is.',
+      button: { label: message('mails.reset_password.subject'), path: linkPath, note: onceWithinAnHour },
+      reason: message(by === undefined ? 'mails.reset_password.reason' : 'mails.reset_password.reason_by'),
     }),
   }),
   /** To the new address. */
   'change-email': mail({
-    subject: 'Confirm your new e-mail address',
+    subject: message('mails.change_email.subject'),
     onRequest: true,
     locals: z.strictObject({ linkPath, asked: asking.optional() }),
     says: ({ linkPath, asked }) => ({
-      paragraphs: [
-        'You asked to sign in with this address from now on. Confirm that it is yours; until then your old address stays.',
-      ],
+      paragraphs: [message('mails.change_email.says')],
       facts: factsOfAsking(asked),
-      button: { label: 'Use this address', path: linkPath, note: onceWithinAnHour },
-      reason:
-        'You get this mail because your address was entered as the new one of an account. ' +
-        'If that was not you, ignore it: without the link nothing changes.',
+      button: { label: message('mails.change_email.button'), path: linkPath, note: onceWithinAnHour },
+      reason: message('mails.change_email.reason'),
     }),
   }),
   /** To the old address. */
   'email-changed': mail({
-    subject: 'Your e-mail address was changed',
+    subject: message('mails.email_changed.subject'),
     locals: z.strictObject({ newEmail: emailAddress, changedAt: time }),
     says: ({ newEmail, changedAt }) => ({
-      paragraphs: ['You now sign in with your new address; this one no longer works.'],
+      paragraphs: [message('mails.email_changed.says')],
       facts: [
-        { label: 'New address', value: newEmail },
-        { label: 'Changed', value: utc(changedAt) },
+        { label: message('mails.email_changed.new_address'), value: newEmail },
+        { label: message('mails.changed'), value: utc(changedAt) },
       ],
-      reason:
-        'You get this mail so that your address is never changed unnoticed. If that was not you, ' +
-        'another person may be using your account: tell an administrator of your organization now.',
+      reason: message('mails.email_changed.reason'),
     }),
   }),
   invitation: mail({
-    subject: 'You are invited to an organization',
+    subject: message('mails.invitation.subject'),
     onRequest: true,
     locals: z.strictObject({ linkPath, organizationName: name, invitedBy: name }),
     says: ({ linkPath, organizationName, invitedBy }) => ({
-      paragraphs: [`“${invitedBy}” invites you to join “${organizationName}”.`],
-      button: { label: 'See the invitation', path: linkPath, note: 'This link works once, within seven days.' },
-      reason:
-        'You get this mail because your address was entered for the invitation. ' +
-        'If you do not know who sent it, ignore it: you join only if you accept.',
+      paragraphs: [message('mails.invitation.says', { invitedBy, organization: organizationName })],
+      button: {
+        label: message('mails.invitation.button'),
+        path: linkPath,
+        note: message('mails.invitation.note'),
+      },
+      reason: message('mails.invitation.reason'),
     }),
   }),
   /** To the owner of an account that a sign-in through a connection asks to be linked to. */
   'link-account': mail({
-    subject: 'Link a way to sign in',
+    subject: message('mails.link_account.subject'),
     onRequest: true,
     locals: z.strictObject({
       linkPath,
@@ -161,122 +148,104 @@ export const mailTemplates = {
       asked: asking.optional(),
     }),
     says: ({ linkPath, connectionLabel, upstreamPerson, asked }) => ({
-      paragraphs: [
-        `A sign-in with “${connectionLabel}”${upstreamPerson ? ` as “${upstreamPerson}”` : ''} asks to be linked to your account. If that is you, go on in the same browser.`,
-      ],
+      paragraphs: [whoAsks('link_account', connectionLabel, upstreamPerson)],
       facts: factsOfAsking(asked),
       button: {
-        label: 'Link and sign in',
+        label: message('mails.link_account.button'),
         path: linkPath,
-        note: 'It works once, for ten minutes, in the browser in which you are signing in.',
+        note: message('mails.link_account.note'),
       },
-      reason:
-        'You get this mail because the account has your address. ' +
-        'If you are not signing in, ignore it: without the link nothing happens.',
+      reason: message('mails.link_account.reason'),
     }),
   }),
   /** To an address without an account, which a sign-in through a connection asks to be linked to. */
   'no-account': mail({
-    subject: 'There is no account with your address',
+    subject: message('mails.no_account.subject'),
     locals: z.strictObject({
       connectionLabel: name,
       upstreamPerson: z.string().max(800).optional(),
       asked: asking.optional(),
     }),
     says: ({ connectionLabel, upstreamPerson, asked }) => ({
-      paragraphs: [
-        `A sign-in with “${connectionLabel}”${upstreamPerson ? ` as “${upstreamPerson}”` : ''} asks for the account of this address, and there is none.`,
-        'If that is you, ask an administrator of your organization to invite you, or sign in with the address that your account has.',
-      ],
+      paragraphs: [whoAsks('no_account', connectionLabel, upstreamPerson), message('mails.no_account.what_to_do')],
       facts: factsOfAsking(asked),
-      reason: 'You get this mail because your address was told at that sign-in. If you are not signing in, ignore it.',
+      reason: message('mails.no_account.reason'),
     }),
   }),
   'password-changed': mail({
-    subject: 'Your password was changed',
+    subject: message('mails.password_changed.subject'),
     locals: z.strictObject({ changedAt: time }),
     says: ({ changedAt }) => ({
-      paragraphs: ['You were signed out everywhere else.'],
-      facts: [{ label: 'Changed', value: utc(changedAt) }],
-      reason:
-        'You get this mail so that your password is never changed unnoticed. If that was not you, choose a new one with ' +
-        '“Forgot your password?” on the sign-in page, and tell an administrator of your organization.',
+      paragraphs: [message('mails.password_changed.says')],
+      facts: [{ label: message('mails.changed'), value: utc(changedAt) }],
+      reason: message('mails.password_changed.reason'),
     }),
   }),
   'api-key-created-for-you': mail({
-    subject: 'An API key was created for you',
+    subject: message('mails.api_key_created.subject'),
     locals: z.strictObject({ ...key, createdBy: name, expiresAt: time }),
     says: ({ createdBy, expiresAt, ...key }) => ({
-      paragraphs: [
-        `“${createdBy}” created an API key that acts in your name. Only they were shown it; it is not in this mail.`,
-      ],
-      facts: [...factsOfKey(key), { label: 'Expires', value: utc(expiresAt) }],
+      paragraphs: [message('mails.api_key_created.says', { name: createdBy })],
+      facts: [...factsOfKey(key), { label: message('mails.expires'), value: utc(expiresAt) }],
       button: toApiKeys,
-      reason:
-        'You get this mail because requests made with the key count as yours. ' +
-        'If you did not expect it, revoke it, and ask an administrator of your organization.',
+      reason: message('mails.api_key_created.reason'),
     }),
   }),
   'api-key-revoked': mail({
-    subject: 'Your API key was revoked',
+    subject: message('mails.api_key_revoked.subject'),
     locals: z.strictObject({ ...key, revokedBy: name }),
     says: ({ revokedBy, ...key }) => ({
-      paragraphs: [`“${revokedBy}” revoked your API key. Requests made with it are refused from now on.`],
+      paragraphs: [message('mails.api_key_revoked.says', { name: revokedBy })],
       facts: factsOfKey(key),
       button: toApiKeys,
-      reason: 'You get this mail because the key is yours. If you still need it, ask an administrator.',
+      reason: message('mails.api_key_revoked.reason'),
     }),
   }),
   /** After its finder has presented it. */
   'api-key-leaked': mail({
-    subject: 'Your API key was found and revoked',
+    subject: message('mails.api_key_leaked.subject'),
     locals: z.strictObject(key),
     says: (key) => ({
-      paragraphs: [
-        'Your API key was found where it should not be, and reported. It was revoked at once: requests made with it are refused, and it can’t be re-activated.',
-        'Make a new key for what used it, and look in your authentication log for uses that were not yours.',
-      ],
+      paragraphs: [message('mails.api_key_leaked.says'), message('mails.api_key_leaked.what_to_do')],
       facts: factsOfKey(key),
       button: toApiKeys,
-      reason: 'You get this mail because the key is yours.',
+      reason: message('mails.api_key_leaked.reason'),
     }),
   }),
   'api-key-expiring': mail({
-    subject: 'Your API key expires soon',
+    subject: message('mails.api_key_expiring.subject'),
     locals: z.strictObject({ ...key, expiresAt: time }),
     says: ({ expiresAt, ...key }) => ({
-      paragraphs: [
-        'Requests made with this key are refused once it has expired. If you still need one, create a new key before then.',
-      ],
-      facts: [...factsOfKey(key), { label: 'Expires', value: utc(expiresAt) }],
+      paragraphs: [message('mails.api_key_expiring.says')],
+      facts: [...factsOfKey(key), { label: message('mails.expires'), value: utc(expiresAt) }],
       button: toApiKeys,
-      reason: 'You get this mail because the key is yours. If you no longer need it, there is nothing to do.',
+      reason: message('mails.api_key_expiring.reason'),
     }),
   }),
 }
 
 /** What a mail says, for its two layouts: every text is plain, every link a path of ours. */
 export interface MailBody {
-  paragraphs: readonly string[]
+  paragraphs: readonly Text[]
   facts?: readonly Fact[]
   /** Each with its link. */
   places?: readonly { name: string; path: string }[]
   /** What to do next. `note`: what to know about the link, whose address is then repeated for copying. */
-  button?: { label: string; path: string; note?: string }
+  button?: { label: Text; path: string; note?: Text }
   /** The other thing that its reader may want. */
-  otherwise?: { lead: string; label: string; path: string }
+  otherwise?: { lead: Text; label: Text; path: string }
   /** Why the mail came, and what to do if that was not the reader's doing. */
-  reason: string
+  reason: Text
 }
 
 interface Fact {
-  label: string
-  value: string
+  label: Text
+  value: Text
   monospace?: boolean
 }
 
 interface MailDefinition<Locals extends z.ZodType> {
-  subject: string
+  subject: Message
   /** A stranger may ask for it, knowing no more than the address. Others tell an owner what has been done. */
   onRequest?: true
   locals: Locals
@@ -290,9 +259,9 @@ function mail<Locals extends z.ZodType>(definition: MailDefinition<Locals>): Mai
 
 function factsOfKey(key: { keyName: string; keyHint: string; organizationName: string }): Fact[] {
   return [
-    { label: 'Key', value: key.keyName },
-    { label: 'Hint', value: key.keyHint, monospace: true },
-    { label: 'Organization', value: key.organizationName },
+    { label: message('mails.key'), value: key.keyName },
+    { label: message('mails.hint'), value: key.keyHint, monospace: true },
+    { label: message('mails.organization'), value: key.organizationName },
   ]
 }
 
@@ -300,22 +269,20 @@ function factsOfKey(key: { keyName: string; keyHint: string; organizationName: s
 export function factsOfAsking(asked: Asking | undefined): Fact[] {
   if (!asked) return []
   return [
-    { label: 'Asked', value: utc(asked.at) },
-    ...(asked.place ? [{ label: 'From', value: asked.place }] : []),
-    ...(asked.device ? [{ label: 'With', value: asked.device }] : []),
+    { label: message('mails.asked'), value: utc(asked.at) },
+    ...(asked.place ? [{ label: message('mails.from'), value: asked.place }] : []),
+    ...(asked.device ? [{ label: message('mails.with'), value: deviceText(asked.device) }] : []),
   ]
 }
 
-/** `a`, `a and b`, `a, b and c` */
-function listed(names: readonly string[]): string {
-  return new Intl.ListFormat('en-GB').format(names)
+/** @param person who has signed in at the provider, as far as that is told */
+function whoAsks(flow: 'link_account' | 'no_account', provider: string, person: string | undefined): Message {
+  return person ? message(`mails.${flow}.says_as`, { provider, person }) : message(`mails.${flow}.says`, { provider })
 }
 
-const times = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' })
-
-/** `4 March 2027, 14:05 UTC` @param iso ISO 8601 */
-function utc(iso: string): string {
-  return `${times.format(new Date(iso)).replace(' at ', ', ')} UTC`
+/** @param iso ISO 8601 */
+function utc(iso: string): Message {
+  return message('page-kit.utc', { at: new Date(iso) })
 }
 
 export type MailTemplate = keyof typeof mailTemplates
@@ -335,6 +302,8 @@ export type Mail = {
     locals: MailLocals<T>
     /** Whose look it has; without one, Gatehouse's own. */
     organizationId?: string | undefined
+    /** In which it is written; without one, in the organization's own. */
+    language?: Language | undefined
     /**
      * No user has this address: the mail takes the same way as any other, so that asking costs the same time, and is
      * dropped where it would be sent.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
+import { currentOrigin } from '#foundation/audit/origin.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -53,7 +54,8 @@ function checked(mail: Mail): Envelope {
     throw new GatehouseError('validation_failed', 'That is not an e-mail address.', { fields })
   }
   const locals = mailTemplates[mail.template].locals.parse(mail.locals)
-  return { mail: { ...mail, to: to.data, locals } as Mail, recipientHash: sha256(emailKey(to.data)) }
+  const language = mail.language ?? currentOrigin().language()
+  return { mail: { ...mail, to: to.data, locals, language } as Mail, recipientHash: sha256(emailKey(to.data)) }
 }
 
 /**

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ejs from 'ejs'
+import { directionOf, fallbackLanguage, type Language } from '#foundation/messages/languages.ts'
+import { saidIn, translatorOf } from '#foundation/messages/translator.ts'
 import { accentsOf } from '#foundation/values/accent.ts'
 import type { Brand } from '#foundation/values/brand.ts'
 import { inertText } from '#foundation/values/inert-text.ts'
@@ -31,16 +33,25 @@ export function renderMail<T extends MailTemplate>({
   to,
   template,
   locals,
+  language = brand.language ?? fallbackLanguage,
 }: {
   issuer: string
   brand: Brand
   to: string
   template: T
   locals: MailLocals<T>
+  /** Without one, the brand's. */
+  language?: Language | undefined
 }): RenderedMail {
-  const { subject } = mailTemplates[template]
+  const translator = translatorOf(language)
+  const subject = translator.t(mailTemplates[template].subject)
   const says = mailTemplates[template].says as (locals: unknown) => MailBody
+  const saying = (inert: (text: string) => string) => saidIn(translator, says(inertLocals(locals, inert))) as object
   const mail = {
+    t: translator.t,
+    rich: translator.rich,
+    language,
+    direction: directionOf(language),
     subject,
     issuer,
     host: new URL(issuer).host,
@@ -54,8 +65,8 @@ export function renderMail<T extends MailTemplate>({
   }
   return {
     subject,
-    text: plain(layouts.text({ ...mail, ...says(inertLocals(locals, heldTogether)) })),
-    html: layouts.html({ ...mail, ...says(inertLocals(locals, inertText)) }),
+    text: plain(layouts.text({ ...mail, ...saying(heldTogether) })),
+    html: layouts.html({ ...mail, ...saying(inertText) }),
   }
 }
 
@@ -89,10 +100,19 @@ function wrap(paragraph: string): string {
 
 /** Held together no longer, and with the quotation marks that every terminal shows. */
 function plain(text: string): string {
-  return text.replaceAll(noBreakSpace, ' ').replace(/[“”]/g, '"').replaceAll('’', "'")
+  return text
+    .replaceAll(noBreakSpace, ' ')
+    .replace(/« | »|[“”„]/g, '"')
+    .replaceAll('’', "'")
 }
 
 function layout(kind: 'html' | 'text', options: Pick<ejs.Options, 'escape'> = {}): ejs.TemplateFunction {
   const filename = fileURLToPath(new URL(`../../../views/outbox/layout.${kind}.ejs`, import.meta.url))
-  return ejs.compile(readFileSync(filename, 'utf8'), { filename, strict: true, localsName: 'mail', ...options })
+  return ejs.compile(readFileSync(filename, 'utf8'), {
+    filename,
+    strict: true,
+    localsName: 'mail',
+    destructuredLocals: ['t', 'rich'],
+    ...options,
+  })
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { translatorOf } from '#foundation/messages/translator.ts'
 import { mailTemplates } from '#foundation/outbox/mail.ts'
 import { gatehouseBrand, renderMail } from '#foundation/outbox/render-mail.ts'
 import { senderFrom } from '#foundation/outbox/sender.ts'
@@ -24,7 +25,7 @@ describe.each(templates)('the mail %s', (template) => {
       expect(part).toContain(`Sent to ${to}`)
       expect(part.replaceAll('!important', '')).not.toContain('!')
     }
-    expect(mail.subject).toBe(mailTemplates[template].subject)
+    expect(mail.subject).toBe(translatorOf('en').t(mailTemplates[template].subject))
   })
 })
 
@@ -34,6 +35,31 @@ test('a mail with a link has it in both parts', () => {
     expect(mail.text).toContain(`\n${issuer}/link?token=${token}\n`)
     expect(mail.html).toContain(`href="${issuer}/link?token=${token}"`)
   }
+})
+
+describe.each([
+  ['de', 'Bestätigen Sie Ihre E-Mail-Adresse', 'Angefordert: 4. März 2027, 14:05 UTC', 'Gesendet an ada@acme.test'],
+  ['fr', 'Confirmez votre adresse e-mail', 'Demandé: 4 mars 2027 à 14:05 UTC', 'Envoyé à ada@acme.test'],
+] as const)('in %s', (language, subject, asked, sent) => {
+  test('subject, text and HTML are written in the language', () => {
+    const locals = { ...samples['verify-email'], asked: { at: '2027-03-04T14:05:00.000Z', device: 'Firefox on Linux' } }
+    const mail = renderMail({ issuer, brand: gatehouseBrand, to, template: 'verify-email', locals, language })
+    expect(mail.subject).toBe(subject)
+    expect(mail.html).toContain(`<html lang="${language}" dir="ltr">`)
+    expect(mail.text).toContain(asked)
+    for (const part of [mail.text, mail.html]) expect(part).toContain(sent)
+  })
+
+  test.each(templates)('the mail %s says nothing in English', (template) => {
+    const mail = renderMail({ issuer, brand: gatehouseBrand, to, template, locals: samples[template], language })
+    for (const part of [mail.text, mail.html]) expect(part).not.toMatch(/\b(you|your|this|the|with|sent)\b/i)
+  })
+})
+
+test('without a language of its own, a mail speaks its organization’s', () => {
+  const brand = { name: 'Acme', language: 'fr' as const }
+  const { html } = renderMail({ issuer, brand, to, template: 'verify-email', locals: samples['verify-email'] })
+  expect(html).toContain('<html lang="fr"')
 })
 
 test('the list of organizations names each with its address', () => {

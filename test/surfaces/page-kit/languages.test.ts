@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Browser } from '#support/browser.ts'
+import { availableDatabases } from '#support/databases.ts'
+import { type Gatehouse, password } from '#support/gatehouse.ts'
+import { askFor, mailsTo, startWithWaitingMails } from '#support/mails.ts'
+import { beginSignIn } from '#support/relying-party.ts'
+
+describe.each(availableDatabases())('languages on %s', (database) => {
+  let gatehouse: Gatehouse
+  beforeAll(async () => {
+    gatehouse = await startWithWaitingMails(database)
+  })
+  afterAll(() => gatehouse.stop())
+
+  function speaking(acceptLanguage: string): Browser {
+    const browser = new Browser()
+    browser.headers = { 'accept-language': acceptLanguage }
+    return browser
+  }
+
+  test('a person whose browser prefers German signs in on German pages', async () => {
+    const { browser } = await beginSignIn(gatehouse.url, { browser: speaking('de-AT, en;q=0.8') })
+    const { html, headers } = browser.page
+    expect(html).toContain('<html lang="de" dir="ltr">')
+    expect(html).toContain('<h1>Anmelden</h1>')
+    expect([headers.get('content-language'), headers.get('vary')]).toEqual([
+      'de',
+      expect.stringContaining('Accept-Language'),
+    ])
+    await browser.submit({ email: 'ada@acme.test' })
+    await browser.submit({ password: 'wrong' }, '/login')
+    expect(browser.page.html).toContain('E-Mail-Adresse und Passwort passen nicht zusammen.')
+    await browser.submit({ password }, '/login')
+    expect(browser.page.html).toContain('<h1>Organisation wählen</h1>')
+  })
+
+  test('and gets German mails', async () => {
+    const page = await askFor(gatehouse, '/reset-password', 'ada@acme.test', speaking('de'))
+    expect(page.html).toContain('<h1>Sehen Sie in Ihre E-Mails</h1>')
+    const [mail] = await mailsTo(gatehouse, 'ada@acme.test')
+    expect(mail).toMatchObject({ template: 'reset-password', content: { language: 'de' } })
+  })
+
+  test('ui_locales of the application wins, on every page of its request', async () => {
+    const { browser } = await beginSignIn(gatehouse.url, {
+      browser: speaking('de'),
+      parameters: { ui_locales: 'tlh fr-CA en' },
+    })
+    expect(browser.page.html).toContain('<h1>Se connecter</h1>')
+    await browser.submit({ email: 'ada@acme.test' })
+    expect(browser.page.html).toContain('<html lang="fr" dir="ltr">')
+    await browser.submit({ password }, '/login')
+    expect(browser.page.html).toContain('<h1>Choisissez une organisation</h1>')
+    await browser.get(`${gatehouse.url}/organizations`)
+    expect(browser.page.html).toContain('<html lang="de"')
+  })
+
+  test.each([
+    ['nothing', '', 'en'],
+    ['any language', '*', 'en'],
+    ['a language that there is none of', 'tlh, nl;q=0.5', 'en'],
+    ['French, but rather German', 'fr;q=0.5, de;q=0.9', 'de'],
+    ['anything but German', 'de;q=0, fr', 'fr'],
+    ['in odd spelling', 'DE-ch', 'de'],
+    ['what is no header', '%%%, ;;;q', 'en'],
+  ])('a browser that prefers %s is answered in what there is', async (_, header, language) => {
+    const page = await speaking(header).get(`${gatehouse.url}/organizations`)
+    expect(page.headers.get('content-language')).toBe(language)
+  })
+
+  test('errors are said in the reader’s language on pages, and in English by the API', async () => {
+    const page = await speaking('fr').get(`${gatehouse.url}/nowhere`)
+    expect(page.html).toContain('Il n’y a rien à cette adresse.')
+    const headers = { accept: 'application/json', 'accept-language': 'fr' }
+    const answer = await fetch(`${gatehouse.url}/nowhere`, { headers })
+    expect(await answer.json()).toMatchObject({ title: 'Not found', detail: 'There is nothing at this address.' })
+  })
+})

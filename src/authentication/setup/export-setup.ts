@@ -13,6 +13,7 @@ import { countUnprovenUsers, provenUsers } from '#directory/users/user-queries.t
 import type { Queryable } from '#foundation/database/database.ts'
 import { rowsOf } from '#foundation/database/rows-of.ts'
 import type { Client, Connection, Organization, Team } from '#foundation/database/schema.ts'
+import { languageOf } from '#foundation/messages/languages.ts'
 import type {
   ClientEntry,
   ConnectionEntry,
@@ -138,6 +139,7 @@ async function* exportOrganizations(
       branding: brandingOf(organization),
       domains: orNothing(domains.map(({ domain }) => domain).sort(compare)),
       join_by_domain: organization.joinByDomain || undefined,
+      default_locale: languageOf(organization.defaultLocale) as OrganizationEntry['default_locale'],
       teams: orNothing(teams.map(teamEntry)) as TeamEntry[] | undefined,
       members: exportMembers(tx, organization.id),
       connections: exportConnections(tx, names, organization, teams),

@@ -70,6 +70,7 @@ function planOrganization(scene: Scene, entry: OrganizationEntry, adopted: boole
     logoUrl: organization.logoUrl,
     accentColor: organization.accentColor,
     joinByDomain: organization.joinByDomain,
+    defaultLocale: organization.defaultLocale,
     active: organization.suspendedAt === null,
   }
   const after = {
@@ -77,6 +78,7 @@ function planOrganization(scene: Scene, entry: OrganizationEntry, adopted: boole
     logoUrl: entry.branding ? (entry.branding.logo_url ?? null) : (organization?.logoUrl ?? null),
     accentColor: entry.branding ? (entry.branding.accent_color ?? null) : (organization?.accentColor ?? null),
     joinByDomain: entry.join_by_domain ?? organization?.joinByDomain ?? false,
+    defaultLocale: entry.default_locale ?? organization?.defaultLocale ?? null,
     active: entry.active ?? before?.active ?? true,
   }
   const domainsBefore = organization?.domains.toSorted() ?? []
@@ -117,6 +119,14 @@ function freeDomains(scene: Scene, domains: readonly string[]): string[] {
 }
 
 function inFileWords(organization: Omit<NewOrganization, 'id' | 'slug'>, domains: string[]) {
-  const { name, active, logoUrl, accentColor, joinByDomain } = organization
-  return { name, active, logo_url: logoUrl, accent_color: accentColor, domains, join_by_domain: joinByDomain }
+  const { name, active, logoUrl, accentColor, joinByDomain, defaultLocale } = organization
+  return {
+    name,
+    active,
+    logo_url: logoUrl,
+    accent_color: accentColor,
+    domains,
+    join_by_domain: joinByDomain,
+    default_locale: defaultLocale,
+  }
 }

@@ -5,7 +5,7 @@ import { isTooLong, passwordLength } from '#authentication/passwords/password.ts
 import { dataScope, grantedPermission, permissionName } from '#directory/access/grants.ts'
 import { type ClientRegistration, clientProblems, clientSecret, clientShape } from '#directory/clients/client.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
-import { accentColor, displayName, emailDomain, logoUrl, organizationSlug } from '#foundation/values/names.ts'
+import { accentColor, displayName, emailDomain, locale, logoUrl, organizationSlug } from '#foundation/values/names.ts'
 import type { Path, SetupProblem } from './setup-error.ts'
 
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')
@@ -105,6 +105,7 @@ const organization = z.strictObject({
   branding: z.strictObject({ logo_url: logoUrl.optional(), accent_color: accentColor.optional() }).optional(),
   domains: z.array(emailDomain).optional(),
   join_by_domain: z.boolean().optional(),
+  default_locale: locale.optional(),
   teams: z.array(team).optional(),
   members: z.array(member).optional(),
   connections: z.array(connectionOf({ hasOrganization: true })).optional(),

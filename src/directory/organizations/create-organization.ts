@@ -14,6 +14,7 @@ export interface OrganizationInput {
   name: string
   logoUrl?: string | null | undefined
   accentColor?: string | null | undefined
+  defaultLocale?: string | null | undefined
 }
 
 /**
@@ -25,7 +26,7 @@ export interface OrganizationInput {
 export async function createOrganization(
   db: Queryable,
   actor: Administrator,
-  { slug, name, logoUrl = null, accentColor = null }: OrganizationInput,
+  { slug, name, logoUrl = null, accentColor = null, defaultLocale = null }: OrganizationInput,
 ): Promise<Organization> {
   requireSuperadmin(actor)
   const id = newId('organization')
@@ -33,13 +34,14 @@ export async function createOrganization(
     return await inTransaction(db, async (tx) => {
       await claimName(tx, name, { field: 'name' })
       if (await isTaken(tx, slug)) throw slugTaken()
-      await insertOrganizations(tx, [{ id, slug, name, logoUrl, accentColor, joinByDomain: false, active: true }])
+      const look = { logoUrl, accentColor, defaultLocale }
+      await insertOrganizations(tx, [{ id, slug, name, ...look, joinByDomain: false, active: true }])
       await recordAuditEvent(tx, {
         actor,
         action: 'organization.created',
         subject: { kind: 'organization', id, name: slug },
         organizationId: id,
-        after: { slug, name, logo_url: logoUrl, accent_color: accentColor },
+        after: { slug, name, logo_url: logoUrl, accent_color: accentColor, default_locale: defaultLocale },
       })
       return (await findOrganization(tx, id))!
     })

@@ -62,8 +62,9 @@ async function requireHeld(tx: Queryable, id: string): Promise<Organization> {
   return organization
 }
 
-function toFields({ name, logoUrl, accentColor, allowsKeysInQuery, joinByDomain, suspendedAt }: Organization) {
-  return { name, logoUrl, accentColor, allowsKeysInQuery, joinByDomain, active: suspendedAt === null }
+function toFields(organization: Organization) {
+  const { name, logoUrl, accentColor, allowsKeysInQuery, joinByDomain, defaultLocale, suspendedAt } = organization
+  return { name, logoUrl, accentColor, allowsKeysInQuery, joinByDomain, defaultLocale, active: suspendedAt === null }
 }
 
 const apiNames: Record<string, string> = {
@@ -71,6 +72,7 @@ const apiNames: Record<string, string> = {
   accentColor: 'accent_color',
   allowsKeysInQuery: 'allows_keys_in_query',
   joinByDomain: 'join_by_domain',
+  defaultLocale: 'default_locale',
 }
 
 function namedAsInApi(fields: Record<string, unknown>): Record<string, unknown> {

@@ -50,7 +50,15 @@ async function insertUnderFreeSlug(tx: Queryable, organization: { id: string; na
     const nameSkeletons = skeletonsOf({ ...organization, slug })
     const inserted = await tx
       .insertInto('organizations')
-      .values({ ...organization, slug, nameSkeletons, logoUrl: null, accentColor: null, suspendedAt: null })
+      .values({
+        ...organization,
+        slug,
+        nameSkeletons,
+        logoUrl: null,
+        accentColor: null,
+        defaultLocale: null,
+        suspendedAt: null,
+      })
       .onConflict((conflict) => conflict.constraint('organizations_slug_unique').doNothing())
       .returning('id')
       .executeTakeFirst()

@@ -10,6 +10,7 @@ export interface NewOrganization {
   logoUrl: string | null
   accentColor: string | null
   joinByDomain: boolean
+  defaultLocale?: string | null
   active: boolean
 }
 
@@ -20,6 +21,7 @@ export interface OrganizationEdit {
   accentColor?: string | null
   allowsKeysInQuery?: boolean
   joinByDomain?: boolean
+  defaultLocale?: string | null
   active?: boolean
 }
 

@@ -327,6 +327,7 @@ create table organizations (
   allows_keys_in_query boolean not null default true,
   join_by_domain boolean not null default false,
   name_skeletons text[] not null default '{}'::text[],
+  default_locale text,
   constraint organizations_accent_color_form CHECK ((accent_color ~ '^#[0-9a-f]{6}$'::text)),
   constraint organizations_pkey PRIMARY KEY (id),
   constraint organizations_slug_form CHECK ((slug ~ '^[a-z0-9-]{2,63}$'::text)),

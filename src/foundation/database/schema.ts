@@ -25,6 +25,7 @@ export interface OrganizationsTable {
   accentColor: string | null
   allowsKeysInQuery: Generated<boolean>
   joinByDomain: Generated<boolean>
+  defaultLocale: string | null
   /** Of its name and slug; empty until the next start where an earlier version made it. */
   nameSkeletons: Generated<string[]>
   suspendedAt: Date | null

@@ -27,8 +27,13 @@ export function firstKnownLanguage(ranges: readonly string[]): Language | undefi
   return undefined
 }
 
+/** @param locale as an organization has chosen it, maybe of a version that knew others */
+export function languageOf(locale: string | null | undefined): Language | undefined {
+  return locale && isLanguage(locale) ? locale : undefined
+}
+
 /** @param tag lower-case */
-export function isLanguage(tag: string): tag is Language {
+function isLanguage(tag: string): tag is Language {
   return tag === markedLanguage || (languages as readonly string[]).includes(tag)
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { languageOf } from '#foundation/messages/languages.ts'
 import type { Brand } from '#foundation/values/brand.ts'
 import type { MailContent } from './mail.ts'
 import { type ClaimedMail, claimDueMails, recordDelivery, recordGivenUp, recordRetry } from './outbox-queries.ts'
@@ -171,15 +172,17 @@ export function retryDelayMs(
   return Math.min(longestRetryMs, firstRetryMs * 2 ** (attempts - 1)) * (0.5 + 0.5 * Math.random())
 }
 
-/** The organization's look as it is when the mail leaves; Gatehouse's own once it is gone. */
+/** The organization's look and language as they are when the mail leaves; Gatehouse's own once it is gone. */
 async function brandOf(db: Queryable, organizationId: string | undefined): Promise<Brand> {
   const organization =
     organizationId === undefined
       ? undefined
       : await db
           .selectFrom('organizations')
-          .select(['name', 'accentColor'])
+          .select(['name', 'accentColor', 'defaultLocale'])
           .where('id', '=', organizationId)
           .executeTakeFirst()
-  return organization ? { name: organization.name, accentColor: organization.accentColor ?? undefined } : gatehouseBrand
+  if (!organization) return gatehouseBrand
+  const { name, accentColor, defaultLocale } = organization
+  return { name, accentColor: accentColor ?? undefined, language: languageOf(defaultLocale) }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { languages } from '#foundation/messages/languages.ts'
 
 /** `acme`: part of the login URL, so lower case, digits and hyphens. */
 export const organizationSlug = z
@@ -33,6 +34,9 @@ export const accentColor = z
   .string()
   .toLowerCase()
   .regex(/^#[0-9a-f]{6}$/, 'must be a colour such as #1a5fb4')
+
+/** A language that pages and mails are written in. */
+export const locale = z.enum(languages, { error: `must be one of ${languages.join(', ')}` })
 
 export const logoUrl = z.url({ protocol: /^https$/, error: 'must be an https URL' }).max(2000)
 

@@ -13,6 +13,7 @@ import { signingAlgorithms } from '#credentials/signing-keys/signing-keys.ts'
 import { findResourceServer } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
+import { languages } from '#foundation/messages/languages.ts'
 import { patchLibrary } from '#protocol/library/patches.ts'
 import { cookieNames, cookieOptions } from '#protocol/request/cookies.ts'
 import { claimsOfScopes, extraTokenClaims, findAccount } from './claims.ts'
@@ -78,6 +79,7 @@ function configuration(parts: ProviderParts): Configuration {
     conformIdTokenClaims: false,
     clientDefaults: { id_token_signed_response_alg: 'ES256', grant_types: ['authorization_code'] },
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    discovery: { ui_locales_supported: [...languages] },
     enabledJWA: {
       idTokenSigningAlgValues: [...signingAlgorithms],
       userinfoSigningAlgValues: [...signingAlgorithms],

@@ -118,6 +118,7 @@ const words: Record<string, FieldWords> = {
   },
 
   logo_url: { description: 'Its logo, on the pages of the sign-in', example: 'https://acme.test/logo.svg' },
+  default_locale: { description: 'The language of its pages and mails', example: 'de' },
   accent_color: { description: 'The colour of its buttons and links', example: '#1a5fb4' },
   has_password: { description: 'Whether this person can sign in with a password', example: true },
   email_verified: { description: 'Whether the address was proved', example: true },

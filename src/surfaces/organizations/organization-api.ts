@@ -6,7 +6,7 @@ import type { Organization } from '#foundation/database/schema.ts'
 import { listOf, pageOf, pageQuery } from '#foundation/http/list.ts'
 import { yesOrNo } from '#foundation/http/yes-or-no.ts'
 import { accentsOf, contrastOf } from '#foundation/values/accent.ts'
-import { accentColor, displayName, logoUrl, organizationSlug } from '#foundation/values/names.ts'
+import { accentColor, displayName, locale, logoUrl, organizationSlug } from '#foundation/values/names.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 
 const tags: [string] = ['Organizations']
@@ -52,8 +52,10 @@ export function organizationApi(): ApiRoute[] {
       status: 201,
       answer: organization,
       errors: ['conflict'],
-      handle: async ({ db, actor, body: { slug, name, logo_url, accent_color } }) =>
-        toAnswer(await createOrganization(db, actor, { slug, name, logoUrl: logo_url, accentColor: accent_color })),
+      async handle({ db, actor, body: { slug, name, logo_url: logoUrl, accent_color, default_locale } }) {
+        const look = { logoUrl, accentColor: accent_color, defaultLocale: default_locale }
+        return toAnswer(await createOrganization(db, actor, { slug, name, ...look }))
+      },
     }),
     apiRoute({
       name: 'getOrganization',
@@ -94,6 +96,7 @@ export function organizationApi(): ApiRoute[] {
               ...given('accentColor', body.accent_color),
               ...given('allowsKeysInQuery', body.allows_keys_in_query),
               ...given('joinByDomain', body.join_by_domain),
+              ...given('defaultLocale', body.default_locale),
               ...given('active', body.active),
             },
           ),
@@ -122,6 +125,10 @@ export const branding = {
     .nullish()
     .describe('Of buttons and links on its pages; null: ours')
     .meta({ examples: ['#1a5fb4'] }),
+  default_locale: locale
+    .nullish()
+    .describe('Of its pages and mails, for people whose browser asks for no language that there is; null: English')
+    .meta({ examples: ['de'] }),
 }
 
 function toAnswer(row: Organization): z.infer<typeof organization> {
@@ -131,6 +138,7 @@ function toAnswer(row: Organization): z.infer<typeof organization> {
     name: row.name,
     logo_url: row.logoUrl,
     accent_color: row.accentColor,
+    default_locale: row.defaultLocale,
     allows_keys_in_query: row.allowsKeysInQuery,
     join_by_domain: row.joinByDomain,
     active: row.suspendedAt === null,
@@ -153,6 +161,11 @@ const organization = z
       .nullable()
       .describe('Of buttons and links on its pages')
       .meta({ examples: ['#1a5fb4'] }),
+    default_locale: z
+      .string()
+      .nullable()
+      .describe('Of its pages and mails, for people whose browser asks for no language that there is')
+      .meta({ examples: ['de'] }),
     allows_keys_in_query: z.boolean().describe('Whether API keys are accepted in a URL'),
     join_by_domain: z.boolean().describe('Whether people of its verified domains join by signing up'),
     active: z.boolean().describe('false: suspended'),

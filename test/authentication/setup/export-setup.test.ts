@@ -83,6 +83,7 @@ const everything = {
       branding: { logo_url: 'https://acme.test/logo.svg', accent_color: '#0b7285' },
       domains: ['acme.test', 'acme.example'],
       join_by_domain: true,
+      default_locale: 'de',
       teams: [
         { name: 'readers', permissions: ['items:*'], data_scopes: [{ source: 'kubernetes', scope_id: 'prod' }] },
         { name: 'Writers' },

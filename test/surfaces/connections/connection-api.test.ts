@@ -332,7 +332,15 @@ organizations: [{ slug: acme, members: [{ email: ada@acme.test, admin: true, tea
     const { db } = gatehouse.database
     const { id: organizationId } = await db
       .insertInto('organizations')
-      .values({ id: 'org_brief', slug: 'brief', name: 'Brief', logoUrl: null, accentColor: null, suspendedAt: null })
+      .values({
+        id: 'org_brief',
+        slug: 'brief',
+        name: 'Brief',
+        logoUrl: null,
+        accentColor: null,
+        defaultLocale: null,
+        suspendedAt: null,
+      })
       .returning('id')
       .executeTakeFirstOrThrow()
     const path = '/v1/organizations/brief/connections'

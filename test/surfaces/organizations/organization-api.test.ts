@@ -65,6 +65,13 @@ describe.each(databases)('organizations through the API on %s', (database) => {
     expect((await ask(ada, '/acme', { logo_url: null })).json.logo_url).toBeNull()
   })
 
+  test('a default language is one that there is, or none', async () => {
+    expect((await ask(ada, '/acme', { default_locale: 'de' })).json).toMatchObject({ default_locale: 'de' })
+    const { status, json } = await ask(ada, '/acme', { default_locale: 'tlh' })
+    expect([status, json.errors]).toEqual([422, [{ path: 'default_locale', message: 'must be one of en, de, fr' }]])
+    expect((await ask(ada, '/acme', { default_locale: null })).json.default_locale).toBeNull()
+  })
+
   test('a colour that nobody could read is refused in words', async () => {
     const { status, json } = await ask(ada, '/acme', { accent_color: '#ffffcc' })
     expect([status, json.errors]).toMatchObject([422, [{ path: 'accent_color' }]])

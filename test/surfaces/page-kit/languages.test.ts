@@ -55,6 +55,19 @@ describe.each(availableDatabases())('languages on %s', (database) => {
     expect(browser.page.html).toContain('<html lang="de"')
   })
 
+  test('where the browser asks for no language that there is, the organization’s default speaks', async () => {
+    await gatehouse.database.db
+      .updateTable('organizations')
+      .set({ defaultLocale: 'fr' })
+      .where('slug', '=', 'globex')
+      .execute()
+    const languageAt = async (browser: Browser, path: string) =>
+      (await browser.get(gatehouse.url + path)).headers.get('content-language')
+    expect(await languageAt(speaking('nl'), '/o/globex')).toBe('fr')
+    expect(await languageAt(speaking('nl, de;q=0.1'), '/o/globex')).toBe('de')
+    expect(await languageAt(speaking('nl'), '/o/acme')).toBe('en')
+  })
+
   test.each([
     ['nothing', '', 'en'],
     ['any language', '*', 'en'],
@@ -66,6 +79,11 @@ describe.each(availableDatabases())('languages on %s', (database) => {
   ])('a browser that prefers %s is answered in what there is', async (_, header, language) => {
     const page = await speaking(header).get(`${gatehouse.url}/organizations`)
     expect(page.headers.get('content-language')).toBe(language)
+  })
+
+  test('the metadata says which languages there are', async () => {
+    const metadata = await fetch(`${gatehouse.url}/.well-known/openid-configuration`)
+    expect(await metadata.json()).toMatchObject({ ui_locales_supported: ['en', 'de', 'fr'] })
   })
 
   test('errors are said in the reader’s language on pages, and in English by the API', async () => {

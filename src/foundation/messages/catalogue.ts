@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { IntlMessageFormat } from 'intl-messageformat'
+import type access from '#messages/en/access.json'
+import type account from '#messages/en/account.json'
 import type auditLog from '#messages/en/audit-log.json'
 import type consolePages from '#messages/en/console.json'
 import type joining from '#messages/en/joining.json'
@@ -15,6 +17,8 @@ import { fallbackLanguage, type Language, localeOf, markedLanguage } from './lan
 
 /** The catalogues by room: `views/messages/<language>/<room>.json`. English says which entries there are. */
 interface Rooms {
+  access: typeof access
+  account: typeof account
   'audit-log': typeof auditLog
   console: typeof consolePages
   joining: typeof joining

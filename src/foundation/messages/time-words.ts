@@ -26,8 +26,8 @@ export interface TimeWords {
   utc(at: Date): string
   /** `12,345` */
   number(value: number): string
-  /** `a, b and c` */
-  list(items: readonly string[]): string
+  /** `a, b and c`, `a, b or c` */
+  list(items: readonly string[], type?: 'conjunction' | 'disjunction'): string
 }
 
 /** Times are UTC, whatever the server's clock is set to. */
@@ -40,7 +40,10 @@ export function timeWords(language: Language, t: (key: MessageKey) => string): T
   const long = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })
   const clock = new Intl.DateTimeFormat(locale, { timeStyle: 'short', timeZone: 'UTC' })
   const numbers = new Intl.NumberFormat(locale)
-  const lists = new Intl.ListFormat(locale)
+  const lists = {
+    conjunction: new Intl.ListFormat(locale),
+    disjunction: new Intl.ListFormat(locale, { type: 'disjunction' }),
+  }
 
   const momentOf = (at: Date, text: string): Moment => ({
     text,
@@ -58,6 +61,6 @@ export function timeWords(language: Language, t: (key: MessageKey) => string): T
     dayOf: (at) => momentOf(at, marked(day.format(at))),
     utc: (at) => marked(`${long.format(at)}, ${clock.format(at)} UTC`),
     number: (value) => numbers.format(value),
-    list: (items) => lists.format(items),
+    list: (items, type = 'conjunction') => lists[type].format(items),
   }
 }

@@ -1,8 +1,8 @@
 import { IntlMessageFormat } from 'intl-messageformat'
 import { entryOf, type MessageKey } from './catalogue.ts'
 import { type ElementsOf, type Html, htmlOf } from './html.ts'
-import type { Language } from './languages.ts'
-import { Message, type Values } from './message.ts'
+import { fallbackLanguage, type Language } from './languages.ts'
+import { Message, type Text, type Values } from './message.ts'
 import { type TimeWords, timeWords } from './time-words.ts'
 
 /** Says everything in one language. */
@@ -53,6 +53,11 @@ function createTranslator(language: Language): Translator {
 
   const words = timeWords(language, t)
   return { language, t, rich, ...words }
+}
+
+/** As the API says it. */
+export function english(text: Text): string {
+  return typeof text === 'string' ? text : translatorOf(fallbackLanguage).t(text)
 }
 
 /** The same locals with every message in them said in a translator's language. */

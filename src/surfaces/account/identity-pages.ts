@@ -5,6 +5,8 @@ import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
@@ -43,7 +45,8 @@ async function postLink(request: SignedInRequest & Parts): Promise<void> {
     const wishes = { loginHint: undefined, fresh: false }
     seeOther(ctx, await upstreamTransactions.begin(ctx, connection, purpose, wishes))
   } catch (error) {
-    await showUpstreamError(request, ctx, { error, connection, back: { label: 'Back to Security', href: at } })
+    const back = { label: message('page-kit.back_to_security'), href: at }
+    await showUpstreamError(request, ctx, { error, connection, back })
   }
 }
 
@@ -54,7 +57,7 @@ async function postUnlink(request: SignedInRequest & Parts): Promise<void> {
     await unlinkIdentity(db, signedIn, form.identity ?? '')
   } catch (error) {
     if (!(error instanceof GatehouseError) || error.code !== 'conflict') throw error
-    return renderSecurity(request, { identityError: error.message }, 409)
+    return renderSecurity(request, { identityError: sentence(error.message) }, 409)
   }
   seeOther(ctx, `${at}?changed=unlinked`)
 }

@@ -8,6 +8,7 @@ import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { type Message, message } from '#foundation/messages/message.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { authorizationRequest } from '#surfaces/page-kit/signed-in-user.ts'
 
@@ -37,7 +38,7 @@ async function showOrganizations({ db, issuer, signedIn, show }: SignedInRequest
     slug: organization.slug,
     name: organization.name,
     brand: brandOf(organization),
-    detail: own.has(organization.id) ? `${organization.slug} · ${roleIn(organization)}` : organization.slug,
+    detail: own.has(organization.id) ? roleIn(organization) : organization.slug,
     isCurrent: organization.id === current.id,
     loginUrl: `${issuer}/o/${organization.slug}`,
   })
@@ -49,16 +50,14 @@ async function showOrganizations({ db, issuer, signedIn, show }: SignedInRequest
   })
 }
 
-function leadOf(count: number): string {
-  if (count === 0) return 'You belong to none. As a superadmin you may act in all of them.'
-  if (count === 1) return 'You belong to one. Another one’s administrator can invite you by your e-mail address.'
-  return `You belong to ${count} organizations. These pages show one at a time.`
+function leadOf(count: number): Message {
+  return count === 0 ? message('account.organizations.none') : message('account.organizations.lead', { count })
 }
 
-/** `administrator · 2 teams` */
-function roleIn({ admin, teamCount }: { admin: boolean; teamCount: number }): string {
-  const teams = ['no team', '1 team'][teamCount] ?? `${teamCount} teams`
-  return `${admin ? 'administrator' : 'member'} · ${teams}`
+/** `acme · administrator · 2 teams` */
+function roleIn({ slug, admin, teamCount: count }: { slug: string; admin: boolean; teamCount: number }): Message {
+  const role = message(admin ? 'account.organizations.administrator' : 'account.organizations.member', { count })
+  return message('account.organizations.detail', { slug, role })
 }
 
 /** Switching is an authorization request like any other, so the sign-in policy of the organization applies to it. */

@@ -7,6 +7,8 @@ import { renameOneself } from '#directory/users/rename-user.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import type { Text } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import { displayName } from '#foundation/values/names.ts'
 import { covers } from '#foundation/values/permission.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
@@ -36,7 +38,7 @@ async function postName(request: ProfileRequest): Promise<void> {
   const { ctx, db, form, actor } = request
   const name = displayName.safeParse(form.name ?? '')
   if (!name.success) {
-    const error = `Your name ${name.error.issues[0]?.message ?? 'is not valid'}.`
+    const error = sentence(name.error.issues[0]?.message ?? 'is not valid')
     await renderProfile(request, { name: form.name ?? '', error }, 422)
     return
   }
@@ -46,7 +48,7 @@ async function postName(request: ProfileRequest): Promise<void> {
 
 async function renderProfile(
   request: ProfileRequest,
-  locals: { name: string; error?: string; saved?: boolean },
+  locals: { name: string; error?: Text; saved?: boolean },
   status?: number,
 ): Promise<void> {
   const { db, signedIn, show } = request
@@ -70,7 +72,7 @@ async function renderProfile(
       isMember: sources.some(({ origin }) => origin === 'direct'),
       organizationName: organization.name,
       organizationNames: organizations.map((one) => one.name),
-      admins: wordsFor(admins),
+      admins,
       permissions: origins.permissions.slice(0, mostListed).map(({ permission, from }) => ({
         permission,
         title: describePermission(permission, catalogue),
@@ -87,9 +89,4 @@ async function renderProfile(
     },
     status,
   )
-}
-
-/** `Ada or Grace` */
-function wordsFor(names: readonly string[]): string {
-  return new Intl.ListFormat('en', { type: 'disjunction' }).format(names)
 }

@@ -11,6 +11,7 @@ import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { message, type Text } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import {
   type EnteredPassword,
@@ -44,8 +45,8 @@ export function securityPages({ pages, ...parts }: SecurityParts & { pages: Sign
 
 interface Mistakes {
   currentError?: Text
-  newError?: string
-  identityError?: string
+  newError?: Text
+  identityError?: Text
 }
 
 /** How one signs in. The form shows once the sign-in is fresh; before that, a button that asks for the password. */
@@ -75,9 +76,10 @@ async function postPassword(request: SecurityRequest): Promise<void> {
 }
 
 /** Looked at before the current password, so that a mistake in the new one costs none of the ten tries. */
-function problemWith(password: string, current: string, owner: PasswordOwner): string | undefined {
-  if (password === current && password !== '') return 'This is your current password. Choose another one.'
-  return passwordProblem(password, owner)
+function problemWith(password: string, current: string, owner: PasswordOwner): Text | undefined {
+  if (password === current && password !== '') return message('account.security.same')
+  const problem = passwordProblem(password, owner)
+  return problem && sentence(problem)
 }
 
 /** Counted with every other try at this account's password: a borrowed browser is no place for guessing it. */

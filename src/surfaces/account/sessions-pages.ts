@@ -3,6 +3,7 @@ import { endOwnOtherSessions, endOwnSession } from '#directory/users/end-own-ses
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { deviceText } from '#foundation/messages/device-text.ts'
 import { deviceName } from '#foundation/values/device-name.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 
@@ -28,7 +29,7 @@ async function showSessions({ ctx, db, sessionSeconds, signedIn, show }: SignedI
   const sessions = await listSessions(db, signedIn.user.id, sessionSeconds)
   const rows = sessions.map(({ uid, ip, userAgent, createdAt, lastUsedAt }) => ({
     uid,
-    device: deviceName(userAgent),
+    device: deviceText(deviceName(userAgent)),
     userAgent,
     ip,
     createdAt,

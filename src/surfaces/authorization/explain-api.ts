@@ -7,6 +7,7 @@ import { requireMembership } from '#directory/organizations/manage-member.ts'
 import { type Actor, isActor, requireAdminOf } from '#directory/users/actor.ts'
 import { requireUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { english } from '#foundation/messages/translator.ts'
 import { type ApiRoute, apiRoute } from '#surfaces/api-kit/api-route.ts'
 import { askedShape, checkScope, isGrantAsked, isSuperadmin, requireAskedOrganization, scopeOf } from './asked.ts'
 
@@ -77,7 +78,7 @@ function toAnswer({ allowed, because, missing }: Explanation): z.input<typeof ex
       ...(typeof origin === 'string' ? { kind: origin } : { kind: 'team' as const, team: origin.team }),
       ...(typeof grant === 'string'
         ? { grant, permission: grant }
-        : { grant: describeDataScope(grant), data_scope: grant }),
+        : { grant: english(describeDataScope(grant)), data_scope: grant }),
     })),
     missing,
   }

@@ -87,7 +87,7 @@ async function comeBackToLink(
     )
     seeOther(ctx, `${securityPage}?changed=${outcome}`)
   } catch (error) {
-    const back = { label: message('sign-in.back_to_security'), href: securityPage }
+    const back = { label: message('page-kit.back_to_security'), href: securityPage }
     await showUpstreamError(parts, ctx, { error, connection, back })
   }
 }

@@ -39,6 +39,8 @@ describe.each(others)('%s', (language) => {
 
 /** Written alike in two languages. */
 const sharedWords = new Set([
+  'direct',
+  'Permission',
   '{at, date, long}, {at, time, short} UTC',
   'Sessions',
   'E-mail',

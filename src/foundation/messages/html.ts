@@ -24,14 +24,19 @@ export type ElementsOf = Readonly<Record<string, readonly [element: string, attr
 const plainElements = new Set(['strong', 'em', 'bdi', 'code'])
 
 /** A message as HTML: all that it and its values say is escaped, and only `elements` and the plain ones make tags. */
-export function htmlOf(entry: Entry, values: Record<string, unknown>, elements: ElementsOf): Html {
+export function htmlOf(
+  entry: Entry,
+  values: Record<string, unknown>,
+  elements: ElementsOf,
+  textOf: (part: unknown) => string,
+): Html {
   if (typeof entry === 'string') return new Html(ejs.escapeXML(entry))
   const tags = new Proxy(values, {
     get: (_, name) => values[String(name)] ?? tagOf(String(name), elements),
     has: () => true,
   })
   const parts = entry.formatToParts(tags as Record<string, string>)
-  return new Html(parts.map(({ value }) => escaped(value)).join(''))
+  return new Html(parts.map(({ value }) => escaped(value, textOf)).join(''))
 }
 
 /** @throws when the message has a tag that the view knows nothing of */
@@ -41,11 +46,12 @@ function tagOf(name: string, elements: ElementsOf): (chunks: unknown[]) => Html 
   const written = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
     .map(([attribute, value]) => ` ${attribute}="${ejs.escapeXML(String(value))}"`)
-  return (chunks) => new Html(`<${element}${written.join('')}>${chunks.map(escaped).join('')}</${element}>`)
+  return (chunks) =>
+    new Html(`<${element}${written.join('')}>${chunks.map((chunk) => escaped(chunk)).join('')}</${element}>`)
 }
 
-function escaped(part: unknown): string {
-  return part instanceof Html ? part.markup : ejs.escapeXML(String(part))
+function escaped(part: unknown, textOf: (part: unknown) => string = String): string {
+  return part instanceof Html ? part.markup : ejs.escapeXML(textOf(part))
 }
 
 /** `<time>`, which tells a machine, and whoever points at it, exactly. */

@@ -34,12 +34,22 @@ function createTranslator(language: Language): Translator {
   function t(said: MessageKey | Message, values: Values = {}): string {
     if (said instanceof Message) return t(said.key, said.values)
     const entry = entryOf(language, said)
-    return entry instanceof IntlMessageFormat ? String(entry.format(spoken(values))) : entry
+    return entry instanceof IntlMessageFormat ? written(entry, values) : entry
+  }
+
+  function written(entry: IntlMessageFormat, values: Values): string {
+    const parts = entry.formatToParts(spoken(values) as Record<string, string>)
+    return parts.map(({ value }) => textOf(value)).join('')
+  }
+
+  /** A date that the message does not say how to write is said as its day. */
+  function textOf(part: unknown): string {
+    return part instanceof Date ? words.dayOf(part).text : String(part)
   }
 
   function rich(said: MessageKey | Message, values: RichValues = {}, elements: ElementsOf = {}): Html {
     if (said instanceof Message) return rich(said.key, { ...said.values, ...values }, elements)
-    return htmlOf(entryOf(language, said), spoken(values), elements)
+    return htmlOf(entryOf(language, said), spoken(values), elements, textOf)
   }
 
   function spoken<Value>(values: Readonly<Record<string, Value>>): Record<string, Value | string> {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { textsOf } from '#foundation/messages/catalogue.ts'
 import { fallbackLanguage, languages } from '#foundation/messages/languages.ts'
 
-const root = fileURLToPath(new URL('../../../', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
 const sources = globSync(['src/**/*.ts', 'adapters/**/*.ts', 'views/**/*.ejs'], { cwd: root }).map((file) => ({
   file,
   text: readFileSync(`${root}/${file}`, 'utf8'),

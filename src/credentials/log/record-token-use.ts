@@ -51,7 +51,7 @@ export async function recordTokenUse(tx: Queryable, use: TokenUse): Promise<void
     ) ${sql.raw(entriesFrom('use'))}`.execute(tx)
 }
 
-/** The order in which `credentials/resolve/resolve-credentials.ts` tells them, after what only these endpoints refuse. */
+/** The order in which `credentials/resolve/resolving-statement.ts` tells them, after what only these endpoints refuse. */
 function reasonOf(error: string | null, kind: string, clientId: string | null): RawBuilder<unknown> {
   if (error === null) return sql`null`
   if (error === 'invalid_client')

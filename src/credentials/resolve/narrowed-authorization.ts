@@ -1,6 +1,6 @@
 import { type DataScope, intersectDataScopes } from '#foundation/values/data-scope.ts'
 import { intersectPermissions, isPermission, scopeWithin } from '#foundation/values/permission.ts'
-import type { LiveCredential } from './resolve-credentials.ts'
+import type { LiveCredential } from './resolution.ts'
 
 /** What a credential may do and see now, as JSON text: its owner's, narrowed and never widened. */
 export interface NarrowedAuthorization {

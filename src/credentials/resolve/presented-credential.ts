@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatehouseError } from '#foundation/errors.ts'
-import type { Via } from './resolve-credentials.ts'
+import type { Via } from './resolution.ts'
 
 export interface PresentedCredential {
   value: string

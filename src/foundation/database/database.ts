@@ -103,5 +103,6 @@ const lookupSettings = [
   'set enable_seqscan = off',
   'set enable_hashjoin = off',
   'set enable_mergejoin = off',
+  'set enable_memoize = off',
   'set plan_cache_mode = force_generic_plan',
 ]

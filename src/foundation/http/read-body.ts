@@ -14,7 +14,21 @@ export async function readBody(
 ): Promise<string> {
   if (request.body !== undefined) return request.body
   requirePlainText(request)
-  const body = await read(request, largest)
+  return keepText(request, await read(request, largest))
+}
+
+/**
+ * `readBody` of a request that has come whole: most have, by the tick after the one in which their headers came, and
+ * then no event has to be waited for. Undefined: some of it is missing, or nobody knows yet whether it is too large.
+ */
+export function bodyAtHand(request: IncomingMessage & { body?: string }): string | undefined {
+  if (request.body !== undefined) return request.body
+  if (!request.complete || request.readableLength > largestBodyBytes) return undefined
+  requirePlainText(request)
+  return keepText(request, (request.read() as Buffer | null) ?? Buffer.alloc(0))
+}
+
+function keepText(request: IncomingMessage & { body?: string }, body: Buffer): string {
   if (!isUtf8(body)) throw new GatehouseError('invalid_request', 'the body is not UTF-8')
   request.body = body.toString()
   return request.body

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { parse } from 'node:querystring'
 import { GatehouseError } from '#foundation/errors.ts'
-import { mediaTypeOf, readBody } from './read-body.ts'
+import { bodyAtHand, mediaTypeOf, readBody } from './read-body.ts'
 
 /** Fields of a form by name; no name twice. Without a prototype, so that no name means anything else. */
 export type Form = Readonly<Record<string, string | undefined>>
@@ -11,11 +11,27 @@ export type Form = Readonly<Record<string, string | undefined>>
  * @throws GatehouseError invalid_request: too large, another type, or a parameter given twice (RFC 6749 §3.2)
  */
 export async function readForm(request: IncomingMessage, options: FormOptions = {}): Promise<Form> {
-  if (mediaTypeOf(request) !== 'application/x-www-form-urlencoded') {
-    throw new GatehouseError('invalid_request', 'the body must be application/x-www-form-urlencoded')
-  }
+  requireForm(request)
   return parseForm(await readBody(request), options)
 }
+
+/**
+ * The text of `readForm`'s body where it has come whole, and undefined where it has not.
+ * @throws GatehouseError as `readForm` does
+ */
+export function formTextAtHand(request: IncomingMessage): string | undefined {
+  requireForm(request)
+  return bodyAtHand(request)
+}
+
+function requireForm(request: IncomingMessage): void {
+  const type = request.headers['content-type']
+  if (type !== mediaType && mediaTypeOf(request) !== mediaType) {
+    throw new GatehouseError('invalid_request', 'the body must be application/x-www-form-urlencoded')
+  }
+}
+
+const mediaType = 'application/x-www-form-urlencoded'
 
 export interface FormOptions {
   /** Takes escapes that are no UTF-8 for U+FFFD, where a program passes on what was sent to it. */

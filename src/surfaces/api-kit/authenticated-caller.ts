@@ -2,7 +2,7 @@ import type Koa from 'koa'
 import type { CredentialReference, ReferenceTo } from '#credentials/resolve/credential.ts'
 import { narrowedAuthorization } from '#credentials/resolve/narrowed-authorization.ts'
 import { presentedCredential } from '#credentials/resolve/presented-credential.ts'
-import type { LiveCredential, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
+import type { LiveCredential, ResolveCredential } from '#credentials/resolve/resolution.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { ClientAddress } from '#foundation/http/client-address.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
@@ -44,9 +44,10 @@ export function callerRequirement(parts: {
       path: logPath(ctx.path),
     })
     if (typeof reference !== 'object' || resolution.outcome !== 'accepted') throw authenticationRequired()
-    const { permissions, dataScopes } = narrowedAuthorization(resolution)
+    const { credential } = resolution
+    const { permissions, dataScopes } = narrowedAuthorization(credential)
     return {
-      credential: resolution,
+      credential,
       reference,
       permissions: JSON.parse(permissions),
       dataScopes: JSON.parse(dataScopes),

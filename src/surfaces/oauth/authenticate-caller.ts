@@ -1,16 +1,21 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
-import type { Caller, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
+import type { Caller, ResolveCredential } from '#credentials/resolve/resolution.ts'
 import { findActiveClient } from '#directory/clients/client-queries.ts'
 import { matchingSecret } from '#directory/clients/client-secrets.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { FailureLimit } from '#foundation/http/failure-limit.ts'
-import type { Form } from '#foundation/http/read-form.ts'
 import { clientFrom, refuseUntil } from './client-limits.ts'
 
 /** Why a caller may not ask: one answer for every cause, so that nothing can be guessed from it. */
 export type CallerFailure = 'invalid_client' | 'invalid_token'
+
+/** What a form says of its sender. */
+interface Credentials {
+  client_id?: string | undefined
+  client_secret?: string | undefined
+}
 
 export interface CallerAuthentication {
   /**
@@ -20,11 +25,11 @@ export interface CallerAuthentication {
    */
   authenticate(
     headers: IncomingHttpHeaders,
-    form: Form,
+    form: Credentials,
     ip: () => string,
   ): Caller | CallerFailure | Promise<Caller | CallerFailure>
   /** Forgets a caller that has changed since. */
-  forget(headers: IncomingHttpHeaders, form: Form): void
+  forget(headers: IncomingHttpHeaders, form: Credentials): void
 }
 
 const mostRemembered = 1_000
@@ -52,7 +57,7 @@ export function callerAuthentication(parts: {
   async function authenticateAndRemember(
     key: string,
     authorization: string,
-    form: Form,
+    form: Credentials,
     ip: string,
   ): Promise<Caller | CallerFailure> {
     const presented = presentedSecret(authorization, form)
@@ -69,7 +74,7 @@ export function callerAuthentication(parts: {
   }
 
   /** Not async: a remembered caller, which nearly every one is, costs no turn of the event loop. */
-  function authenticate({ authorization = '' }: IncomingHttpHeaders, form: Form, ip: () => string) {
+  function authenticate({ authorization = '' }: IncomingHttpHeaders, form: Credentials, ip: () => string) {
     if (/^bearer /i.test(authorization)) {
       if (form.client_secret !== undefined) return 'invalid_client'
       return authenticateByToken(authorization.slice(7).trim(), parts)
@@ -87,7 +92,7 @@ export function callerAuthentication(parts: {
 }
 
 /** Of all that was presented: what is wrong beside a header that was right a moment ago is still wrong. */
-function memoryKey(authorization: string, form: Form): string {
+function memoryKey(authorization: string, form: Credentials): string {
   return hash('sha256', `${authorization}\n${form.client_id}\n${form.client_secret}`, 'base64')
 }
 
@@ -97,7 +102,7 @@ interface PresentedSecret {
 }
 
 /** RFC 6749 §2.3.1. Undefined: none presented, more than one way at once, or not decodable. */
-function presentedSecret(authorization: string, form: Form): PresentedSecret | undefined {
+function presentedSecret(authorization: string, form: Credentials): PresentedSecret | undefined {
   const clientId = form.client_id
   const secret = form.client_secret
   if (!authorization) return clientId && secret ? { clientId, secret } : undefined
@@ -139,10 +144,11 @@ async function authenticateByToken(
 ): Promise<Caller | CallerFailure> {
   const reference = await referenceTo(token)
   const resolution = await resolve({ reference, via: 'bearer', caller: undefined })
-  if (resolution.outcome !== 'accepted' || resolution.kind !== 'access_token') return 'invalid_token'
-  if (resolution.userId !== null || resolution.clientId === null) return 'invalid_token'
-  const client = await findActiveClient(db, resolution.clientId)
+  if (resolution.outcome !== 'accepted') return 'invalid_token'
+  const { kind, userId, clientId, audience } = resolution.credential
+  if (kind !== 'access_token' || userId !== null || clientId === null) return 'invalid_token'
+  const client = await findActiveClient(db, clientId)
   // One that was asked for another resource server was not meant for us.
-  const meantForUs = resolution.audience === null || resolution.audience === client?.resource
+  const meantForUs = audience === null || audience === client?.resource
   return client && meantForUs ? { clientId: client.clientId, revision: client.revision } : 'invalid_token'
 }

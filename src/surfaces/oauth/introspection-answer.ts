@@ -1,12 +1,24 @@
 import { liveScope, narrowedAuthorization } from '#credentials/resolve/narrowed-authorization.ts'
-import type { LiveCredential, Resolution } from '#credentials/resolve/resolve-credentials.ts'
+import type { LiveCredential, Resolution } from '#credentials/resolve/resolution.ts'
 
 /** Anything unknown, malformed, expired, revoked or foreign: it tells a scanner nothing (RFC 7662 §2.2). */
 export const inactive = '{"active":false}'
 
-/** The body of an introspection answer (RFC 7662 §2.2), as JSON text. */
-export function introspectionAnswer(resolution: Resolution, issuer: string): string {
-  return resolution.outcome === 'accepted' ? active(resolution, issuer) : inactive
+/**
+ * Prints introspection answers (RFC 7662 §2.2), as JSON text. Of a credential that is the same since its last use, the
+ * answer is, too.
+ */
+export function introspectionAnswers(issuer: string): (resolution: Resolution) => string {
+  const printed = new WeakMap<LiveCredential, string>()
+  return (resolution) => {
+    if (resolution.outcome !== 'accepted') return inactive
+    const { credential } = resolution
+    const known = printed.get(credential)
+    if (known !== undefined) return known
+    const answer = active(credential, issuer)
+    printed.set(credential, answer)
+    return answer
+  }
 }
 
 /** Put together as text: what the statement returned as JSON is not parsed to be printed again. */

@@ -3,7 +3,7 @@ import { recordDenial } from '#credentials/log/record-denial.ts'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
 import { narrowedAuthorization } from '#credentials/resolve/narrowed-authorization.ts'
 import { presentedCredential } from '#credentials/resolve/presented-credential.ts'
-import type { LiveCredential, ResolveCredential } from '#credentials/resolve/resolve-credentials.ts'
+import type { LiveCredential, ResolveCredential } from '#credentials/resolve/resolution.ts'
 import type { VerifyProxy } from '#foundation/config/config.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'
@@ -106,16 +106,17 @@ async function decide(parts: VerifyParts, request: IncomingMessage, asked: Asked
   const reference = await parts.referenceTo(presented.value)
   const resolution = await parts.resolve({ ...use, reference, caller: undefined })
   if (resolution.outcome !== 'accepted') throw authenticationRequired()
-  const rights = narrowedAuthorization(resolution)
+  const { credential, loggedAt } = resolution
+  const rights = narrowedAuthorization(credential)
   const permissions = JSON.parse(rights.permissions) as string[]
   const dataScopes = JSON.parse(rights.dataScopes) as DataScope[]
   const missing = missingOf(asked, permissions, dataScopes)
   if (missing) {
     const reason = 'permission' in missing ? 'permission_missing' : 'data_scope_missing'
-    await recordDenial(parts.db, { ...use, credentialId: resolution.id, loggedAt: resolution.loggedAt }, reason)
+    await recordDenial(parts.db, { ...use, credentialId: credential.id, loggedAt }, reason)
     throw denied(missing)
   }
-  return authHeaders(resolution, permissions, dataScopes)
+  return authHeaders(credential, permissions, dataScopes)
 }
 
 type Missing = { permission: string } | DataScope

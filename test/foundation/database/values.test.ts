@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { textArray } from '#foundation/database/text-array.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
 
 /** Each would end a literal, or stand for something else, where a value is put into the statement. */
@@ -86,6 +87,9 @@ describe.each(availableDatabases())('a value on %s', (kind) => {
     const words = [...texts, null]
     expect((await come(words, 'text[]')).value).toEqual(words)
     expect((await come([], 'text[]')).value).toEqual([])
+    expect((await come(textArray(words), 'text[]')).value).toEqual(words)
+    for (const word of words) expect((await come(textArray([word, undefined]), 'text[]')).value).toEqual([word, null])
+    expect((await come(textArray([]), 'text[]')).value).toEqual([])
     const { rows } = await sql<{ one: boolean }>`select ${"a'b"} = any(${["a'b", '\\']}) as one`.execute(database.db)
     expect(rows).toEqual([{ one: true }])
   })

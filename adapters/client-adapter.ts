@@ -1,13 +1,15 @@
 import type { Adapter, ClientMetadata } from 'oidc-provider'
-import { type ClientWithSecrets, findActiveClient } from '#directory/clients/client-queries.ts'
+import { findActiveClient } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { secretsAsText } from '#protocol/library/client-secrets.ts'
+import { type ClientInExchange, currentExchange, foundAs } from '#protocol/request/token-exchange.ts'
 
 /** oidc-provider reads clients; they are written by `src/directory/clients/` alone. */
 export function clientAdapter(db: () => Queryable): Adapter {
   return {
     async find(clientId) {
-      const client = await findActiveClient(db(), clientId)
+      const known = foundAs(currentExchange()?.found.client, clientId)
+      const client = known ? known.is : await findActiveClient(db(), clientId)
       return client && toMetadata(client)
     },
     upsert: readOnly,
@@ -19,7 +21,9 @@ export function clientAdapter(db: () => Queryable): Adapter {
   }
 }
 
-function toMetadata(client: ClientWithSecrets): ClientMetadata {
+type KnownClient = Omit<ClientInExchange, 'organization'>
+
+function toMetadata(client: KnownClient): ClientMetadata {
   return {
     ...client.metadata,
     client_id: client.clientId,
@@ -31,7 +35,7 @@ function toMetadata(client: ClientWithSecrets): ClientMetadata {
   }
 }
 
-function provesItselfBySecret({ metadata, secrets }: ClientWithSecrets): boolean {
+function provesItselfBySecret({ metadata, secrets }: KnownClient): boolean {
   return secrets.length > 0 || String(metadata.token_endpoint_auth_method).startsWith('client_secret_')
 }
 

@@ -1,9 +1,10 @@
 import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider'
-import { findToken, grantOfSpentToken, insertToken, spendRefreshToken } from '#credentials/issued/tokens.ts'
+import { type Holder, issueTokens, type NewToken } from '#credentials/issued/issue-tokens.ts'
+import { findToken } from '#credentials/issued/tokens.ts'
 import { revokeToken } from '#credentials/revocation/revocation.ts'
-import { sha256 } from '#foundation/crypto/sha256.ts'
-import type { Queryable } from '#foundation/database/database.ts'
-import { answerReuse } from '#protocol/library/refresh-token-reuse.ts'
+import { sha256, sha256Hex } from '#foundation/crypto/sha256.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
+import { currentExchange, foundAs } from '#protocol/request/token-exchange.ts'
 import { verifiedJwtId } from '#protocol/request/verified-jwt.ts'
 
 export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredentials'
@@ -14,18 +15,17 @@ export type CredentialModel = 'AccessToken' | 'RefreshToken' | 'ClientCredential
  */
 export function credentialAdapter(model: CredentialModel, db: () => Queryable): Adapter {
   return {
-    upsert: (id, payload, expiresIn = 0) => recordToken(db(), { presented: id, payload, expiresIn }),
+    upsert: (id, payload, expiresIn = 0) => recordToken(db, holderOf(payload), opaqueToken(id, payload, expiresIn)),
     async find(id) {
-      const format = isVerifiedJwtId(id) ? 'jwt' : 'opaque'
-      const token = await findToken(db(), { presented: id, format, kind: kindOf(model) })
+      const token = await findStored(model, db, id)
       if (token?.payload.kind !== model) return undefined
       const { payload, spentAt } = token
       return { ...payload, jti: id, ...(spentAt && { consumed: Math.floor(spentAt.getTime() / 1000) }) }
     },
     async consume(id) {
-      const hash = sha256(id)
-      if (await spendRefreshToken(db(), hash)) return
-      await answerReuse(db(), await grantOfSpentToken(db(), hash))
+      const exchange = currentExchange()
+      if (!exchange) throw new Error('a refresh token is spent by a token request alone')
+      exchange.refreshTokenHash = sha256Hex(id)
     },
     destroy: (id) => revokeToken(db(), sha256(id)),
     // The grant itself is revoked with it, and no token of a revoked grant is live.
@@ -35,30 +35,43 @@ export function credentialAdapter(model: CredentialModel, db: () => Queryable): 
   }
 }
 
+/** Within a token request it is noted with whatever else that does; any other way of issuing has a transaction of its own. */
+export async function recordToken(db: () => Queryable, holder: Holder, token: NewToken): Promise<void> {
+  const exchange = currentExchange()
+  if (exchange) return exchange.issue(holder, token)
+  const issued = await inTransaction(db(), (tx) => issueTokens(tx, { ...holder, tokens: [token] }))
+  if (!issued) throw new Error('what the token was to hang on has ended meanwhile')
+}
+
+function findStored(model: CredentialModel, db: () => Queryable, id: string) {
+  const known = model === 'RefreshToken' ? foundAs(currentExchange()?.found.refreshToken, sha256Hex(id)) : undefined
+  if (known) return known.is
+  const format = isVerifiedJwtId(id) ? 'jwt' : 'opaque'
+  return findToken(db(), { presented: id, format, kind: kindOf(model) })
+}
+
 function isVerifiedJwtId(id: string): boolean {
   return Provider.ctx !== undefined && verifiedJwtId.get(Provider.ctx) === id
 }
 
-/** An opaque token as the library stores it. @param token.expiresIn seconds */
-function recordToken(
-  db: Queryable,
-  { presented, payload, expiresIn }: { presented: string; payload: AdapterPayload; expiresIn: number },
-): Promise<void> {
+function holderOf({ grantId, clientId = '', accountId }: AdapterPayload): Holder {
+  return { grantId, clientId, userId: accountId }
+}
+
+/** As the library stores it. @param lifetimeSeconds from now */
+function opaqueToken(presented: string, payload: AdapterPayload, lifetimeSeconds: number): NewToken {
   const { jti: _, ...rest } = payload
-  const { kind, grantId, accountId, clientId, scope, aud } = payload
-  return insertToken(db, {
+  const { kind, scope, aud } = payload
+  return {
     format: 'opaque',
     kind: kindOf(kind as CredentialModel),
     presented,
-    grantId,
-    clientId,
-    userId: accountId,
     scope,
     audience: typeof aud === 'string' ? aud : undefined,
     payload: rest,
     issuedAt: undefined,
-    lifetimeSeconds: expiresIn,
-  })
+    lifetimeSeconds,
+  }
 }
 
 function kindOf(model: CredentialModel): 'access_token' | 'refresh_token' {

@@ -5,6 +5,7 @@ import type { Queryable } from '#foundation/database/database.ts'
 import { fromJsonb } from '#foundation/database/jsonb.ts'
 import { rememberParties } from '#protocol/request/grant-parties.ts'
 import { grantOfHolder } from '#protocol/request/scope-of-holder.ts'
+import { currentExchange, foundAs } from '#protocol/request/token-exchange.ts'
 
 /** What `src/protocol/provider/grant.ts` adds to oidc-provider's Grant: the organization it is for and the session that gave it. */
 type GrantPayload = AdapterPayload & { organizationId?: string; sessionUid?: string }
@@ -27,7 +28,8 @@ export function grantAdapter(db: () => Queryable): Adapter {
       if (!saved) throw new errors.LoginRequired('the session has ended')
     },
     async find(id) {
-      const grant = await findLiveGrant(db(), id)
+      const known = foundAs(currentExchange()?.found.grant, id)
+      const grant = known ? known.is : await findLiveGrant(db(), id)
       if (!grant) return undefined
       const { payload, userId, organizationId, sessionUid, email, emailVerifiedAt, slug } = grant
       rememberParties({
@@ -43,7 +45,11 @@ export function grantAdapter(db: () => Queryable): Adapter {
       const { route, params } = Provider.ctx?.oidc ?? {}
       return route === 'token' ? grantOfHolder(stored, grant.permissions, params?.scope as string | undefined) : stored
     },
-    destroy: (id) => revokeGrant(db(), id),
+    async destroy(id) {
+      const exchange = currentExchange()
+      if (exchange) exchange.endedGrants.push(id)
+      else await revokeGrant(db(), id)
+    },
     // The library calls none of these on a Grant.
     findByUid: async () => undefined,
     findByUserCode: async () => undefined,

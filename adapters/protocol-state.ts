@@ -4,6 +4,7 @@ import { sha256 } from '#foundation/crypto/sha256.ts'
 import { secondsFromNow } from '#foundation/database/clock.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { claimOnce } from '#foundation/database/single-use.ts'
+import { currentExchange, foundAs, stateName } from '#protocol/request/token-exchange.ts'
 
 /**
  * The short-lived models of oidc-provider. Their ids are bearer values (a session cookie, a code), so no store ever
@@ -109,6 +110,8 @@ export function protocolStateAdapter(
 
     async find(id) {
       if (!mayOpen(id)) return undefined
+      const known = foundAs(currentExchange()?.found.code, stateName(model, hashOf(id)))
+      if (known) return known.is && withSecrets(model, id, { ...known.is.payload, consumed: known.is.consumed })
       const found = await store.read(hashOf(id))
       // The library takes a lost pushed request for none at all: its single use would go unchecked.
       if (!found && isHandle(id) && model === 'PushedAuthorizationRequest') throw alreadyConsumed!()
@@ -127,6 +130,11 @@ export function protocolStateAdapter(
 
     async consume(id) {
       if (!alreadyConsumed) throw new Error(`${model} cannot be consumed`)
+      const exchange = currentExchange()
+      if (exchange) {
+        exchange.singleUse = { name: spentName(model, hashOf(id)), keptSeconds: spentMarkSeconds }
+        return
+      }
       if (await spend(db(), model, hashOf(id))) return
       const { grantId } = (secondUseRevokesGrant && (await store.read(hashOf(id)))?.payload) || {}
       if (grantId) await revokeGrant(db(), grantId)

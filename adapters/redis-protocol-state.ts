@@ -25,15 +25,25 @@ const writeUnlessRemoved = `
   redis.call('set', KEYS[1], ARGV[1], 'EX', ARGV[2])
   return 1`
 
+/** Reads one record, by the hash of its id in hex. */
+export function redisStateReader(redis: RedisClient) {
+  return async (model: string, idHash: string): Promise<StoredState | undefined> => {
+    const text = await redis.get(recordKeyOf(model, idHash))
+    return text === null || text === removed ? undefined : { idHash, payload: JSON.parse(text) }
+  }
+}
+
+function recordKeyOf(model: string, idHash: string): string {
+  return `${model}:${idHash}`
+}
+
 function redisStore(model: string, { db, redis }: { db: () => Queryable; redis: RedisClient }): ProtocolStateStore {
-  const recordKey = (idHash: string) => `${model}:${idHash}`
+  const recordKey = (idHash: string) => recordKeyOf(model, idHash)
   const uidKey = (uid: string) => `${model}:uid:${uid}`
   const userCodeKey = (hash: string) => `${model}:user-code:${hash}`
 
-  async function read(idHash: string): Promise<StoredState | undefined> {
-    const text = await redis.get(recordKey(idHash))
-    return text === null || text === removed ? undefined : { idHash, payload: JSON.parse(text) }
-  }
+  const readState = redisStateReader(redis)
+  const read = (idHash: string) => readState(model, idHash)
 
   async function readThrough(index: string): Promise<StoredState | undefined> {
     const idHash = await redis.get(index)

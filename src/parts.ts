@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import { adapterFactory } from '#adapters/adapter-factory.ts'
+import { exchangeFinder } from '#adapters/find-for-exchange.ts'
 import { postgresProtocolState } from '#adapters/postgres-protocol-state.ts'
-import { redisProtocolState } from '#adapters/redis-protocol-state.ts'
+import { redisProtocolState, redisStateReader } from '#adapters/redis-protocol-state.ts'
 import { createUpstreams } from '#authentication/connections/upstreams.ts'
 import { mailRequestLimit } from '#authentication/mail-links/mail-request-limit.ts'
 import { passwordAuthentication } from '#authentication/passwords/authenticate-with-password.ts'
@@ -20,6 +21,7 @@ import { rateLimits } from '#foundation/http/rate-limit.ts'
 import { createMailOutbox } from '#foundation/outbox/outbox.ts'
 import type { RedisClient } from '#foundation/redis/redis.ts'
 import { keepCurrentProvider } from '#protocol/provider/current-provider.ts'
+import { exchangeSettler } from '#protocol/provider/settle-exchange.ts'
 import { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
 import { callerAuthentication } from '#surfaces/oauth/authenticate-caller.ts'
 import { wrongSecretLimit } from '#surfaces/oauth/client-limits.ts'
@@ -91,6 +93,8 @@ export async function makeParts({ config, log, database, redis, encryption, reso
     apiKeyPrefix,
     outboundAllowedHosts,
     requestTransaction,
+    findForExchange: exchangeFinder({ pool: database.lookups, readState: redis && redisStateReader(redis) }),
+    settleExchange: exchangeSettler({ requestTransaction, pool: database.lookups, encryption }),
     encryption,
     outboundFetch,
     upstreams,

@@ -135,11 +135,32 @@ function apiOf(parts: Parts): Route[] {
 
 /** What oidc-provider answers, and the pages of an authorization request. */
 function protocolOf(parts: Parts): Route[] {
-  const { db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut } = parts
+  const {
+    db,
+    current,
+    requestTransaction,
+    encryption,
+    findForExchange,
+    settleExchange,
+    log,
+    referenceTo,
+    upstreamSignOut,
+  } = parts
   const { createRateLimit, wrongSecrets } = parts
   const limits = { createRateLimit, wrongSecrets }
   return [
-    ...providerRoutes({ db, current, requestTransaction, encryption, log, referenceTo, upstreamSignOut, ...limits }),
+    ...providerRoutes({
+      db,
+      current,
+      requestTransaction,
+      encryption,
+      findForExchange,
+      settleExchange,
+      log,
+      referenceTo,
+      upstreamSignOut,
+      ...limits,
+    }),
     ...interactionPages(parts),
     ...connectionCallbackPages(parts),
   ]

@@ -31,50 +31,56 @@ export async function saveGrant(db: Queryable, grant: NewGrant): Promise<boolean
   return rows.length > 0
 }
 
+/** A grant that gives something at this moment, with whom and what it is for. */
+export interface LiveGrant {
+  id: string
+  /** oidc-provider's own fields. */
+  payload: Record<string, unknown>
+  userId: string
+  organizationId: string
+  sessionUid: string | null
+  userName: string
+  email: string
+  emailVerifiedAt: Date | null
+  slug: string
+  organizationName: string
+  /** JSON text: what its holder may do there. */
+  permissions: string
+}
+
 /**
  * A grant that was not revoked, whose session has not ended, and whose user, membership and organization are all active. A superadmin acts in every organization, member or
  * not; a deactivated user or suspended organization stops a superadmin too.
  */
-export function findLiveGrant(db: Queryable, id: string) {
-  return liveGrants(db).where('g.id', '=', id).executeTakeFirst()
+export async function findLiveGrant(db: Queryable, id: string): Promise<LiveGrant | undefined> {
+  const { rows } = await sql<LiveGrant>`${sql.raw(liveGrants)} and g.id = ${id}`.execute(db)
+  return rows[0]
 }
 
 /** The latest grant of this session to a client in an organization: what the person has consented to already. */
-export function findGrantOfSession(
+export async function findGrantOfSession(
   db: Queryable,
   { sessionUid, clientId, organizationId }: { sessionUid: string; clientId: string; organizationId: string },
-) {
-  return liveGrants(db)
-    .where('g.sessionUid', '=', sessionUid)
-    .where('g.clientId', '=', clientId)
-    .where('g.organizationId', '=', organizationId)
-    .orderBy('g.createdAt', 'desc')
-    .executeTakeFirst()
+): Promise<LiveGrant | undefined> {
+  const { rows } = await sql<LiveGrant>`${sql.raw(liveGrants)}
+    and g.session_uid = ${sessionUid} and g.client_id = ${clientId} and g.organization_id = ${organizationId}
+    order by g.created_at desc limit 1`.execute(db)
+  return rows[0]
 }
 
-function liveGrants(db: Queryable) {
-  return db
-    .selectFrom('oauthGrants as g')
-    .innerJoin('users as u', 'u.id', 'g.userId')
-    .innerJoin('organizations as o', 'o.id', 'g.organizationId')
-    .leftJoin('memberships as m', (join) =>
-      join.onRef('m.organizationId', '=', 'g.organizationId').onRef('m.userId', '=', 'g.userId'),
-    )
-    .leftJoin('sessions as s', (join) => join.onRef('s.uid', '=', 'g.sessionUid').on('s.endedAt', 'is', null))
-    .select(['g.id', 'g.payload', 'g.userId', 'g.organizationId', 'g.sessionUid'])
-    .select(['u.name as userName', 'u.email', 'u.emailVerifiedAt', 'o.slug', 'o.name as organizationName'])
-    .select(sql<string>`case when u.superadmin then '["*"]' else m.effective_permissions::text end`.as('permissions'))
-    .where('g.revokedAt', 'is', null)
-    .where(sql<boolean>`g.session_uid is not distinct from s.uid`)
-    .where('u.deactivatedAt', 'is', null)
-    .where('o.suspendedAt', 'is', null)
-    .where((where) =>
-      where.or([
-        where('u.superadmin', '=', true),
-        where.and([where('m.id', 'is not', null), where('m.deactivatedAt', 'is', null)]),
-      ]),
-    )
-}
+/** SQL without parameters, with `g` for the grant; its end takes more conditions. */
+export const liveGrants = `
+  select g.id, g.payload, g.user_id, g.organization_id, g.session_uid, u.name as user_name, u.email, u.email_verified_at,
+    o.slug, o.name as organization_name,
+    case when u.superadmin then '["*"]' else m.effective_permissions::text end as permissions
+  from oauth_grants g
+  join users u on u.id = g.user_id
+  join organizations o on o.id = g.organization_id
+  left join memberships m on m.organization_id = g.organization_id and m.user_id = g.user_id
+  left join sessions s on s.uid = g.session_uid and s.ended_at is null
+  where g.revoked_at is null and g.session_uid is not distinct from s.uid
+    and u.deactivated_at is null and o.suspended_at is null
+    and (u.superadmin or (m.id is not null and m.deactivated_at is null))`
 
 /** A client of another party that a person has let act for them. */
 export interface AllowedClient {

@@ -29,6 +29,17 @@ export async function keepAnswer(tx: Queryable, requestHash: Buffer, answer: Buf
 }
 
 /**
+ * The same in a `with` of a longer statement.
+ * @param source the name of a `with` query with `request_hash` (hex; null: nothing is kept) and `answer` (base64)
+ */
+export function keptAnswersFrom(source: string): string {
+  return `insert into token_answers (request_hash, answer, expires_at)
+    select decode(request_hash, 'hex'), decode(answer, 'base64'), now() + interval '${repeatSeconds} seconds'
+    from ${source} where request_hash is not null
+    on conflict (request_hash) do update set answer = excluded.answer, expires_at = excluded.expires_at`
+}
+
+/**
  * Requests that renew tokens of one grant go one after the other, and none beside its revocation. The lock lets a token
  * request go on that has spent a refresh token and is about to insert the next: it could not wait for us, who wait for it.
  */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { type Queryable, toJson } from '#foundation/database/database.ts'
+import { GatehouseError } from '#foundation/errors.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
 
 export interface NewApiKeyRow {
@@ -28,8 +29,16 @@ export interface ApiKeyPlace {
   id: string
 }
 
-/** @throws on `api_keys_name_unique` when the person has a key of that name in the organization, in any spelling */
+/**
+ * Holds the rows that the key hangs on until `tx` ends: a deletion of its owner or organization at this moment waits for
+ * the key and takes it along, or we see that it has happened.
+ * @throws GatehouseError not_found; and on `api_keys_name_unique` when the person has a key of that name in the
+ * organization, in any spelling
+ */
 export async function insertApiKey(tx: Queryable, { kid, permissions, dataScopes, ...row }: NewApiKeyRow) {
+  const { rows: held } = await sql`select u.id from users u, organizations o
+    where u.id = ${row.userId} and o.id = ${row.organizationId} for key share`.execute(tx)
+  if (held.length === 0) throw new GatehouseError('not_found', 'There is no such member.')
   await tx
     .insertInto('credentials')
     .values({

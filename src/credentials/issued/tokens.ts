@@ -1,55 +1,8 @@
 import { sql } from 'kysely'
-import { newId } from '#foundation/crypto/ids.ts'
 import { sha256 } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { fromJsonb, toJsonb } from '#foundation/database/jsonb.ts'
-
-export interface NewToken {
-  format: 'opaque' | 'jwt'
-  kind: 'access_token' | 'refresh_token'
-  /** What is hashed into the look-up column: the token itself, or a JWT's jti. */
-  presented: string
-  /** Undefined: a service account's, of its client's organization. */
-  grantId: string | undefined
-  clientId: string | undefined
-  userId: string | undefined
-  scope: string | undefined
-  audience: string | undefined
-  /** oidc-provider's own fields. */
-  payload: Record<string, unknown>
-  /** Seconds since the epoch, as a JWT names them; undefined: now, by the database's clock. */
-  issuedAt: number | undefined
-  lifetimeSeconds: number
-}
-
-/** Records a token that was issued: without its row it is inactive, a JWT as well. */
-export async function insertToken(db: Queryable, token: NewToken): Promise<void> {
-  const { format, kind, presented, grantId, clientId, lifetimeSeconds } = token
-  const issuedAt = token.issuedAt === undefined ? sql<Date>`now()` : sql<Date>`to_timestamp(${token.issuedAt})`
-  await db
-    .insertInto('credentials')
-    .values((values) => ({
-      hash: sha256(presented),
-      format,
-      kind,
-      id: format === 'jwt' ? presented : newId('token'),
-      grantId: grantId ?? null,
-      clientId: clientId ?? null,
-      userId: token.userId ?? null,
-      organizationId: grantId
-        ? values.selectFrom('oauthGrants').select('organizationId').where('id', '=', grantId)
-        : values
-            .selectFrom('clients')
-            .select('organizationId')
-            .where('clientId', '=', clientId ?? ''),
-      scope: token.scope ?? '',
-      audience: token.audience ?? null,
-      payload: toJsonb(token.payload),
-      issuedAt,
-      expiresAt: sql<Date>`${issuedAt} + make_interval(secs => ${lifetimeSeconds})`,
-    }))
-    .execute()
-}
+import { fromJsonb } from '#foundation/database/jsonb.ts'
+import type { NewToken } from './issue-tokens.ts'
 
 export interface StoredToken {
   payload: Record<string, unknown>
@@ -88,15 +41,4 @@ export async function spendRefreshToken(tx: Queryable, hash: Buffer): Promise<Re
     .returning('payload')
     .executeTakeFirst()
   return spent?.payload ?? undefined
-}
-
-/** The grant of a token that was spent before, by its id; undefined of one that has only expired. */
-export async function grantOfSpentToken(db: Queryable, hash: Buffer): Promise<string | undefined> {
-  const token = await db
-    .selectFrom('credentials')
-    .select('grantId')
-    .where('hash', '=', hash)
-    .where('spentAt', 'is not', null)
-    .executeTakeFirst()
-  return token?.grantId ?? undefined
 }

@@ -63,7 +63,7 @@ export const endings: readonly Ending[] = [
   {
     event: 'client deleted',
     ends: 'its grants, tokens and secrets: their rows go with its own',
-    by: 'foreign keys',
+    by: 'foreign keys and triggers',
   },
   {
     event: 'client secret rotated, after the overlap; deleted',
@@ -80,7 +80,7 @@ export const endings: readonly Ending[] = [
 interface Ending {
   event: string
   ends: string
-  by: EndingFunction | 'each look-up' | 'foreign keys'
+  by: EndingFunction | 'each look-up' | 'foreign keys and triggers'
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: only the names are read
@@ -125,15 +125,18 @@ export async function revokeGrant(db: Queryable, grantId: string): Promise<void>
   await liveGrants(db).where('id', '=', grantId).execute()
 }
 
-/** Ends the whole grant that a token belongs to; of a token without one (a service account's), the token itself. */
+/**
+ * Ends the whole grant that a token belongs to; of a token without one (a service account's), the token itself. The grant
+ * first: a token request holds it while it spends the token, and could not wait for us, who wait for it.
+ */
 export async function revokeToken(db: Queryable, tokenHash: Buffer): Promise<void> {
-  const token = await db
+  const token = await db.selectFrom('credentials').select('grantId').where('hash', '=', tokenHash).executeTakeFirst()
+  if (token?.grantId) await revokeGrant(db, token.grantId)
+  await db
     .updateTable('credentials')
     .set({ revokedAt: sql<Date>`coalesce(revoked_at, now())` })
     .where('hash', '=', tokenHash)
-    .returning('grantId')
-    .executeTakeFirst()
-  if (token?.grantId) await revokeGrant(db, token.grantId)
+    .execute()
 }
 
 /**

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Client } from '#foundation/database/schema.ts'
 import type { LiveSecret } from './client-secrets.ts'
-import { liveSecretsOf, toLiveSecrets } from './secret-queries.ts'
+import { liveSecrets, type SecretText, toLiveSecrets } from './secret-queries.ts'
 
 /** A client with the secrets by which it may prove itself now. */
 export interface ClientWithSecrets extends Client {
@@ -13,7 +13,7 @@ export interface ClientWithSecrets extends Client {
 export async function findActiveClient(db: Queryable, clientId: string): Promise<ClientWithSecrets | undefined> {
   if (!isStorable(clientId)) return undefined
   const client = await activeClients(db)
-    .select(liveSecretsOf(sql`c.client_id`).as('secrets'))
+    .select(sql<SecretText[] | null>`${sql.raw(liveSecrets)}`.as('secrets'))
     .where('c.clientId', '=', clientId)
     .executeTakeFirst()
   return client && { ...client, secrets: toLiveSecrets(client.secrets) }
@@ -30,9 +30,11 @@ function activeClients(db: Queryable) {
     .selectFrom('clients as c')
     .leftJoin('organizations as o', 'o.id', 'c.organizationId')
     .selectAll('c')
-    .where('c.deactivatedAt', 'is', null)
-    .where('o.suspendedAt', 'is', null)
+    .where(sql<boolean>`${sql.raw(clientIsActive)}`)
 }
+
+/** SQL: of the client `c` and the organization `o` that it belongs to, if to one. */
+export const clientIsActive = 'c.deactivated_at is null and o.suspended_at is null'
 
 /** Clients, active or not: those of these ids and those that hold these resource identifiers. */
 export async function listClients(
@@ -42,7 +44,7 @@ export async function listClients(
   const clients = await db
     .selectFrom('clients as c')
     .selectAll('c')
-    .select(liveSecretsOf(sql`c.client_id`).as('secrets'))
+    .select(sql<SecretText[] | null>`${sql.raw(liveSecrets)}`.as('secrets'))
     .where(sql<boolean>`client_id = any(${clientIds}::text[]) or resource = any(${resources}::text[])`)
     .execute()
   return clients.map((client) => ({ ...client, secrets: toLiveSecrets(client.secrets) }))

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { LiveSecret } from './client-secrets.ts'
 
@@ -24,18 +24,16 @@ export function listSecrets(db: Queryable, clientId: string): Promise<ClientSecr
 }
 
 /** As it leaves the database, in JSON: the hash in hex. */
-interface SecretText {
+export interface SecretText {
   hash: string
   endsInSeconds: number | null
 }
 
-/** The live secrets of a client, as a column of the query that finds it: no look-up of their own. */
-export function liveSecretsOf(clientId: RawBuilder<unknown>): RawBuilder<SecretText[] | null> {
-  return sql<SecretText[] | null>`(
+/** SQL: the live secrets of the client `c`, as a column of the query that finds it: no look-up of their own. */
+export const liveSecrets = `(
     select json_agg(json_build_object('hash', encode(s.hash, 'hex'),
       'endsInSeconds', extract(epoch from s.expires_at - now())) order by s.created_at)
-    from client_secrets s where s.client_id = ${clientId} and (s.expires_at is null or s.expires_at > now()))`
-}
+    from client_secrets s where s.client_id = c.client_id and (s.expires_at is null or s.expires_at > now()))`
 
 export function toLiveSecrets(column: SecretText[] | null): LiveSecret[] {
   return (column ?? []).map(({ hash, endsInSeconds }) => ({ hash: Buffer.from(hash, 'hex'), endsInSeconds }))

@@ -4,3 +4,8 @@ import { hash } from 'node:crypto'
 export function sha256(value: string): Buffer {
   return hash('sha256', value, 'buffer')
 }
+
+/** The same in hex. */
+export function sha256Hex(value: string): string {
+  return hash('sha256', value, 'hex')
+}

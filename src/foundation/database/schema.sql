@@ -163,16 +163,12 @@ create table credentials (
   administration boolean not null default false,
   superseded_by text,
   deleted_at timestamp with time zone,
-  constraint credentials_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
   constraint credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id) ON DELETE SET NULL,
   constraint credentials_format_check CHECK ((format = ANY (ARRAY['opaque'::text, 'jwt'::text]))),
-  constraint credentials_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES oauth_grants(id) ON DELETE CASCADE,
   constraint credentials_kind_check CHECK ((kind = ANY (ARRAY['access_token'::text, 'refresh_token'::text, 'api_key'::text]))),
-  constraint credentials_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
   constraint credentials_pkey PRIMARY KEY (hash),
   constraint credentials_revocation_check CHECK ((revocation = ANY (ARRAY['owner'::text, 'admin'::text, 'leaked'::text]))),
-  constraint credentials_revoked_by_fkey FOREIGN KEY (revoked_by) REFERENCES users(id) ON DELETE SET NULL,
-  constraint credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  constraint credentials_revoked_by_fkey FOREIGN KEY (revoked_by) REFERENCES users(id) ON DELETE SET NULL
 );
 
 create table first_superadmin_link (
@@ -504,7 +500,7 @@ CREATE UNIQUE INDEX connections_owner_name ON public.connections USING btree (CO
 
 CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE ((kind <> 'api_key'::text) OR (deleted_at IS NOT NULL));
 
-CREATE INDEX credentials_grant ON public.credentials USING btree (grant_id);
+CREATE INDEX credentials_grant ON public.credentials USING btree (grant_id) WHERE (grant_id IS NOT NULL);
 
 CREATE INDEX idempotent_answers_expiry ON public.idempotent_answers USING btree (expires_at);
 
@@ -601,6 +597,50 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.delete_credentials_of_clients()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from credentials where client_id = any(array(select client_id from gone));
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.delete_credentials_of_grants()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from credentials where grant_id = any(array(select id from gone));
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.delete_credentials_of_organizations()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from credentials where organization_id = any(array(select id from gone));
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.delete_credentials_of_users()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from credentials where user_id = any(array(select id from gone));
+  return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.link_audit_entries()
  RETURNS void
  LANGUAGE plpgsql
@@ -639,3 +679,11 @@ $function$
 ;
 
 CREATE CONSTRAINT TRIGGER audit_log_link AFTER INSERT ON public.audit_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.seq IS NULL)) EXECUTE FUNCTION link_audit_entries_once();
+
+CREATE TRIGGER credentials_of_clients AFTER DELETE ON public.clients REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_clients();
+
+CREATE TRIGGER credentials_of_grants AFTER DELETE ON public.oauth_grants REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_grants();
+
+CREATE TRIGGER credentials_of_organizations AFTER DELETE ON public.organizations REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_organizations();
+
+CREATE TRIGGER credentials_of_users AFTER DELETE ON public.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_users();

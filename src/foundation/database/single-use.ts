@@ -19,6 +19,24 @@ export async function claimOnce(db: Queryable, name: string, expiresAt: Date | R
   return claimed !== undefined
 }
 
+/** Whether it was claimed before, as far as that has been committed. @param name as above */
+export async function isClaimed(db: Queryable, name: string): Promise<boolean> {
+  const claim = await db.selectFrom('singleUses').select('hash').where('hash', '=', sha256(name)).executeTakeFirst()
+  return claim !== undefined
+}
+
+/**
+ * Claims for many at once, as a `with` query of a statement whose plans are for rows found by keys.
+ * @param source the name of a `with` query with `use_hash` (SHA-256 of the name, hex; null: nothing is claimed) and
+ *   `use_seconds` (for how long it is kept); no hash twice
+ * @returns SQL that returns `use_hash` of each that was claimed
+ */
+export function claimedFrom(source: string): string {
+  return `insert into single_uses (hash, expires_at)
+    select decode(use_hash, 'hex'), now() + use_seconds * interval '1 second' from ${source} where use_hash is not null
+    on conflict (hash) do nothing returning encode(hash, 'hex') as use_hash`
+}
+
 /**
  * Takes the next turn of something that may happen once every so many seconds. One row decides over all nodes; a caller
  * that comes early moves the next turn back by as many seconds.

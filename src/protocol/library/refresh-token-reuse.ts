@@ -1,9 +1,7 @@
 import { errors, Provider, type RefreshToken } from 'oidc-provider'
-import { findLiveGrant } from '#credentials/grants/grant-queries.ts'
 import { findKeptAnswer } from '#credentials/grants/kept-answers.ts'
-import { revokeGrant } from '#credentials/revocation/revocation.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { refreshRequest } from '#protocol/request/refresh-request.ts'
+import { currentExchange, foundAs } from '#protocol/request/token-exchange.ts'
 import type { PatchParts } from './patch.ts'
 
 /**
@@ -12,12 +10,13 @@ import type { PatchParts } from './patch.ts'
  * known to be spent, so that the ordinary request pays nothing for it.
  * @throws errors.InvalidGrant always
  */
-export async function answerReuse(db: Queryable, grantId: string | null | undefined): Promise<never> {
-  if (!grantId) throw new errors.InvalidGrant('refresh token already used')
-  const request = Provider.ctx && refreshRequest.get(Provider.ctx)
-  const kept = request && (await findKeptAnswer(db, request.hash))
-  if (kept && (await findLiveGrant(db, grantId))) request.keptAnswer = kept
-  else await revokeGrant(db, grantId)
+async function answerReuse(db: Queryable, grantId: string | undefined): Promise<never> {
+  const exchange = currentExchange()
+  if (exchange && grantId) {
+    const kept = exchange.requestHash && (await findKeptAnswer(db, exchange.requestHash))
+    if (kept && foundAs(exchange.found.grant, grantId)?.is) exchange.keptAnswer = kept
+    else exchange.endedGrants.push(grantId)
+  }
   throw new errors.InvalidGrant('refresh token already used')
 }
 

@@ -3,6 +3,7 @@ import { findOrganization } from '#directory/organizations/organization-queries.
 import type { Queryable } from '#foundation/database/database.ts'
 import { activeUserOf } from '#protocol/request/active-user.ts'
 import { rememberedOrganization, rememberedUser } from '#protocol/request/grant-parties.ts'
+import { currentExchange } from '#protocol/request/token-exchange.ts'
 import type { OrganizationGrant } from './grant.ts'
 
 /** Which claims a scope gives. The organization goes with `openid`: no token of ours is without one. */
@@ -44,7 +45,13 @@ export async function extraTokenClaims(
 async function organizationClaims(ctx: KoaContextWithOIDC, db: () => Queryable) {
   const grant = ctx.oidc.entities.Grant as OrganizationGrant | undefined
   const id = grant?.organizationId ?? (ctx.oidc.client?.organization_id as string | undefined)
-  const organization = id && (rememberedOrganization(ctx, id) ?? (await findOrganization(db(), id)))
+  const organization = id && (knownOrganization(ctx, id) ?? (await findOrganization(db(), id)))
   if (!organization) return {}
   return { org_id: organization.id, org_slug: organization.slug, org_name: organization.name }
+}
+
+/** Of the grant that was found, or of the client that a token request found. */
+function knownOrganization(ctx: KoaContextWithOIDC, id: string) {
+  const ofClient = currentExchange()?.found.client?.is?.organization
+  return rememberedOrganization(ctx, id) ?? (ofClient?.id === id ? ofClient : undefined)
 }

@@ -1,13 +1,15 @@
 import type Koa from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { spentMark } from '#adapters/protocol-state.ts'
+import type { AcceptedUse } from '#credentials/issued/issue-tokens.ts'
 import { type PresentedToken, recordTokenUse } from '#credentials/log/record-token-use.ts'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
-import { sha256 } from '#foundation/crypto/sha256.ts'
+import { sha256, sha256Hex } from '#foundation/crypto/sha256.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { addressOf } from '#foundation/http/request-state.ts'
 import { logText } from '#foundation/values/log-text.ts'
+import { type FoundForExchange, foundAs, stateName, type TokenExchange } from '#protocol/request/token-exchange.ts'
 
 /** A device asks again and again until its person has decided: that is no use of its code. */
 const notYet = ['authorization_pending', 'slow_down']
@@ -17,10 +19,15 @@ const notYet = ['authorization_pending', 'slow_down']
  * of the secret by which a client gets a token for itself.
  * @param tx the request's transaction: the entry commits with what it tells of, before the answer leaves
  */
-export async function logTokenRequest(tx: Queryable, ctx: Koa.Context, form: Form): Promise<void> {
+export async function logTokenRequest(
+  tx: Queryable,
+  ctx: Koa.Context,
+  form: Form,
+  exchange: TokenExchange,
+): Promise<void> {
   const error = ctx.status === 200 ? undefined : errorOf(ctx)
   if (error !== undefined && notYet.includes(error)) return
-  const presented = await presentedIn(ctx as KoaContextWithOIDC, form)
+  const presented = presentedIn(ctx as KoaContextWithOIDC, form, exchange)
   if (!presented) return
   await recordTokenUse(tx, { presented, error, via: 'token', ...circumstances(ctx) })
 }
@@ -55,15 +62,15 @@ function errorOf(ctx: Koa.Context): string {
   return typeof error === 'string' ? error : 'invalid_request'
 }
 
-async function presentedIn(ctx: KoaContextWithOIDC, form: Form): Promise<PresentedToken | undefined> {
+function presentedIn(ctx: KoaContextWithOIDC, form: Form, { found }: TokenExchange): PresentedToken | undefined {
   const { grant_type: grantType, refresh_token: refreshToken, code, device_code: deviceCode } = form
   switch (grantType) {
     case 'refresh_token':
       return refreshToken ? { kind: 'refresh_token', hash: sha256(refreshToken) } : undefined
     case 'authorization_code':
-      return code ? presentedCode(ctx, 'AuthorizationCode', code) : undefined
+      return code ? presentedCode('AuthorizationCode', code, found) : undefined
     case 'urn:ietf:params:oauth:grant-type:device_code':
-      return deviceCode ? presentedCode(ctx, 'DeviceCode', deviceCode) : undefined
+      return deviceCode ? presentedCode('DeviceCode', deviceCode, found) : undefined
     case 'client_credentials':
       return { kind: 'client_secret', clientId: ctx.oidc?.client?.clientId ?? '' }
     default:
@@ -71,20 +78,54 @@ async function presentedIn(ctx: KoaContextWithOIDC, form: Form): Promise<Present
   }
 }
 
-async function presentedCode(
-  ctx: KoaContextWithOIDC,
+function presentedCode(
   model: 'AuthorizationCode' | 'DeviceCode',
   code: string,
-): Promise<PresentedToken> {
-  const { entities, provider } = ctx.oidc
-  // The library names a code only once it has accepted it.
-  const codes = provider[model] as typeof provider.AuthorizationCode
-  const record = entities[model] ?? (await codes.find(code, { ignoreExpiration: true }))
+  { code: sought }: FoundForExchange,
+): PresentedToken {
+  const idHash = sha256Hex(code)
+  const payload = foundAs(sought, stateName(model, idHash))?.is?.payload
   return {
-    kind: model === 'AuthorizationCode' ? 'authorization_code' : 'device_code',
-    found: record !== undefined,
-    grantId: record?.grantId,
-    spentMark: spentMark(model, sha256(code).toString('hex')),
-    expiresAt: record?.exp === undefined ? null : new Date(record.exp * 1000),
+    kind: kindOfCode[model],
+    found: payload !== undefined,
+    grantId: payload?.grantId,
+    spentMark: spentMark(model, idHash),
+    expiresAt: payload?.exp === undefined ? null : new Date(payload.exp * 1000),
+  }
+}
+
+const kindOfCode = { AuthorizationCode: 'authorization_code', DeviceCode: 'device_code' } as const
+
+/**
+ * The same entry of a request that is accepted, of what was found for it: no look-up for most of them.
+ * @returns undefined where something was not found beforehand: then `logTokenRequest` writes it
+ */
+export function useOfTokenRequest(ctx: Koa.Context, form: Form, { found }: TokenExchange): AcceptedUse | undefined {
+  const credential = credentialIn(form.grant_type, found)
+  if (!credential) return undefined
+  const { ip, userAgent, method, path } = circumstances(ctx)
+  return { ...credential, via: 'token', ip, userAgent, method, path }
+}
+
+function credentialIn(grantType: string | undefined, { client, refreshToken, grant }: FoundForExchange) {
+  const person = { credentialId: null, credentialName: null, userEmail: grant?.is?.email ?? null }
+  switch (grantType) {
+    case 'refresh_token':
+      return refreshToken?.is && { ...person, credentialKind: 'refresh_token', credentialId: refreshToken.is.id }
+    case 'authorization_code':
+      return grant?.is && { ...person, credentialKind: kindOfCode.AuthorizationCode }
+    case 'urn:ietf:params:oauth:grant-type:device_code':
+      return grant?.is && { ...person, credentialKind: kindOfCode.DeviceCode }
+    case 'client_credentials':
+      return (
+        client?.is && {
+          credentialKind: 'client_secret',
+          credentialId: client.is.clientId,
+          credentialName: client.is.clientName,
+          userEmail: null,
+        }
+      )
+    default:
+      return undefined
   }
 }

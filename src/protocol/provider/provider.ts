@@ -8,7 +8,7 @@ import {
   type KoaContextWithOIDC,
   Provider,
 } from 'oidc-provider'
-import { insertToken } from '#credentials/issued/tokens.ts'
+import { recordToken } from '#adapters/credential-adapter.ts'
 import { signingAlgorithms } from '#credentials/signing-keys/signing-keys.ts'
 import { findResourceServer } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -16,6 +16,7 @@ import type { Fetch } from '#foundation/http/outbound-fetch.ts'
 import { languages } from '#foundation/messages/languages.ts'
 import { patchLibrary } from '#protocol/library/patches.ts'
 import { cookieNames, cookieOptions } from '#protocol/request/cookies.ts'
+import { currentExchange, foundAs } from '#protocol/request/token-exchange.ts'
 import { claimsOfScopes, extraTokenClaims, findAccount } from './claims.ts'
 import { loadGrant } from './grant.ts'
 import { gatehouseInteractionPolicy } from './interaction-policy.ts'
@@ -117,7 +118,8 @@ function configuration(parts: ProviderParts): Configuration {
         useGrantedResource: () => true,
         defaultResource: (_ctx, _client, oneOf) => oneOf as unknown as string,
         getResourceServerInfo: async (_ctx, resource) => {
-          const server = await findResourceServer(db(), resource)
+          const known = foundAs(currentExchange()?.found.resourceServer, resource)
+          const server = known ? known.is : await findResourceServer(db(), resource)
           if (!server) throw new errors.InvalidTarget()
           return {
             scope: parts.permissionNames.join(' '),
@@ -131,7 +133,7 @@ function configuration(parts: ProviderParts): Configuration {
     },
     formats: {
       customizers: {
-        jwt: (_ctx, token, jwt) => recordJwt(db(), token, jwt.payload),
+        jwt: (_ctx, token, jwt) => recordJwt(db, token, jwt.payload),
       },
     },
     interactions: {
@@ -163,23 +165,24 @@ function configuration(parts: ProviderParts): Configuration {
 }
 
 /** The library keeps no record of a JWT; without one it could be neither introspected nor revoked. */
-async function recordJwt(db: Queryable, token: AccessToken | ClientCredentials, claims: Record<string, unknown>) {
+async function recordJwt(db: () => Queryable, token: AccessToken | ClientCredentials, claims: Record<string, unknown>) {
   const { kind, clientId, scope } = token
   const { accountId, grantId, gty } = token as AccessToken
   const { jti, iat, exp, aud } = claims as { jti: string; iat: number; exp: number; aud: string }
-  await insertToken(db, {
-    format: 'jwt',
-    kind: 'access_token',
-    presented: jti,
-    grantId,
-    clientId,
-    userId: accountId,
-    scope,
-    audience: aud,
-    payload: { kind, clientId, scope, accountId, grantId, gty, iat, exp, aud },
-    issuedAt: iat,
-    lifetimeSeconds: exp - iat,
-  })
+  await recordToken(
+    db,
+    { grantId, clientId: clientId ?? '', userId: accountId },
+    {
+      format: 'jwt',
+      kind: 'access_token',
+      presented: jti,
+      scope,
+      audience: aud,
+      payload: { kind, clientId, scope, accountId, grantId, gty, iat, exp, aud },
+      issuedAt: iat,
+      lifetimeSeconds: exp - iat,
+    },
+  )
 }
 
 /** The idle window, cut where the absolute end comes first. @param since seconds since the epoch */

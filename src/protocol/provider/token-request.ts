@@ -1,56 +1,71 @@
 import { hash } from 'node:crypto'
 import type Koa from 'koa'
-import { findKeptAnswer, keepAnswer } from '#credentials/grants/kept-answers.ts'
+import type { FindForExchange } from '#adapters/find-for-exchange.ts'
+import { findKeptAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
-import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import { readBody } from '#foundation/http/read-body.ts'
 import { type Form, parseForm } from '#foundation/http/read-form.ts'
-import { type RefreshRequest, refreshRequest } from '#protocol/request/refresh-request.ts'
-import { logTokenRequest } from './log-token-use.ts'
+import { beginExchange, TokenExchange } from '#protocol/request/token-exchange.ts'
+import { namedInExchange } from './named-in-exchange.ts'
+import type { SettleExchange } from './settle-exchange.ts'
+
+export interface TokenRequestParts {
+  db: Queryable
+  encryption: Encryption
+  findForExchange: FindForExchange
+  settleExchange: SettleExchange
+}
+
+/** The first try shares its statements, the second waits for whom it lost to, and a third knows the outcome. */
+const mostTries = 4
 
 /**
- * Around `/oauth/token`: one request is one transaction, in which the spending, the new tokens and the answer kept for a
- * repeat commit together before the answer leaves. So a node that dies anywhere in between has either done nothing or
- * can be asked again, and no person is signed out by it.
+ * `/oauth/token`: one read, then the library, then one write, in which the spending, the new tokens, the answer kept for a
+ * repeat and the entry of the authentication log commit together before the answer leaves. So a node that dies anywhere in
+ * between has either done nothing or can be asked again, and no person is signed out by it.
  *
- * The identical refresh request within 10 s (a retry, a proxy's replay, a double click) gets the identical answer; any
- * other use of a spent token revokes the whole grant (refresh-token-reuse.ts). Refusals commit too: that revocation must
- * not be undone. Only a server error rolls back. The authentication log's entry commits with it all.
+ * What was read may be outdated when it is written: spent, revoked, deleted meanwhile. Then nothing is written, and the
+ * request is looked at again from the start, as if it had come later. The identical refresh request within 10 s (a retry,
+ * a proxy's replay, a double click) gets the identical answer; any other use of a spent token or code revokes the whole
+ * grant (RFC 9700 §4.14). Refusals commit too: that revocation must not be undone. A server error writes nothing.
+ *
+ * @param library answers the request in `ctx`
  */
-export function tokenRequest({
-  requestTransaction,
-  encryption,
-}: {
-  requestTransaction: RequestTransaction
-  encryption: Encryption
-}) {
-  const middleware: Koa.Middleware = async (ctx, next) => {
+export function tokenRequest(parts: TokenRequestParts, library: (ctx: Koa.Context) => Promise<void>) {
+  const { db, encryption, findForExchange, settleExchange } = parts
+
+  /** @returns whether it is answered */
+  async function tryOnce(ctx: Koa.Context, request: Request, attempt: number): Promise<boolean> {
+    const found = await findForExchange(namedInExchange(request.form, ctx.headers.authorization))
+    const exchange = new TokenExchange(found, request.hash)
+    beginExchange(ctx, exchange)
+    // An assertion is good for one request: a repeat of it would not get as far as the token.
+    if (request.hash && request.form.client_assertion) exchange.keptAnswer = await findKeptAnswer(db, request.hash)
+    if (!exchange.keptAnswer) await library(ctx)
+    if (exchange.keptAnswer) repeat(ctx, encryption.decrypt(exchange.keptAnswer))
+    if (ctx.status >= 500) return true
+    return settleExchange(exchange, { ctx, form: request.form, together: attempt === 1 })
+  }
+
+  const middleware: Koa.Middleware = async (ctx) => {
     const body = await readBody(ctx.req)
     const form = parseFormLeniently(body)
-    const { refresh_token: refreshToken, client_assertion: assertion } = form
-    try {
-      await requestTransaction.run(async (tx) => {
-        const request: RefreshRequest | undefined =
-          refreshToken === undefined ? undefined : { hash: requestHash(ctx, body) }
-        if (request) refreshRequest.set(ctx, request)
-        // An assertion is good for one request: a repeat of it would not get as far as the token.
-        if (request && assertion) request.keptAnswer = await findKeptAnswer(tx, request.hash)
-        if (!request?.keptAnswer) await next()
-        const kept = request?.keptAnswer
-        if (kept) repeat(ctx, encryption.decrypt(kept))
-        if (ctx.status < 500) await logTokenRequest(tx, ctx, form)
-        if (kept) return
-        if (request && ctx.status === 200) await keepAnswer(tx, request.hash, encryption.encrypt(answerOf(ctx)))
-        if (ctx.status >= 500) throw new RolledBack()
-      })
-    } catch (error) {
-      if (!(error instanceof RolledBack)) throw error
+    const request = { form, hash: form.refresh_token === undefined ? undefined : requestHash(ctx, body) }
+    for (let attempt = 1; attempt <= mostTries; attempt++) {
+      // The library makes a context anew for each time that it is asked.
+      if (await tryOnce(attempt === 1 ? ctx : Object.create(ctx), request, attempt)) return
     }
+    throw new Error('a token request found something else at each try')
   }
   return middleware
 }
 
-class RolledBack extends Error {}
+interface Request {
+  form: Form
+  /** Of one that presents a refresh token. */
+  hash: Buffer | undefined
+}
 
 /** Whatever is wrong with the form is for the library to say; a token given twice is no refresh request of ours. */
 function parseFormLeniently(body: string): Form {
@@ -64,14 +79,6 @@ function parseFormLeniently(body: string): Form {
 /** Who asks and for what, byte for byte: the client's authentication is part of it. */
 function requestHash(ctx: Koa.Context, body: string): Buffer {
   return hash('sha256', `${ctx.headers.authorization ?? ''}\n${ctx.headers.origin ?? ''}\n${body}`, 'buffer')
-}
-
-/** Without these a browser app could not read the repeat of an answer that it could read (CORS). */
-const keptHeaders = ['Vary', 'Access-Control-Allow-Origin', 'Access-Control-Expose-Headers']
-
-function answerOf(ctx: Koa.Context): string {
-  const headers = keptHeaders.map((name) => [name, ctx.response.get(name)]).filter(([, value]) => value)
-  return JSON.stringify({ headers: Object.fromEntries(headers), body: ctx.body })
 }
 
 function repeat(ctx: Koa.Context, answer: string): void {

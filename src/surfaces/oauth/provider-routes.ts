@@ -1,8 +1,6 @@
 import type Koa from 'koa'
 import type { Logger } from 'pino'
 import type { ReferenceTo } from '#credentials/resolve/credential.ts'
-import type { Encryption } from '#foundation/crypto/encryption.ts'
-import type { Queryable } from '#foundation/database/database.ts'
 import type { RequestTransaction } from '#foundation/database/request-transaction.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { FailureLimit } from '#foundation/http/failure-limit.ts'
@@ -19,17 +17,15 @@ import { formTargetsOf } from '#protocol/provider/page-sources.ts'
 import { routes } from '#protocol/provider/provider.ts'
 import { revocationRequest } from '#protocol/provider/revocation-request.ts'
 import { revokeGrantsOnSignOut } from '#protocol/provider/sign-out.ts'
-import { tokenRequest } from '#protocol/provider/token-request.ts'
+import { type TokenRequestParts, tokenRequest } from '#protocol/provider/token-request.ts'
 import type { UpstreamSignOut } from '#protocol/provider/upstream-sign-out.ts'
 import { limitPublicClients, limitUserCodes, limitWrongSecrets } from './client-limits.ts'
 import { repeatAsGet } from './repeat-as-get.ts'
 
-interface ProviderRoutes {
-  db: Queryable
+interface ProviderRoutes extends TokenRequestParts {
   referenceTo: ReferenceTo
   current: CurrentProvider
   requestTransaction: RequestTransaction
-  encryption: Encryption
   log: Logger
   upstreamSignOut: UpstreamSignOut
   createRateLimit: CreateRateLimit
@@ -41,7 +37,7 @@ interface ProviderRoutes {
  * `/OAUTH/token` and `/oauth/token/` for `/oauth/token`, and would answer there without what stands around it here.
  */
 export function providerRoutes(parts: ProviderRoutes): Route[] {
-  const { current, requestTransaction, encryption, log, upstreamSignOut, createRateLimit, wrongSecrets } = parts
+  const { current, requestTransaction, log, upstreamSignOut, createRateLimit, wrongSecrets } = parts
   const library = providerCallback(current, log)
   const around = (...layers: Koa.Middleware[]): RouteHandler => {
     const outer = inTurn(layers)
@@ -74,7 +70,7 @@ export function providerRoutes(parts: ProviderRoutes): Route[] {
       around(inWordsOfOAuth, shortBodyRead, secretsLimited, publicLimited, scopesKnown),
     ],
     toScripts(routes.pushed_authorization_request),
-    ['POST', routes.token, fromClients(tokenRequest({ requestTransaction, encryption }))],
+    ['POST', routes.token, fromClients(tokenRequest(parts, library))],
     toScripts(routes.token),
     ['GET', routes.userinfo, around(userinfoLog(parts))],
     ['POST', routes.userinfo, around(bodyRead, userinfoLog(parts))],

@@ -9,11 +9,17 @@ export type Change = MemberChange | { change: 'organization_suspended' }
 
 /** One about some of its members. */
 export type MemberChange =
-  | { change: 'member_grant_removed'; membershipId: string; removed: Grants }
-  | { change: 'team_grant_removed'; teamId: string; removed: Grants }
+  | ({ change: 'member_grant_removed'; membershipId: string } & Exchange)
+  | ({ change: 'team_grant_removed'; teamId: string } & Exchange)
   | { change: 'team_member_removed'; teamId: string; membershipId: string }
   | { change: 'team_deleted'; teamId: string }
   | { change: 'member_deactivated' | 'member_removed'; membershipId: string }
+
+/** What is taken away in one place, and what is given there by the same change. */
+interface Exchange {
+  removed: Grants
+  added?: Grants | undefined
+}
 
 /** A member whose rights work at this moment, and everything that they have them from. */
 export interface Granted {
@@ -59,7 +65,7 @@ function grantsAfter(change: MemberChange, { superadmin, own, teams }: Granted):
 }
 
 function ownAfter(change: MemberChange, own: Grants): Grants {
-  return change.change === 'member_grant_removed' ? without(own, change.removed) : own
+  return change.change === 'member_grant_removed' ? exchanged(own, change) : own
 }
 
 function teamsAfter(change: MemberChange, teams: readonly TeamGrants[]): readonly TeamGrants[] {
@@ -67,7 +73,16 @@ function teamsAfter(change: MemberChange, teams: readonly TeamGrants[]): readonl
     return teams.filter(({ id }) => id !== change.teamId)
   }
   if (change.change !== 'team_grant_removed') return teams
-  return teams.map((team) => (team.id === change.teamId ? { ...team, ...without(team, change.removed) } : team))
+  return teams.map((team) => (team.id === change.teamId ? { ...team, ...exchanged(team, change) } : team))
+}
+
+/** What is granted in a place after an exchange there. */
+export function exchanged(granted: Grants, { removed, added }: Exchange): Grants {
+  const { permissions, dataScopes } = without(granted, removed)
+  return {
+    permissions: [...permissions, ...(added?.permissions ?? [])],
+    dataScopes: [...dataScopes, ...(added?.dataScopes ?? [])],
+  }
 }
 
 /** A grant is taken away as it was given: a narrower one than that is none. */
@@ -79,7 +94,8 @@ function without({ permissions, dataScopes }: Grants, removed: Grants): Grants {
   }
 }
 
-function lossBetween(before: Grants, after: Grants): Grants {
+/** What was covered before and is by nothing after. */
+export function lossBetween(before: Grants, after: Grants): Grants {
   return {
     permissions: before.permissions.filter((one) => !after.permissions.some((other) => covers(other, one))),
     dataScopes: before.dataScopes.filter((one) => !after.dataScopes.some((other) => coversScope(other, one))),

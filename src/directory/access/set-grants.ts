@@ -3,6 +3,7 @@ import { type Administrator, requireAdminOf } from '#directory/users/actor.ts'
 import { memberSubject } from '#directory/users/audit-subjects.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
+import { lock } from '#foundation/database/locks.ts'
 import type { Organization, Team } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { requireGrantable } from './catalogue.ts'
@@ -27,19 +28,24 @@ export interface GrantManagement {
 
 /**
  * Replaces what a member is given directly.
+ * @param seen what was granted when the change was decided on, where the change is void by another one meanwhile
  * @returns what is granted now, in its one spelling
- * @throws GatehouseError permission_denied, not_found, validation_failed naming permissions that are not in the catalogue
+ * @throws GatehouseError permission_denied, not_found, validation_failed naming permissions that are not in the catalogue,
+ *   precondition_failed
  */
 export async function setGrantsOfMember(
   db: Queryable,
   { organization, actor }: GrantManagement,
   member: TeamCandidate,
   grants: Grants,
+  seen?: Grants,
 ): Promise<Grants> {
   requireAdminOf(actor, organization.id)
   return inTransaction(db, async (tx) => {
+    if (seen) await lock(tx, 'edit', organization.id)
     const after = await requireGrantable(tx, grants)
     const before = await holdGrantsOfMember(tx, organization.id, member.id)
+    requireAsSeen(before, seen)
     if (isDeepStrictEqual(before, after)) return after
     await setDirectGrants(tx, organization.id, [{ membershipId: member.id, ...after }])
     await rewriteEffectiveAuthorization(tx, organization.id, [member.id])
@@ -54,18 +60,21 @@ export async function setGrantsOfMember(
   })
 }
 
-/** Replaces what a team gives to its members. @returns and @throws as `setGrantsOfMember` */
+/** Replaces what a team gives to its members. @param seen, @returns and @throws as `setGrantsOfMember` */
 export async function setGrantsOfTeam(
   db: Queryable,
   { organization, actor }: GrantManagement,
   place: Pick<Team, 'id' | 'organizationId'>,
   grants: Grants,
+  seen?: Grants,
 ): Promise<Grants> {
   requireAdminOf(actor, organization.id)
   return inTransaction(db, async (tx) => {
+    if (seen) await lock(tx, 'edit', organization.id)
     const after = await requireGrantable(tx, grants)
     const team = await holdTeam(tx, place, 'change')
     const before = canonicalGrants(team)
+    requireAsSeen(before, seen)
     if (isDeepStrictEqual(before, after)) return after
     await updateTeam(tx, team, after)
     await rewriteEffectiveAuthorization(tx, organization.id, await listMembersOfTeams(tx, organization.id, [team.id]))
@@ -78,6 +87,16 @@ export async function setGrantsOfTeam(
     })
     return after
   })
+}
+
+/**
+ * A change that was decided on what is granted no more would take back another's, whom nobody has asked.
+ * @param before what is granted at this moment, held until the transaction ends
+ * @throws GatehouseError precondition_failed
+ */
+export function requireAsSeen(before: Grants, seen: Grants | undefined): void {
+  if (seen === undefined || isDeepStrictEqual(before, canonicalGrants(seen))) return
+  throw new GatehouseError('precondition_failed', 'What is granted has changed since you saw it.')
 }
 
 /** Of a change of grants for the audit log: what differs. */

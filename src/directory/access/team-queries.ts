@@ -3,6 +3,7 @@ import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Team } from '#foundation/database/schema.ts'
+import { startsWith } from '#foundation/database/starts-with.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { PageQuery, Position } from '#foundation/http/list.ts'
 
@@ -47,17 +48,22 @@ function refuse(): never {
 /** A row of a list with its place in it. */
 export type Listed<Row> = Row & { position: Position }
 
-/** An organization's teams, newest first; one row more than a page has, where there is one. */
+/**
+ * An organization's teams, newest first; one row more than a page has, where there is one.
+ * @param filter.q beginning of the name
+ */
 export async function listTeamPage(
   db: Queryable,
   organizationId: string,
   { limit, cursor }: PageQuery,
+  { q }: { q?: string | undefined } = {},
 ): Promise<Listed<Team>[]> {
   let teams = db
     .selectFrom('teams')
     .selectAll()
     .select(cursorTime(sql`created_at`).as('at'))
     .where('organizationId', '=', organizationId)
+  if (q !== undefined) teams = teams.where(startsWith(q, ['name']))
   if (cursor) teams = teams.where(isBeyond(cursor, ['createdAt', 'id']))
   const rows = await teams
     .orderBy('createdAt', 'desc')

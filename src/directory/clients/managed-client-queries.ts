@@ -3,6 +3,7 @@ import { lastUseOfClient } from '#credentials/log/last-uses.ts'
 import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import type { Client, Organization } from '#foundation/database/schema.ts'
+import { startsWith } from '#foundation/database/starts-with.ts'
 import type { PageQuery, Position } from '#foundation/http/list.ts'
 import { builtInClientId } from './built-in-client.ts'
 
@@ -21,12 +22,14 @@ export interface ClientFilter {
   serviceAccounts?: boolean
   resourceServer?: boolean | undefined
   active?: boolean | undefined
+  /** Beginning of the name or of the id. */
+  q?: string | undefined
 }
 
 /** Newest first; one more than a page has, where there is one. */
 export async function listManagedClients(
   db: Queryable,
-  { organizationId, serviceAccounts, resourceServer, active }: ClientFilter,
+  { organizationId, serviceAccounts, resourceServer, active, q }: ClientFilter,
   { limit, cursor }: PageQuery,
 ): Promise<ManagedClient[]> {
   let clients = selectManagedClients(db)
@@ -36,6 +39,7 @@ export async function listManagedClients(
   if (serviceAccounts) clients = clients.where(isServiceAccount)
   if (resourceServer !== undefined) clients = clients.where('c.resourceServer', '=', resourceServer)
   if (active !== undefined) clients = clients.where('c.deactivatedAt', active ? 'is' : 'is not', null)
+  if (q !== undefined) clients = clients.where(startsWith(q, ['c.clientName', 'c.clientId']))
   if (cursor) clients = clients.where(sql<boolean>`(c.created_at, ${rank}) < (${cursor.at}::timestamptz, ${cursor.id})`)
   const rows = await clients
     .orderBy('c.createdAt', 'desc')

@@ -164,6 +164,7 @@ export async function listLastAdmins(db: Queryable, userIds: readonly string[]):
 
 /** A member as lists and their own page tell of them. */
 export interface ListedMember extends NamedMembership {
+  superadmin: boolean
   teams: { id: string; name: string }[]
   at: string
 }
@@ -175,13 +176,15 @@ export interface MemberFilter {
   active?: boolean | undefined
   /** A team's id. */
   teamId?: string | undefined
+  /** Whether something is granted to them directly. */
+  granted?: boolean | undefined
 }
 
 /** An organization's members, newest first. */
 export function listMembersNewestFirst(
   db: Queryable,
   organizationId: string,
-  { q, admin, active, teamId }: MemberFilter,
+  { q, admin, active, teamId, granted }: MemberFilter,
   { limit, cursor }: PageQuery,
 ): Promise<ListedMember[]> {
   let query = listedMembers(db, organizationId)
@@ -191,6 +194,9 @@ export function listMembersNewestFirst(
   if (teamId !== undefined) {
     const inTeam = db.selectFrom('teamMembers').select('membershipId').where('teamId', '=', teamId)
     query = query.where('m.id', 'in', inTeam)
+  }
+  if (granted !== undefined) {
+    query = query.where(sql<boolean>`(m.permissions != '[]' or m.data_scopes != '[]') = ${granted}`)
   }
   if (cursor) query = query.where(isBeyond(cursor, ['m.createdAt', 'm.id']))
   return query
@@ -215,7 +221,7 @@ function listedMembers(db: Queryable, organizationId: string) {
     .selectFrom('memberships as m')
     .innerJoin('users as u', 'u.id', 'm.userId')
     .selectAll('m')
-    .select(['u.email', 'u.name', 'u.deactivatedAt as userDeactivatedAt'])
+    .select(['u.email', 'u.name', 'u.superadmin', 'u.deactivatedAt as userDeactivatedAt'])
     .select(cursorTime(sql.ref('m.createdAt')).as('at'))
     .select(
       sql<{ id: string; name: string }[]>`coalesce((

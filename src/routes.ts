@@ -32,6 +32,7 @@ import { overviewPages } from '#surfaces/console/overview-pages.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
 import { domainApi } from '#surfaces/domains/domain-api.ts'
 import { grantsApi } from '#surfaces/grants/grants-api.ts'
+import { grantsPages } from '#surfaces/grants/grants-pages.ts'
 import { permissionApi } from '#surfaces/grants/permission-api.ts'
 import { permissionPages } from '#surfaces/grants/permission-pages.ts'
 import { discoverApi } from '#surfaces/joining/discover-api.ts'
@@ -206,6 +207,7 @@ function adminOf(parts: Parts): Route[] {
   const pages = adminPageKit({ db, csrf, render, requireSignedInUser })
   return [
     ...overviewPages({ pages, db }),
+    ...grantsPages({ pages, db }),
     ...organizationApiKeyPages({ pages, ...keyPartsOf(parts) }),
     ...organizationAuthenticationLogPages({ pages, db }),
     ...organizationAuditLogPages({ pages, db }),

@@ -59,6 +59,8 @@ const sharedWords = new Set([
   'Active',
   'Description',
   'Pages',
+  'Person',
+  'Source',
 ])
 
 test('what a view or a handler says is in the English catalogues', () => {

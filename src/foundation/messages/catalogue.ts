@@ -4,6 +4,7 @@ import type access from '#messages/en/access.json'
 import type account from '#messages/en/account.json'
 import type auditLog from '#messages/en/audit-log.json'
 import type consolePages from '#messages/en/console.json'
+import type grants from '#messages/en/grants.json'
 import type joining from '#messages/en/joining.json'
 import type mails from '#messages/en/mails.json'
 import type operations from '#messages/en/operations.json'
@@ -21,6 +22,7 @@ interface Rooms {
   account: typeof account
   'audit-log': typeof auditLog
   console: typeof consolePages
+  grants: typeof grants
   joining: typeof joining
   mails: typeof mails
   operations: typeof operations

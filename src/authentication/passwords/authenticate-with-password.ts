@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { recordSignIn, type SignInUse } from '#credentials/log/record-sign-in.ts'
 import { replacePasswordHash } from '#directory/users/save-user.ts'
 import { findUserByEmail } from '#directory/users/user-queries.ts'
@@ -7,7 +8,9 @@ import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
-import { hashPassword, isTooLong, needsRehash, passwordLength, timedVerification } from './password.ts'
+import { needsRehash } from './hash-forms.ts'
+import { requireHashingRoom } from './hashing.ts'
+import { hashPassword, isTooLong, passwordLength, timedVerification } from './password.ts'
 import type { RefusalTime } from './refusal-time.ts'
 
 export type PasswordOutcome = { outcome: 'authenticated'; user: User } | PasswordRefusal
@@ -51,26 +54,36 @@ export function passwordAuthentication({
 
   return async (attempt) => {
     if (isTooLong(attempt.password)) return { outcome: 'rejected', because: 'too_long' }
-    const account = accountKey(attempt)
-    const retryAfterSeconds = (await ofAccount.take(account)) || (await fromNetwork(attempt.ip))
+    const { user, retryAfterSeconds } = await counting(() => count(attempt))
     if (retryAfterSeconds > 0) {
-      const user = await findUserByEmail(db, attempt.email)
       await record(db, attempt, { outcome: 'refused', reason: 'limited', user })
       return { outcome: 'limited', retryAfterSeconds }
     }
-    const user = await findUserByEmail(db, attempt.email)
     const { matches, startedAt } = await timedVerification(user?.passwordHash, attempt.password)
     if (!user || !matches || user.deactivatedAt) {
       await record(db, attempt, { outcome: 'refused', reason: reasonOf(user, matches), user })
       await refusalTime.reached(startedAt)
       return { outcome: 'rejected', because: 'wrong' }
     }
-    await ofAccount.giveBack(account)
+    await ofAccount.giveBack(accountKey(attempt))
     await record(db, attempt, { outcome: 'accepted', reason: null, user })
     await rehashIfWeak(db, user, attempt.password)
     return { outcome: 'authenticated', user }
   }
+
+  /** What could not be hashed soon is not counted as a try, nor looked up. */
+  async function count(attempt: PasswordAttempt) {
+    requireHashingRoom()
+    const retryAfterSeconds = (await ofAccount.take(accountKey(attempt))) || (await fromNetwork(attempt.ip))
+    return { retryAfterSeconds, user: await findUserByEmail(db, attempt.email) }
+  }
 }
+
+/**
+ * Of hundreds that come at once few are counted at a time: so the queue for hashing is full before the others have cost
+ * anything. What comes alone waits for nothing here.
+ */
+const counting = pLimit(8)
 
 /** What a person is told. */
 export function passwordRefusalMessage(refusal: PasswordRefusal): string {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { hashPassword } from '#authentication/passwords/password.ts'
@@ -231,6 +232,18 @@ describe.each(databases)('POST /v1/auth/authenticate on %s', (database) => {
     expect(entries.filter(({ reason }) => reason === 'limited')).toHaveLength(51)
   })
 
+  test('behind a full queue is 503, which is no try', async () => {
+    const email = 'crowded@acme.test'
+    const { headers, json, status } = await behindFullQueue(() => authenticate(gatehouse, { email, ...wrong }))
+    expect(status).toBe(503)
+    expect(json.code).toBe('temporarily_unavailable')
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    for (let attempt = 0; attempt < 10; attempt++) {
+      expect((await authenticate(gatehouse, { email, ...wrong })).status).toBe(401)
+    }
+    expect((await authenticate(gatehouse, { email, ...wrong })).status).toBe(429)
+  })
+
   test('is in the authentication log', async () => {
     await authenticate(gatehouse, {}, { headers: { 'user-agent': 'logged' } })
     await authenticate(gatehouse, wrong, { headers: { 'user-agent': 'logged' } })
@@ -288,3 +301,18 @@ describe.each(databases)('POST /v1/auth/authenticate on %s', (database) => {
     })
   })
 })
+
+/** As many as hash at once and may wait hash again and again: whatever comes meanwhile finds no room. */
+async function behindFullQueue<T>(request: () => Promise<T>): Promise<T> {
+  let isDone = false
+  const hashUntilDone = async () => {
+    while (!isDone) await hashPassword('one of a crowd')
+  }
+  const crowd = Array.from({ length: availableParallelism() + 64 }, hashUntilDone)
+  try {
+    return await request()
+  } finally {
+    isDone = true
+    await Promise.all(crowd)
+  }
+}

@@ -2,7 +2,9 @@ import { routesVia } from '#foundation/audit/origin.ts'
 import type { DirectRouteOf } from '#foundation/http/direct-routes.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { endBrowserSession } from '#protocol/provider/end-browser-session.ts'
+import { accountEndPages } from '#surfaces/account/account-end-pages.ts'
 import { accountPages } from '#surfaces/account/account-pages.ts'
+import { applicationsPages } from '#surfaces/account/applications-pages.ts'
 import { identityPages } from '#surfaces/account/identity-pages.ts'
 import { meApi } from '#surfaces/account/me-api.ts'
 import { organizationsPages } from '#surfaces/account/organizations-pages.ts'
@@ -192,7 +194,9 @@ function accountOf(parts: Parts): Route[] {
   return [
     ...accountPages({ issuer, csrf, render, signOut: signOutWith(parts) }),
     ...profilePages({ pages, db }),
-    ...organizationsPages({ pages, db, issuer }),
+    ...organizationsPages({ pages, db, issuer, signUp: parts.signUp }),
+    ...applicationsPages({ pages, db }),
+    ...accountEndPages({ pages, db }),
     ...sessionsPages({ pages, db, sessionSeconds }),
     ...securityPages({ pages, db, outbox, authenticateWithPassword, clientAddress, knownBrowser }),
     ...identityPages({ pages, db, log, render, upstreamTransactions }),

@@ -61,6 +61,9 @@ const sharedWords = new Set([
   'Pages',
   'Person',
   'Source',
+  'Application',
+  'Applications',
+  '{count, plural, one {1 session} other {{count, number} sessions}}',
 ])
 
 test('what a view or a handler says is in the English catalogues', () => {

@@ -49,8 +49,11 @@ export async function editUser(
   })
 }
 
-/** Nobody is left without those who could help. */
-async function requireOthers(
+/**
+ * Nobody is left without those who could help.
+ * @throws GatehouseError conflict for the last superadmin, and for the last admin of an organization
+ */
+export async function requireOthers(
   tx: Queryable,
   user: User,
   after: { superadmin: boolean; active: boolean },

@@ -2,7 +2,7 @@ import { type Administrator, isByApiKey, requireAdminOf } from '#directory/users
 import { memberSubject } from '#directory/users/audit-subjects.ts'
 import { recordAuditEvent } from '#foundation/audit/record-audit-event.ts'
 import { inTransaction, type Queryable } from '#foundation/database/database.ts'
-import type { Organization } from '#foundation/database/schema.ts'
+import type { Organization, User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { holdAdministrators, lastHolders } from './last-administrators.ts'
 import { findMembership, listActiveAdmins, type NamedMembership } from './membership-queries.ts'
@@ -44,14 +44,33 @@ export async function changeMember(
  * @throws GatehouseError as `changeMember`
  */
 export async function removeMember(db: Queryable, management: MemberManagement, idOrEmail: string): Promise<void> {
-  const { organization, actor } = management
+  const { actor } = management
   await inTurn(db, management, idOrEmail, async (tx, member) => {
     requireMayChange(actor, member, { admin: false })
-    await requireOtherAdmin(tx, member)
-    await removeMemberships(tx, organization.id, [member.id])
-    const before = { admin: member.admin, active: member.deactivatedAt === null }
-    await recordAuditEvent(tx, { ...eventOf(management, member), action: 'member.removed', before })
+    await remove(tx, management, member)
   })
+}
+
+/**
+ * The same by a member who goes by themselves.
+ * @throws GatehouseError not_found; conflict for the organization's last active administrator
+ */
+export async function leaveOrganization(
+  db: Queryable,
+  { user, organization }: { user: User; organization: Pick<Organization, 'id' | 'slug'> },
+): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    await holdAdministrators(tx)
+    const actor = { user, organizationId: organization.id, isAdmin: false }
+    await remove(tx, { organization, actor }, await requireMembership(tx, organization.id, user.id))
+  })
+}
+
+async function remove(tx: Queryable, management: MemberManagement, member: NamedMembership): Promise<void> {
+  await requireOtherAdmin(tx, member)
+  await removeMemberships(tx, management.organization.id, [member.id])
+  const before = { admin: member.admin, active: member.deactivatedAt === null }
+  await recordAuditEvent(tx, { ...eventOf(management, member), action: 'member.removed', before })
 }
 
 /** One change at a time, each with the member as the one before has left them. */

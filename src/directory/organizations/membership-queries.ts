@@ -87,6 +87,14 @@ export function listMemberships(db: Queryable, organizationIds: readonly string[
     .execute()
 }
 
+/** Where a person belongs, active there or not. */
+export function listMembershipsOf(
+  db: Queryable,
+  userId: string,
+): Promise<Pick<Membership, 'id' | 'organizationId' | 'admin'>[]> {
+  return db.selectFrom('memberships').select(['id', 'organizationId', 'admin']).where('userId', '=', userId).execute()
+}
+
 /** Which of these people are members, active or not, of which of these organizations. */
 export function listMembershipsOfUsers(
   db: Queryable,

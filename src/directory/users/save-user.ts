@@ -58,6 +58,11 @@ export async function updateUser(
     .execute()
 }
 
+/** What hangs on an account goes with its row. */
+export async function deleteUser(tx: Queryable, userId: string): Promise<void> {
+  await tx.deleteFrom('users').where('id', '=', userId).execute()
+}
+
 /** The moment of the first proof stays. */
 export async function markEmailVerified(tx: Queryable, userId: string): Promise<void> {
   await tx

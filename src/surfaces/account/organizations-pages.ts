@@ -1,14 +1,17 @@
+import { foundOwnOrganization } from '#authentication/joining/found-own-organization.ts'
 import { brandOf } from '#directory/organizations/organization-brand.ts'
 import {
   findOrganizationForUser,
   listActiveOrganizations,
   listOrganizationsOfUser,
 } from '#directory/organizations/organization-queries.ts'
-import type { Queryable } from '#foundation/database/database.ts'
+import { inTransaction, type Queryable } from '#foundation/database/database.ts'
+import type { User } from '#foundation/database/schema.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { type Message, message } from '#foundation/messages/message.ts'
+import { type FormProblems, fieldErrors, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { authorizationRequest } from '#surfaces/page-kit/signed-in-user.ts'
 
@@ -18,18 +21,24 @@ const mostListed = 100
 interface Parts {
   db: Queryable
   issuer: string
+  /** Whether people found organizations by themselves. */
+  signUp: 'open' | 'closed'
 }
 
 export function organizationsPages({ pages, ...parts }: Parts & { pages: SignedInPages }): Route[] {
   const { page, form } = pages.with(parts)
   return [
-    ['GET', at, page(showOrganizations)],
+    ['GET', at, page((request) => showOrganizations(request))],
     ['POST', at, form(postOrganization, { returnTo: at })],
+    ['POST', `${at}/new`, form(postNewOrganization, { returnTo: at })],
   ]
 }
 
 /** Where the person belongs; a superadmin may act in any organization, so those are listed as well. */
-async function showOrganizations({ db, issuer, signedIn, show }: SignedInRequest & Parts): Promise<void> {
+async function showOrganizations(
+  { db, issuer, signUp, form, signedIn, show }: SignedInRequest & Parts,
+  { status, errors }: FormProblems = noErrors,
+): Promise<void> {
   const { user, organization: current } = signedIn
   const memberships = await listOrganizationsOfUser(db, user.id)
   const own = new Set(memberships.map(({ id }) => id))
@@ -42,12 +51,33 @@ async function showOrganizations({ db, issuer, signedIn, show }: SignedInRequest
     isCurrent: organization.id === current.id,
     loginUrl: `${issuer}/o/${organization.slug}`,
   })
-  await show('organizations', {
+  const locals = {
     at,
     lead: leadOf(memberships.length),
     memberships: memberships.map(rowOf),
     others: others.map(rowOf),
+    foundAction: mayFound({ signUp }, user) ? `${at}/new` : undefined,
+    entered: form.organization ?? '',
+    error: errors.organization,
+  }
+  await show('organizations', locals, status)
+}
+
+/** As at sign-up: where that is open, whose address is proven may found an organization. */
+function mayFound({ signUp }: Pick<Parts, 'signUp'>, { superadmin, emailVerifiedAt }: User): boolean {
+  return superadmin || (signUp === 'open' && emailVerifiedAt !== null)
+}
+
+async function postNewOrganization(request: SignedInRequest & Parts): Promise<void> {
+  const { ctx, db, issuer, form, signedIn } = request
+  if (!mayFound(request, signedIn.user)) throw new GatehouseError('not_found', 'There is nothing at this address.')
+  const problems = await fieldErrors(async () => {
+    const founded = await inTransaction(db, (tx) =>
+      foundOwnOrganization(tx, { name: form.organization ?? '', founder: signedIn.user }),
+    )
+    seeOther(ctx, authorizationRequest(issuer, '/admin', { organization: founded.slug }))
   })
+  if (problems) await showOrganizations(request, problems)
 }
 
 function leadOf(count: number): Message {

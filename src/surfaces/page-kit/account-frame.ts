@@ -30,6 +30,7 @@ const accountFamily: Family = {
     { label: message('page-kit.frame.api_keys'), href: '/account/api-keys' },
     { label: message('page-kit.frame.authentication_log'), href: '/account/authentication-log' },
     { label: message('page-kit.frame.organizations'), href: '/account/organizations' },
+    { label: message('page-kit.frame.applications'), href: '/account/applications' },
     { label: message('page-kit.frame.sessions'), href: '/account/sessions' },
     { label: message('page-kit.frame.security'), href: '/account/security' },
   ],

@@ -5,6 +5,7 @@ import { brandOf } from '#directory/organizations/organization-brand.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { languages } from '#foundation/messages/languages.ts'
 import { displayName } from '#foundation/values/names.ts'
 import { type FormProblems, fieldErrors, formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
@@ -24,6 +25,7 @@ export function settingsPages({ pages, db }: { pages: SignedInPages; db: Queryab
     ['GET', settingsAt, page((request) => renderSettings(request, {}))],
     ['POST', `${settingsAt}/name`, form(postName, { returnTo: settingsAt })],
     ['POST', `${settingsAt}/joining`, form(postJoining, { returnTo: settingsAt })],
+    ['POST', `${settingsAt}/language`, form(postLanguage, { returnTo: settingsAt })],
   ]
 }
 
@@ -113,6 +115,25 @@ async function postJoining(request: SettingsRequest): Promise<void> {
   seeOther(ctx, `${settingsAt}?saved=joining`)
 }
 
+const languageFields = z.object({
+  default_locale: z.union([z.enum(languages), z.literal('').transform(() => null)], 'must be one of those listed'),
+})
+
+async function postLanguage(request: SettingsRequest): Promise<void> {
+  const { ctx, db, form, actor, signedIn } = request
+  const problems = await formProblems(languageFields, form, async ({ default_locale: defaultLocale }) => {
+    await editOrganization(db, { actor, organization: signedIn.organization }, { defaultLocale })
+  })
+  if (problems) return renderSettings(request, {}, problems)
+  seeOther(ctx, `${settingsAt}?saved=language`)
+}
+
+/** Each in its own words: `Deutsch`. */
+const languageChoices = languages.map((language) => ({
+  language,
+  name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
+}))
+
 async function renderSettings(
   { db, ctx, actor, signedIn, show }: SettingsRequest,
   entered: { name?: string },
@@ -126,7 +147,9 @@ async function renderSettings(
       at: settingsAt,
       name: entered.name ?? organization.name,
       errors,
-      saved: ctx.query.saved === 'name' || ctx.query.saved === 'joining',
+      saved: ['name', 'joining', 'language'].some((saved) => saved === ctx.query.saved),
+      defaultLocale: organization.defaultLocale ?? '',
+      languages: languageChoices,
       organizationId: organization.id,
       organizationSlug: organization.slug,
       joinByDomain: organization.joinByDomain,

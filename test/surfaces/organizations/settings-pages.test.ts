@@ -60,6 +60,21 @@ describe('what an organization is called and looks like', () => {
     expect((await stored()).joinByDomain).toBe(false)
   })
 
+  test('its language is the one of those who ask for none that there is', async () => {
+    await open('/admin/settings')
+    await grace.submit({ default_locale: 'tlh' }, '/language')
+    expect(grace.page.status).toBe(422)
+    await grace.submit({ default_locale: 'de' }, '/language')
+    expect((await stored()).defaultLocale).toBe('de')
+    const stranger = new Browser()
+    stranger.headers = { 'accept-language': 'tlh' }
+    await open('/o/globex', stranger)
+    expect(stranger.page.html).toContain('<html lang="de"')
+    await open('/admin/settings')
+    await grace.submit({ default_locale: '' }, '/language')
+    expect((await stored()).defaultLocale).toBeNull()
+  })
+
   test('a member is refused', async () => {
     for (const path of ['/admin/branding', '/admin/settings', '/admin/audit-log']) {
       const ada = await openAccount(gatehouse, { email: 'ada@acme.test', pick: 'globex', path })

@@ -1,4 +1,6 @@
 import cluster from 'node:cluster'
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { SetupError } from '#authentication/setup/setup-error.ts'
 import { type Config, ConfigError, readConfig } from '#foundation/config/config.ts'
@@ -23,6 +25,7 @@ try {
 
 async function serve(config: Config): Promise<void> {
   const sendConsoleTo = takeOverConsole()
+  if (!config.databaseUrl) keepCompiledModules(config)
   const { startServer } = await import('./server.ts')
   const log = createLog(config.logLevel)
   sendConsoleTo(log)
@@ -35,6 +38,14 @@ async function serve(config: Config): Promise<void> {
     process.stdout.write(bannerFor(server.demoAccounts, config))
     process.stdout.write(`gatehouse ready on ${server.url}\n`)
   } else process.send?.('ready')
+}
+
+/**
+ * What V8 made of our modules lies beside the embedded data, which is this process's alone: the next start saves a quarter of
+ * its time. Node's own place for it is under /tmp, where another user of the machine could put code for us.
+ */
+function keepCompiledModules({ dataDir }: Config): void {
+  enableCompileCache(join(dataDir, 'compiled-modules'))
 }
 
 /** A newcomer at a terminal sees what takes the time; elsewhere stdout is for the log. */

@@ -47,6 +47,7 @@ import { recoveryPages } from '#surfaces/joining/recovery-pages.ts'
 import { signUpPages } from '#surfaces/joining/sign-up-pages.ts'
 import { invitationApi } from '#surfaces/members/invitation-api.ts'
 import { memberApi } from '#surfaces/members/member-api.ts'
+import { memberPages } from '#surfaces/members/member-pages.ts'
 import { introspectionApi } from '#surfaces/oauth/introspection-api.ts'
 import { oauthEndpoints } from '#surfaces/oauth/oauth-endpoints.ts'
 import { providerRoutes } from '#surfaces/oauth/provider-routes.ts'
@@ -207,10 +208,11 @@ function accountOf(parts: Parts): Route[] {
 
 /** Pages of an organization's administrators. */
 function adminOf(parts: Parts): Route[] {
-  const { db, csrf, render, requireSignedInUser } = parts
+  const { db, csrf, render, requireSignedInUser, outbox, sessionSeconds } = parts
   const pages = adminPageKit({ db, csrf, render, requireSignedInUser })
   return [
     ...overviewPages({ pages, db }),
+    ...memberPages({ pages, db, outbox, sessionSeconds }),
     ...grantsPages({ pages, db }),
     ...organizationApiKeyPages({ pages, ...keyPartsOf(parts) }),
     ...organizationAuthenticationLogPages({ pages, db }),

@@ -3,6 +3,7 @@ import { cursorTime } from '#foundation/database/clock.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { PageQuery } from '#foundation/http/list.ts'
+import { emailKey } from '#foundation/values/email-address.ts'
 
 /** An invitation is found by its organization and id. */
 export interface InvitationPlace {
@@ -29,7 +30,8 @@ export function listOpenInvitations(db: Queryable, organizationId: string, { lim
   let query = db
     .selectFrom('invitations as i')
     .leftJoin('users as u', 'u.id', 'i.invitedBy')
-    .select(['i.id', 'i.email', 'i.admin', 'i.teamIds', 'i.createdAt', 'u.id as inviterId', 'u.email as inviterEmail'])
+    .select(['i.id', 'i.email', 'i.admin', 'i.teamIds', 'i.createdAt'])
+    .select(['u.id as inviterId', 'u.email as inviterEmail', 'u.name as inviterName'])
     .select(cursorTime(sql.ref('i.createdAt')).as('at'))
     .where('i.organizationId', '=', organizationId)
     .where('i.acceptedAt', 'is', null)
@@ -40,4 +42,33 @@ export function listOpenInvitations(db: Queryable, organizationId: string, { lim
     .orderBy('i.id', 'desc')
     .limit(limit + 1)
     .execute()
+}
+
+/** How many invitations of an organization are open. */
+export async function countOpenInvitations(db: Queryable, organizationId: string): Promise<number> {
+  const { open } = await db
+    .selectFrom('invitations')
+    .select((count) => count.fn.countAll<string>().as('open'))
+    .where('organizationId', '=', organizationId)
+    .where('acceptedAt', 'is', null)
+    .where('withdrawnAt', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(open)
+}
+
+/** Which of these addresses an organization has invited, in lower case, and nobody has answered. */
+export async function readInvitedAddresses(
+  db: Queryable,
+  organizationId: string,
+  emails: readonly string[],
+): Promise<Set<string>> {
+  const invited = await db
+    .selectFrom('invitations')
+    .select(sql<string>`lower(email)`.as('key'))
+    .where('organizationId', '=', organizationId)
+    .where(sql<boolean>`lower(email) = any(${emails.map(emailKey)}::text[])`)
+    .where('acceptedAt', 'is', null)
+    .where('withdrawnAt', 'is', null)
+    .execute()
+  return new Set(invited.map(({ key }) => key))
 }

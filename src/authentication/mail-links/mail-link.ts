@@ -100,6 +100,22 @@ export function findMailLink(db: Queryable, purpose: MailLinkPurpose, token: str
     .executeTakeFirst()
 }
 
+/** Which of these mailboxes, in lower case, hold a link for a purpose of an organization that would still work, and how long. */
+export async function readLiveLinks(
+  db: Queryable,
+  { purpose, organizationId, emails }: { purpose: MailLinkPurpose; organizationId: string; emails: readonly string[] },
+): Promise<Map<string, Date>> {
+  const links = await db
+    .selectFrom('mailLinks')
+    .select(['expiresAt', sql<string>`lower(email)`.as('key')])
+    .where('purpose', '=', purpose)
+    .where('organizationId', '=', organizationId)
+    .where(sql<boolean>`lower(email) = any(${emails.map(emailKey)}::text[])`)
+    .where(stillWorks)
+    .execute()
+  return new Map(links.map(({ key, expiresAt }) => [key, expiresAt]))
+}
+
 /**
  * Uses a link up: of any number of requests at once, on any number of nodes, one gets it. It is used up only if `tx`
  * commits.

@@ -103,3 +103,22 @@ export async function listAllowedClients(db: Queryable, userId: string): Promise
     group by c.client_id, c.client_name order by lower(c.client_name), c.client_id limit 100`.execute(db)
   return rows
 }
+
+/**
+ * In how many browsers a person is signed in to an organization, and when the last of them was in use; what they do in
+ * another organization is not told.
+ * @param idleSeconds after which a session ends by itself
+ */
+export async function countSessionsIn(
+  db: Queryable,
+  { userId, organizationId, idleSeconds }: { userId: string; organizationId: string; idleSeconds: number },
+): Promise<{ sessions: number; lastUsedAt: Date | null }> {
+  const { rows } = await sql<{ sessions: string; lastUsedAt: Date | null }>`
+    select count(distinct s.uid) as sessions, max(s.last_used_at) as last_used_at
+    from oauth_grants g join sessions s on s.uid = g.session_uid
+    where g.user_id = ${userId} and g.organization_id = ${organizationId} and g.revoked_at is null
+      and g.expires_at > now() and s.ended_at is null
+      and s.last_used_at > now() - make_interval(secs => ${idleSeconds})`.execute(db)
+  const { sessions, lastUsedAt } = rows[0]!
+  return { sessions: Number(sessions), lastUsedAt }
+}

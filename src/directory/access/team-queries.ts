@@ -73,6 +73,32 @@ export async function listTeamPage(
   return rows.map(({ at, ...team }) => ({ ...team, position: { at, id: team.id } }))
 }
 
+/** A team as somebody chooses it. */
+export type NamedTeam = Pick<Team, 'id' | 'name'>
+
+/** An organization's teams by name, the first few. @param filter.q beginning of the name */
+export function listTeamNames(
+  db: Queryable,
+  organizationId: string,
+  { q, limit }: { q?: string | undefined; limit: number },
+): Promise<NamedTeam[]> {
+  let teams = db.selectFrom('teams').select(['id', 'name']).where('organizationId', '=', organizationId)
+  if (q !== undefined) teams = teams.where(startsWith(q, ['name']))
+  return teams.orderBy(sql`lower(name)`).orderBy('id').limit(limit).execute()
+}
+
+/** How many are in each of these teams, by id; a team with nobody in it is not there. */
+export async function countMembersOfTeams(db: Queryable, teamIds: readonly string[]): Promise<Map<string, number>> {
+  const counts = await db
+    .selectFrom('teamMembers')
+    .select('teamId')
+    .select((count) => count.fn.countAll<string>().as('members'))
+    .where(sql<boolean>`team_id = any(${teamIds}::text[])`)
+    .groupBy('teamId')
+    .execute()
+  return new Map(counts.map(({ teamId, members }) => [teamId, Number(members)]))
+}
+
 export interface TeamMember {
   userId: string
   email: string

@@ -76,6 +76,23 @@ export function listMembers(
 /** A membership with the address of its member, and whether that person is switched off everywhere. */
 export type MembershipWithEmail = Membership & { email: string; userDeactivatedAt: Date | null }
 
+/** Which of these addresses are members' of an organization, in lower case, and whether they are switched on there. */
+export async function readMembersByEmail(
+  db: Queryable,
+  organizationId: string,
+  emails: readonly string[],
+): Promise<Map<string, { active: boolean }>> {
+  const members = await db
+    .selectFrom('memberships as m')
+    .innerJoin('users as u', 'u.id', 'm.userId')
+    .select(sql<string>`lower(u.email)`.as('key'))
+    .select(sql<boolean>`m.deactivated_at is null`.as('active'))
+    .where('m.organizationId', '=', organizationId)
+    .where(sql<boolean>`lower(u.email) = any(${emails.map(emailKey)}::text[])`)
+    .execute()
+  return new Map(members.map(({ key, active }) => [key, { active }]))
+}
+
 /** All memberships of organizations, active or not. */
 export function listMemberships(db: Queryable, organizationIds: readonly string[]): Promise<MembershipWithEmail[]> {
   return db
@@ -186,23 +203,24 @@ export interface MemberFilter {
   teamId?: string | undefined
   /** Whether something is granted to them directly. */
   granted?: boolean | undefined
+  /** Of a team that they are not in. */
+  notInTeamId?: string | undefined
 }
 
 /** An organization's members, newest first. */
 export function listMembersNewestFirst(
   db: Queryable,
   organizationId: string,
-  { q, admin, active, teamId, granted }: MemberFilter,
+  { q, admin, active, teamId, notInTeamId, granted }: MemberFilter,
   { limit, cursor }: PageQuery,
 ): Promise<ListedMember[]> {
   let query = listedMembers(db, organizationId)
   if (q !== undefined) query = query.where(startsWith(q, ['u.email', 'u.name']))
   if (admin !== undefined) query = query.where('m.admin', '=', admin)
   if (active !== undefined) query = query.where('m.deactivatedAt', active ? 'is' : 'is not', null)
-  if (teamId !== undefined) {
-    const inTeam = db.selectFrom('teamMembers').select('membershipId').where('teamId', '=', teamId)
-    query = query.where('m.id', 'in', inTeam)
-  }
+  const placesIn = (team: string) => db.selectFrom('teamMembers').select('membershipId').where('teamId', '=', team)
+  if (teamId !== undefined) query = query.where('m.id', 'in', placesIn(teamId))
+  if (notInTeamId !== undefined) query = query.where('m.id', 'not in', placesIn(notInTeamId))
   if (granted !== undefined) {
     query = query.where(sql<boolean>`(m.permissions != '[]' or m.data_scopes != '[]') = ${granted}`)
   }

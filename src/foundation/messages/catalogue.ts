@@ -7,6 +7,7 @@ import type consolePages from '#messages/en/console.json'
 import type grants from '#messages/en/grants.json'
 import type joining from '#messages/en/joining.json'
 import type mails from '#messages/en/mails.json'
+import type members from '#messages/en/members.json'
 import type operations from '#messages/en/operations.json'
 import type organizations from '#messages/en/organizations.json'
 import type pageKit from '#messages/en/page-kit.json'
@@ -25,6 +26,7 @@ interface Rooms {
   grants: typeof grants
   joining: typeof joining
   mails: typeof mails
+  members: typeof members
   operations: typeof operations
   organizations: typeof organizations
   'page-kit': typeof pageKit

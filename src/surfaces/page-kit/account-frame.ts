@@ -42,6 +42,7 @@ const adminFamily: Family = {
   label: message('page-kit.frame.organization_settings'),
   entries: [
     { label: message('page-kit.frame.overview'), href: '/admin' },
+    { label: message('page-kit.frame.members'), href: '/admin/members' },
     { label: message('page-kit.frame.grants'), href: '/admin/grants' },
     { label: message('page-kit.frame.api_keys'), href: '/admin/api-keys' },
     { label: message('page-kit.frame.authentication_log'), href: '/admin/authentication-log' },

@@ -33,7 +33,7 @@ const { resolve } = createRequire(import.meta.url)
  */
 const stylesheets = {
   'gatehouse.css': ['tokens', 'base', 'buttons', 'forms', 'marks', 'sign-in'],
-  'framed.css': ['frame', 'tables', 'keys', 'log', 'charts', 'console', 'grants', 'reference', 'print'],
+  'framed.css': ['frame', 'tables', 'keys', 'members', 'log', 'charts', 'console', 'grants', 'reference', 'print'],
 } as const
 
 /** Styles, fonts, the mark and scripts, read and compressed once at the start and served under names with a hash. */
@@ -55,6 +55,7 @@ export async function createAssets(): Promise<Assets> {
   await add('reveal.js', 'text/javascript; charset=utf-8', view('scripts/reveal.js'))
   const favicon = view('styles/favicon.ico')
   await add('copy.js', 'text/javascript; charset=utf-8', view('scripts/copy.js'))
+  await add('narrow.js', 'text/javascript; charset=utf-8', view('scripts/narrow.js'))
   for (const [name, subjects] of Object.entries(stylesheets)) {
     const ground = name === 'gatehouse.css' ? [readFileSync(resolve('modern-normalize'))] : []
     const sheets = [...ground, ...subjects.map((subject) => view(`styles/${subject}.css`))]

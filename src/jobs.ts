@@ -1,7 +1,7 @@
 import { remindOfExpiringApiKeys } from '#authentication/api-keys/remind-of-expiring-api-keys.ts'
 import type { RefusalTime } from '#authentication/passwords/refusal-time.ts'
-import { countUses } from '#credentials/log/count-uses.ts'
 import { noteClientUses } from '#credentials/log/last-uses.ts'
+import { packLog } from '#credentials/log/pack-log.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { cutAuditLog } from '#foundation/audit/cut-audit-log.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -35,7 +35,7 @@ export function jobsOf({
     { name: 'provider refresh', everySeconds: 5, run: current.refresh },
     { name: 'time of refused passwords', everySeconds: 300, run: refusalTime.measure },
     { name: 'sweep', everySeconds: 60, leaseSeconds: 600, run: () => sweepExpired(db) },
-    { name: 'counting uses', everySeconds: 60, leaseSeconds: 600, run: () => countUses(db) },
+    { name: 'packing the log', everySeconds: 1, run: () => packLog(db) },
     { name: 'last uses of clients', everySeconds: 20, leaseSeconds: 30, run: () => noteClientUses(db) },
     {
       name: 'reminders of expiring keys',

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { lastUseOfApiKey } from '#credentials/log/log-queries.ts'
+import { lastUseOfApiKey } from '#credentials/log/last-uses.ts'
 import { isStorable, type Queryable } from '#foundation/database/database.ts'
 import { isBeyond } from '#foundation/database/newest-first.ts'
 import type { Revocation } from '#foundation/database/schema.ts'

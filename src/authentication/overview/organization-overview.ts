@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import { type LogRow, listLogEntries } from '#credentials/log/log-queries.ts'
+import { listLogEntries } from '#credentials/log/log-queries.ts'
+import type { LogRow } from '#credentials/log/log-row.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 
 /** How much an organization has of everything that its administrators look after. */

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import type { Queryable } from '#foundation/database/database.ts'
 import { readAlongIndexes } from '#foundation/database/log-walk.ts'
-import { countedFromLog, isWhole, type Subject, subjectName, type Whole } from './log-queries.ts'
+import { isWhole, type Subject, subjectName, type Whole } from './log-filter.ts'
+import { subjectNames } from './note-segment.ts'
+import { recentAlike } from './recent-uses.ts'
 
 /** How often a credential was used on one day. */
 export interface DayOfUses {
@@ -89,17 +91,19 @@ interface Count {
   uses: number
 }
 
-/** What has been counted, and what was logged since: read in one statement, so that nothing is in both or in neither. */
+/** What was counted when it was packed, and what is not packed: read in one statement, so that nothing is in both or in neither. */
 async function countsOf(db: Queryable, subjects: readonly Subject[], days: number): Promise<Count[]> {
   if (subjects.length === 0) return []
   const [firstDay] = lastDays(days)
-  const since = sql`(select until from authentication_log_counted)`
+  const names = sql.join(subjects.map(subjectName))
   return readAlongIndexes(
     db,
     sql<Count>`select subject, day::text as day, kind, outcome, sum(uses)::bigint as uses from (
       select subject, day, kind, outcome, uses from authentication_log_days
-      where subject in (${sql.join(subjects.map(subjectName))}) and day >= ${firstDay}::date
-      union all (${countedFromLog(subjects, since)})
+      where subject in (${names}) and day >= ${firstDay}::date
+      union all
+      select subject, day, credential_kind, outcome, uses from ${recentAlike} as recent, lateral ${subjectNames('recent')}
+      where subject in (${names})
     ) as counts group by 1, 2, 3, 4`,
   )
 }

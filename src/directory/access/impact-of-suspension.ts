@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { lastUseOfClient } from '#credentials/log/last-uses.ts'
-import { lastUseOfApiKey } from '#credentials/log/log-queries.ts'
+import { lastUseOfApiKey, lastUseOfClient } from '#credentials/log/last-uses.ts'
 import { holderDataScopes, holderEnded, holderJoins, holderPermissions } from '#credentials/resolve/holder.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'

@@ -3,7 +3,7 @@ import type { Queryable } from './database.ts'
 
 /**
  * What the migrations have made of a database, as SQL to be read and compared: tables with their columns and constraints,
- * indexes, functions and triggers, by name. From the catalogs, in one form for PostgreSQL and the embedded database.
+ * indexes, functions, views and triggers, by name. From the catalogs, in one form for PostgreSQL and the embedded database.
  * Partitions that are made by the clock are left out.
  */
 export async function dumpSchema(db: Queryable): Promise<string> {
@@ -48,7 +48,12 @@ async function listDefinitions(db: Queryable): Promise<string[]> {
       select 2, proname, pg_get_functiondef(oid) || ';' from pg_proc
       where pronamespace = current_schema()::regnamespace and prokind in ('f', 'p')
       union all
-      select 3, tgname, pg_get_triggerdef(t.oid) || ';' from pg_trigger t join pg_class c on c.oid = tgrelid
+      select 3, relname, concat('create view ', relname, ' as', e'\n', 
+        -- PostgreSQL 15 names the table before each column.
+        regexp_replace(pg_get_viewdef(oid, true), '(\\s)\\w+\\.(\\w+,?\\n)', '\\1\\2', 'g')) from pg_class
+      where relnamespace = current_schema()::regnamespace and relkind = 'v'
+      union all
+      select 4, tgname, pg_get_triggerdef(t.oid) || ';' from pg_trigger t join pg_class c on c.oid = tgrelid
       where c.relnamespace = current_schema()::regnamespace and not tgisinternal and not c.relispartition
     ) as definitions order by rank, name collate "C"`.execute(db)
   return rows.map((row) => row.definition)

@@ -18,6 +18,8 @@ const locks = {
   signingKeys: 7_148_303,
   /** Making and dropping partitions of the authentication log. */
   logPartitions: 7_148_304,
+  /** Packing the authentication log, and changing what is packed. */
+  logPacking: 7_148_315,
   /** The records of one browser session, by its uid. */
   session: 7_148_305,
   /** Sign-ins of one subject of an identity provider. */

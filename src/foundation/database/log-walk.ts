@@ -20,8 +20,12 @@ export interface Period {
 
 export const newestFirst = sql`order by occurred_at desc, id desc`
 
-/** The moment of an entry as text, which a Date would round. */
-export const atOfEntry = sql`to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`
+/** A moment as text, which a Date would round: in the order of time where it is compared as text. */
+export function timeText(moment: RawBuilder<unknown>): RawBuilder<string> {
+  return sql`to_char(${moment} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+}
+
+export const atOfEntry = sql`${timeText(sql`occurred_at`)} as at`
 
 /** Rows that an export holds in memory at once. */
 const exportPage = 1_000
@@ -35,6 +39,17 @@ export const onlyIndexes = sql.join(
     (setting) => sql`set_config(${sql.lit(setting)}, 'off', true)`,
   ),
 )
+
+/** For `select`, too: whether the planner may, until the transaction ends. */
+export function settingOf(way: 'hashjoin' | 'nestloop', to: 'on' | 'off'): RawBuilder<unknown> {
+  return sql`set_config(${sql.lit(`enable_${way}`)}, ${sql.lit(to)}, true)`
+}
+
+/** The first entries of what was read in several parts. */
+export function newestOf<Row extends { at: string; id: number }>(rows: Row[], limit: number): Row[] {
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return [...byId.values()].sort((a, b) => (a.at === b.at ? b.id - a.id : a.at < b.at ? 1 : -1)).slice(0, limit)
+}
 
 /** Reads as `onlyIndexes` says, in one snapshot. */
 export function readAlongIndexes<Row>(db: Queryable, query: RawBuilder<Row>): Promise<Row[]> {

@@ -29,32 +29,16 @@ create table audit_log (
   constraint audit_log_pkey PRIMARY KEY (id)
 );
 
-create table authentication_log (
-  id bigint not null generated always as identity,
-  occurred_at timestamp with time zone not null default now(),
-  outcome text not null,
-  reason text,
-  credential_id text,
-  credential_kind text not null,
-  credential_name text,
-  via text not null,
-  user_id text,
-  user_email text,
-  organization_id text,
-  client_id text,
-  resource_server text,
-  ip text,
-  user_agent text,
-  method text,
-  path text,
-  constraint authentication_log_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text, 'denied'::text]))) NOT VALID
-) partition by range (occurred_at);
-
-create table authentication_log_counted (
-  only_row boolean not null default true,
-  until timestamp with time zone not null,
-  constraint authentication_log_counted_only_row_check CHECK (only_row),
-  constraint authentication_log_counted_pkey PRIMARY KEY (only_row)
+create table authentication_log_batches (
+  id bigint not null default nextval('authentication_log_ids'::regclass),
+  at timestamp with time zone not null default now(),
+  uses smallint not null,
+  holder integer[] not null,
+  way integer[] not null,
+  credential text[],
+  ip text[],
+  path text[],
+  constraint authentication_log_batches_uses_check CHECK (((uses >= 1) AND (uses <= 1024)))
 );
 
 create table authentication_log_days (
@@ -64,6 +48,71 @@ create table authentication_log_days (
   outcome text not null,
   uses bigint not null,
   constraint authentication_log_days_pkey PRIMARY KEY (subject, day, kind, outcome)
+);
+
+create table authentication_log_holders (
+  id integer not null generated always as identity,
+  made_at timestamp with time zone not null default now(),
+  hash bigint not null,
+  credential_id text,
+  credential_kind text not null,
+  credential_name text,
+  user_id text,
+  user_email text,
+  organization_id text,
+  client_id text,
+  constraint authentication_log_holders_pkey PRIMARY KEY (id)
+);
+
+create table authentication_log_segments (
+  id bigint not null generated always as identity,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  uses integer not null,
+  run smallint[] not null,
+  holder smallint[] not null,
+  way smallint[] not null,
+  credential smallint[] not null,
+  ip smallint[] not null,
+  path smallint[] not null,
+  run_base bigint[] not null,
+  run_at timestamp with time zone[] not null,
+  holder_credential_id text[] not null,
+  holder_credential_kind text[] not null,
+  holder_credential_name text[] not null,
+  holder_user_id text[] not null,
+  holder_user_email text[] not null,
+  holder_organization_id text[] not null,
+  holder_client_id text[] not null,
+  way_outcome text[] not null,
+  way_reason text[] not null,
+  way_via text[] not null,
+  way_resource_server text[] not null,
+  way_user_agent text[] not null,
+  way_method text[] not null,
+  credentials text[],
+  ips text[],
+  paths text[]
+) partition by range (last_at);
+
+create table authentication_log_subjects (
+  subject bigint not null,
+  last_at timestamp with time zone not null,
+  segment bigint not null
+) partition by range (last_at);
+
+create table authentication_log_ways (
+  id integer not null generated always as identity,
+  made_at timestamp with time zone not null default now(),
+  hash bigint not null,
+  outcome text not null,
+  reason text,
+  via text not null,
+  resource_server text,
+  user_agent text,
+  method text,
+  constraint authentication_log_ways_outcome_check CHECK ((outcome = ANY (ARRAY['accepted'::text, 'refused'::text, 'denied'::text]))),
+  constraint authentication_log_ways_pkey PRIMARY KEY (id)
 );
 
 create table client_secrets (
@@ -82,13 +131,6 @@ create table client_uses (
   last_used_at timestamp with time zone not null,
   constraint client_uses_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients(client_id) ON DELETE CASCADE,
   constraint client_uses_pkey PRIMARY KEY (client_id)
-);
-
-create table client_uses_seen (
-  only_row boolean not null default true,
-  until timestamp with time zone not null,
-  constraint client_uses_seen_only_row_check CHECK (only_row),
-  constraint client_uses_seen_pkey PRIMARY KEY (only_row)
 );
 
 create table clients (
@@ -420,7 +462,7 @@ create table token_answers (
 );
 
 create table unknown_uses (
-  id bigint not null default nextval('authentication_log_id_seq'::regclass),
+  id bigint not null default nextval('authentication_log_ids'::regclass),
   minute timestamp with time zone not null,
   network text,
   via text not null,
@@ -476,15 +518,27 @@ CREATE INDEX audit_log_time ON public.audit_log USING btree (occurred_at DESC, i
 
 CREATE INDEX audit_log_unlinked ON public.audit_log USING btree (id) WHERE (seq IS NULL);
 
-CREATE INDEX authentication_log_api_key ON ONLY public.authentication_log USING btree (hashtextextended((credential_id || outcome), (0)::bigint), occurred_at) WHERE (credential_kind = 'api_key'::text);
+CREATE INDEX authentication_log_batches_at ON public.authentication_log_batches USING btree (at);
 
-CREATE INDEX authentication_log_days_day ON public.authentication_log_days USING btree (day);
+CREATE INDEX authentication_log_days_day ON public.authentication_log_days USING brin (day);
 
-CREATE INDEX authentication_log_moment ON ONLY public.authentication_log USING btree (occurred_at);
+CREATE INDEX authentication_log_holders_api_key ON public.authentication_log_holders USING btree (credential_id) WHERE (credential_kind = 'api_key'::text);
 
-CREATE INDEX authentication_log_organization ON ONLY public.authentication_log USING btree (hashtextextended((organization_id || outcome), (0)::bigint), occurred_at);
+CREATE INDEX authentication_log_holders_hash ON public.authentication_log_holders USING btree (hash, made_at);
 
-CREATE INDEX authentication_log_person ON ONLY public.authentication_log USING btree (hashtextextended(((user_id || COALESCE(organization_id, ''::text)) || outcome), (0)::bigint), occurred_at);
+CREATE INDEX authentication_log_holders_made ON public.authentication_log_holders USING btree (made_at);
+
+CREATE INDEX authentication_log_segments_id ON ONLY public.authentication_log_segments USING btree (id);
+
+CREATE INDEX authentication_log_segments_last ON ONLY public.authentication_log_segments USING btree (last_at, id);
+
+CREATE INDEX authentication_log_segments_small ON ONLY public.authentication_log_segments USING btree (last_at, id) WHERE (uses < 8192);
+
+CREATE INDEX authentication_log_subjects_subject ON ONLY public.authentication_log_subjects USING btree (subject, last_at, segment);
+
+CREATE INDEX authentication_log_ways_hash ON public.authentication_log_ways USING btree (hash, made_at);
+
+CREATE INDEX authentication_log_ways_made ON public.authentication_log_ways USING btree (made_at);
 
 CREATE INDEX client_secrets_client ON public.client_secrets USING btree (client_id, created_at);
 
@@ -597,6 +651,114 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.authentication_log_between(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(id bigint, occurred_at timestamp with time zone, outcome text, reason text, credential_id text, credential_kind text, credential_name text, via text, user_id text, user_email text, organization_id text, client_id text, resource_server text, ip text, user_agent text, method text, path text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select * from authentication_log_recent(since, until) union all select * from authentication_log_packed(since, until)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.authentication_log_holder(credential_id text, credential_kind text, credential_name text, user_id text, user_email text, organization_id text, client_id text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  wanted bigint := hash_record_extended(row($1, $2, $3, $4, $5, $6, $7), 0);
+  found integer;
+begin
+  select h.id into found from authentication_log_holders h
+  where h.hash = wanted and h.made_at > now() - interval '1 day' and row(h.credential_id, h.credential_kind, h.credential_name, h.user_id,
+    h.user_email, h.organization_id, h.client_id) is not distinct from row($1, $2, $3, $4, $5, $6, $7) limit 1;
+  if found is null then
+    insert into authentication_log_holders (hash, credential_id, credential_kind, credential_name, user_id, user_email,
+      organization_id, client_id) values (wanted, $1, $2, $3, $4, $5, $6, $7) returning id into found;
+  end if;
+  return found;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.authentication_log_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into authentication_log_batches (at, uses, holder, way, credential, ip, path)
+  select coalesce(new.occurred_at, now()), 1,
+    array[authentication_log_holder(case when again then new.credential_id end, new.credential_kind, new.credential_name,
+      new.user_id, new.user_email, new.organization_id, new.client_id)],
+    array[authentication_log_way(new.outcome, new.reason, new.via, new.resource_server, new.user_agent, new.method)],
+    case when not again then array[new.credential_id] end, array[new.ip], array[new.path]
+  from (select new.credential_kind in ('api_key', 'client_secret', 'connection') as again) as kind;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.authentication_log_packed(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(id bigint, occurred_at timestamp with time zone, outcome text, reason text, credential_id text, credential_kind text, credential_name text, via text, user_id text, user_email text, organization_id text, client_id text, resource_server text, ip text, user_agent text, method text, path text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select r.base + u.n, r.at, w.outcome, w.reason, coalesce(h.credential_id, c.text), h.credential_kind,
+    h.credential_name, w.via, h.user_id, h.user_email, h.organization_id, h.client_id, w.resource_server, i.text,
+    w.user_agent, w.method, p.text
+  from authentication_log_segments s
+  cross join lateral unnest(s.run, s.holder, s.way, s.credential, s.ip, s.path)
+    with ordinality as u (run, holder, way, credential, ip, path, n)
+  join lateral unnest(s.run_base, s.run_at) with ordinality as r (base, at, n) on r.n = u.run
+  join lateral unnest(s.holder_credential_id, s.holder_credential_kind, s.holder_credential_name, s.holder_user_id,
+    s.holder_user_email, s.holder_organization_id, s.holder_client_id) with ordinality
+    as h (credential_id, credential_kind, credential_name, user_id, user_email, organization_id, client_id, n)
+    on h.n = u.holder
+  join lateral unnest(s.way_outcome, s.way_reason, s.way_via, s.way_resource_server, s.way_user_agent, s.way_method)
+    with ordinality as w (outcome, reason, via, resource_server, user_agent, method, n) on w.n = u.way
+  left join lateral unnest(s.credentials) with ordinality as c (text, n) on c.n = u.credential
+  left join lateral unnest(s.ips) with ordinality as i (text, n) on i.n = u.ip
+  left join lateral unnest(s.paths) with ordinality as p (text, n) on p.n = u.path
+  where s.last_at >= since and s.first_at < until and r.at >= since and r.at < until
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.authentication_log_recent(since timestamp with time zone, until timestamp with time zone)
+ RETURNS TABLE(id bigint, occurred_at timestamp with time zone, outcome text, reason text, credential_id text, credential_kind text, credential_name text, via text, user_id text, user_email text, organization_id text, client_id text, resource_server text, ip text, user_agent text, method text, path text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select b.id + u.n - 1, b.at, w.outcome, w.reason, coalesce(h.credential_id, u.credential), h.credential_kind,
+    h.credential_name, w.via, h.user_id, h.user_email, h.organization_id, h.client_id, w.resource_server, u.ip,
+    w.user_agent, w.method, u.path
+  from authentication_log_batches b
+  cross join lateral unnest(b.holder, b.way, b.credential, b.ip, b.path)
+    with ordinality as u (holder, way, credential, ip, path, n)
+  join authentication_log_holders h on h.id = u.holder
+  join authentication_log_ways w on w.id = u.way
+  where b.at >= since and b.at < until
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.authentication_log_way(outcome text, reason text, via text, resource_server text, user_agent text, method text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  wanted bigint := hash_record_extended(row($1, $2, $3, $4, $5, $6), 0);
+  found integer;
+begin
+  select w.id into found from authentication_log_ways w
+  where w.hash = wanted and w.made_at > now() - interval '1 day' and row(w.outcome, w.reason, w.via, w.resource_server,
+    w.user_agent, w.method) is not distinct from row($1, $2, $3, $4, $5, $6) limit 1;
+  if found is null then
+    insert into authentication_log_ways (hash, outcome, reason, via, resource_server, user_agent, method)
+      values (wanted, $1, $2, $3, $4, $5, $6) returning id into found;
+  end if;
+  return found;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.delete_credentials_of_clients()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -678,7 +840,29 @@ end
 $function$
 ;
 
+create view authentication_log as
+ SELECT id,
+    occurred_at,
+    outcome,
+    reason,
+    credential_id,
+    credential_kind,
+    credential_name,
+    via,
+    user_id,
+    user_email,
+    organization_id,
+    client_id,
+    resource_server,
+    ip,
+    user_agent,
+    method,
+    path
+   FROM authentication_log_between('-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) authentication_log_between(id, occurred_at, outcome, reason, credential_id, credential_kind, credential_name, via, user_id, user_email, organization_id, client_id, resource_server, ip, user_agent, method, path);
+
 CREATE CONSTRAINT TRIGGER audit_log_link AFTER INSERT ON public.audit_log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.seq IS NULL)) EXECUTE FUNCTION link_audit_entries_once();
+
+CREATE TRIGGER authentication_log_insert INSTEAD OF INSERT ON public.authentication_log FOR EACH ROW EXECUTE FUNCTION authentication_log_insert();
 
 CREATE TRIGGER credentials_of_clients AFTER DELETE ON public.clients REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_clients();
 

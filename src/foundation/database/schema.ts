@@ -185,7 +185,8 @@ export interface SigningKeysTable {
   statusSince: Generated<Date>
 }
 
-export interface AuthenticationLogTable {
+/** A view: of what one statement logged each, and of what is packed (`credentials/log`). */
+export interface AuthenticationLogView {
   id: Generated<number>
   occurredAt: Generated<Date>
   /** Denied: a live credential, whose holder may not do what was asked. */
@@ -224,22 +225,12 @@ export interface ClientUsesTable {
   lastUsedAt: Date
 }
 
-export interface ClientUsesSeenTable {
-  onlyRow: Generated<boolean>
-  until: Date
-}
-
 export interface AuthenticationLogDaysTable {
   subject: string
   day: string
   kind: string
   outcome: 'accepted' | 'refused' | 'denied'
   uses: number
-}
-
-export interface AuthenticationLogCountedTable {
-  onlyRow: Generated<boolean>
-  until: Date
 }
 
 export interface AuditLogTable {
@@ -407,12 +398,10 @@ export interface Tables {
   protocolState: ProtocolStateTable
   singleUses: SingleUsesTable
   signingKeys: SigningKeysTable
-  authenticationLog: AuthenticationLogTable
+  authenticationLog: AuthenticationLogView
   authenticationLogDays: AuthenticationLogDaysTable
-  authenticationLogCounted: AuthenticationLogCountedTable
   unknownUses: UnknownUsesTable
   clientUses: ClientUsesTable
-  clientUsesSeen: ClientUsesSeenTable
   auditLog: AuditLogTable
   auditHeads: AuditHeadsTable
   mailOutbox: MailOutboxTable

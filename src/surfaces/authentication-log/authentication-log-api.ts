@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { eachLogPage, type LogFilter, type LogRow, listLogEntries, logOutcomes } from '#credentials/log/log-queries.ts'
+import { type LogFilter, logOutcomes } from '#credentials/log/log-filter.ts'
+import { eachLogPage, listLogEntries } from '#credentials/log/log-queries.ts'
+import type { LogRow } from '#credentials/log/log-row.ts'
 import { findOrganization, namesOfOrganizations } from '#directory/organizations/organization-queries.ts'
 import type { Actor } from '#directory/users/actor.ts'
 import type { Queryable } from '#foundation/database/database.ts'

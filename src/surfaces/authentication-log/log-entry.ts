@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type LogRow, logOutcomes } from '#credentials/log/log-queries.ts'
+import { logOutcomes } from '#credentials/log/log-filter.ts'
+import type { LogRow } from '#credentials/log/log-row.ts'
 import { organizationSummary } from '#foundation/values/names.ts'
 
 /** One use of a credential, as the API tells it. */

@@ -1,4 +1,4 @@
-import type { LogRow } from '#credentials/log/log-queries.ts'
+import type { LogRow } from '#credentials/log/log-row.ts'
 import { deviceName } from '#foundation/values/device-name.ts'
 
 /** One use as people read it. */

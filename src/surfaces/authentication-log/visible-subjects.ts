@@ -1,4 +1,5 @@
-import { findOwnerOfApiKey, listLogEntries, type Subject, type Whole } from '#credentials/log/log-queries.ts'
+import type { Subject, Whole } from '#credentials/log/log-filter.ts'
+import { findOwnerOfApiKey, listLogEntries } from '#credentials/log/log-queries.ts'
 import { findMember } from '#directory/organizations/membership-queries.ts'
 import { type Actor, isActor } from '#directory/users/actor.ts'
 import { findUserByEmail, namesOfPeople } from '#directory/users/user-queries.ts'

@@ -1,4 +1,5 @@
-import { findOwnerOfApiKey, type LogFilter, type LogOutcome } from '#credentials/log/log-queries.ts'
+import type { LogFilter, LogOutcome } from '#credentials/log/log-filter.ts'
+import { findOwnerOfApiKey } from '#credentials/log/log-queries.ts'
 import { requireUser } from '#directory/users/user-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import { GatehouseError } from '#foundation/errors.ts'

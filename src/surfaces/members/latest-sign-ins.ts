@@ -1,4 +1,5 @@
-import { type LogRow, listLogEntries } from '#credentials/log/log-queries.ts'
+import { listLogEntries } from '#credentials/log/log-queries.ts'
+import type { LogRow } from '#credentials/log/log-row.ts'
 import { isSignIn } from '#credentials/log/uses-by-day.ts'
 import { namesOfClients } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { countUses } from '#credentials/log/count-uses.ts'
+import { packLog } from '#credentials/log/pack-log.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { activityByDay, usesByDay } from '#credentials/log/uses-by-day.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -9,23 +9,16 @@ import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#su
 
 const dayMs = 86_400_000
 const use = { userId: 'usr_a', organizationId: 'org_a', credentialKind: 'api_key', credentialId: 'key_a' } as const
-const now = { settledAfterSeconds: 0 }
+const now = { waitSeconds: 0, youngSeconds: 0 }
 
 describe.each(availableDatabases())('the counts of the authentication log on %s', (kind) => {
   let database: OpenTestDatabase
   beforeEach(async () => {
     database = await openTestDatabase(kind)
-    await countFrom(2 * dayMs)
   })
   afterEach(() => database.close())
 
-  /** As if nothing had been counted since then. */
-  const countFrom = (agoMs: number) =>
-    sql`update authentication_log_counted set until = ${new Date(Date.now() - agoMs).toISOString()}::timestamptz`.execute(
-      database.db,
-    )
-
-  /** Of uses of all kinds, some of them since the last counting. */
+  /** Of uses of all kinds. */
   function someUses(count: number): NewEntry[] {
     return Array.from({ length: count }, (_, n) => ({
       userId: `usr_${n % 3}`,
@@ -56,19 +49,17 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
 
   test('equal a plain count, counted by several nodes at once, again and again, while uses go on', async () => {
     const other = kind === 'postgres' ? await database.openAnotherNode() : database
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       await Promise.all([
-        writeEntries({ database: database as never }, someUses(1_000)),
-        countUses(database.db, now),
-        countUses(other.db, now),
-        countUses(database.db, now),
+        writeEntries({ database: database as never }, someUses(400)),
+        packLog(database.db, now),
+        packLog(other.db, now),
+        packLog(database.db, now),
       ])
-      // What was written with a time that had been counted would be missing: nothing does that but this test.
-      await sql`truncate authentication_log_days`.execute(database.db)
-      await countFrom(2 * dayMs)
-      await Promise.all([database, other, database, other].map(({ db }) => countUses(db, now)))
+      await Promise.all([database, other, database, other].map(({ db }) => packLog(db, now)))
+      await packLog(database.db, now)
       expect(await counted(database.db)).toEqual(await plainCount(database.db))
-      await Promise.all([database, other].map(({ db }) => countUses(db, now)))
+      await Promise.all([database, other].map(({ db }) => packLog(db, now)))
       expect(await counted(database.db)).toEqual(await plainCount(database.db))
     }
   })
@@ -78,7 +69,7 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
     let writing = true
     const counting = Promise.all(
       [database, other].map(async ({ db }) => {
-        while (writing) await countUses(db, now)
+        while (writing) await packLog(db, now)
       }),
     )
     await Promise.all(
@@ -88,7 +79,7 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
     )
     writing = false
     await counting
-    await countUses(database.db, now)
+    await packLog(database.db, now)
     expect(await counted(database.db)).toMatchObject([{ uses: 400 }, { uses: 400 }, { uses: 400 }])
     expect(await counted(database.db)).toEqual(await plainCount(database.db))
   })
@@ -97,11 +88,11 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
     const slow = await database.openAnotherNode()
     await slow.db.transaction().execute(async (tx) => {
       await writeEntries({ database: { db: tx } as never }, [use])
-      await countUses(database.db, now)
+      await packLog(database.db, now)
       await writeEntries({ database: database as never }, [use])
-      await countUses(database.db, now)
+      await packLog(database.db, now)
     })
-    await countUses(database.db, now)
+    await packLog(database.db, now)
     expect(await counted(database.db)).toEqual(await plainCount(database.db))
     expect(await counted(database.db)).toMatchObject([{ uses: 2 }, { uses: 2 }, { uses: 2 }])
   })
@@ -111,7 +102,7 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
     const dying = await database.openAnotherNode()
     await database.db.transaction().execute(async (tx) => {
       await sql`lock table authentication_log_days in exclusive mode`.execute(tx)
-      const death = countUses(dying.db, now).then(
+      const death = packLog(dying.db, now).then(
         () => 'survived',
         () => 'died',
       )
@@ -124,14 +115,13 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
       expect(await death).toBe('died')
     })
     expect(await counted(database.db)).toEqual([])
-    await countUses(database.db, now)
+    await packLog(database.db, now)
     expect(await counted(database.db)).toEqual(await plainCount(database.db))
   })
 
   test('are read together with what was used since, day by day', async () => {
     const ago = (days: number) => new Date(Date.now() - days * dayMs)
     const day = (days: number) => ago(days).toISOString().slice(0, 10)
-    await countFrom(40 * dayMs)
     await writeEntries({ database: database as never }, [
       { ...use, occurredAt: ago(35) },
       { ...use, occurredAt: ago(29) },
@@ -149,7 +139,7 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
       return { uses, activity }
     }
     for (const counting of [false, true]) {
-      if (counting) await countUses(database.db)
+      if (counting) await packLog(database.db)
       const { uses, activity } = await read()
       expect([...uses.keys()]).toEqual(['key_a', 'key_never'])
       const days = uses.get('key_a')!
@@ -160,12 +150,12 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
       expect(uses.get('key_never')!.every(({ accepted, refused }) => accepted + refused === 0)).toBe(true)
       expect(activity[28]).toEqual({ day: day(1), signIns: 0, uses: 1, failures: 1 })
     }
-    // The last minute is not counted yet, and is there all the same.
+    // What is not packed yet is there all the same.
     await writeEntries({ database: database as never }, [
       use,
       { ...use, credentialKind: 'password', credentialId: null },
     ])
-    await countUses(database.db)
+    await packLog(database.db)
     const { uses, activity } = await read()
     expect(uses.get('key_a')![29]).toMatchObject({ accepted: 1 })
     expect(activity[29]).toMatchObject({ signIns: 1, uses: 1 })
@@ -173,10 +163,9 @@ describe.each(availableDatabases())('the counts of the authentication log on %s'
   })
 
   test('go with the retention', async () => {
-    await countFrom(12 * dayMs)
     const entry = (days: number) => ({ ...use, occurredAt: new Date(Date.now() - days * dayMs) })
     await writeEntries({ database: database as never }, [entry(11), entry(1)])
-    await countUses(database.db)
+    await packLog(database.db)
     expect(await counted(database.db)).toHaveLength(6)
     await maintainPartitions(database.db, { retentionDays: 5 })
     expect(await counted(database.db)).toHaveLength(3)

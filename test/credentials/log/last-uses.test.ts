@@ -60,7 +60,6 @@ describe.each(databases)('the last use on %s', (database) => {
     expect((await lastUses()).has('console')).toBe(false)
     await writeEntries(gatehouse, [{ ...ofClient, clientId: 'console', outcome: 'accepted' }])
     const at = (await lastUses()).get('console')
-    await sql`update client_uses_seen set until = now() - interval '3 hours'`.execute(db)
     await writeEntries(gatehouse, [
       { ...ofClient, clientId: 'console', outcome: 'accepted', occurredAt: hourAgo() },
       { ...ofClient, clientId: 'gone', outcome: 'accepted' },

@@ -1,7 +1,9 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { countUses } from '#credentials/log/count-uses.ts'
-import { type LogFilter, lastUseOfApiKey, listLogEntries } from '#credentials/log/log-queries.ts'
+import { lastUseOfApiKey } from '#credentials/log/last-uses.ts'
+import type { LogFilter } from '#credentials/log/log-filter.ts'
+import { listLogEntries } from '#credentials/log/log-queries.ts'
+import { packLog } from '#credentials/log/pack-log.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { activityByDay, usesByDay } from '#credentials/log/uses-by-day.ts'
 import type { Queryable } from '#foundation/database/database.ts'
@@ -39,9 +41,8 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
     database = await openTestDatabase('postgres')
     ;({ recording, recorded } = recordingDatabase(database))
     await fill(database.background)
-    await sql`update authentication_log_counted set until = ${daysAgo(3)}::timestamptz`.execute(database.db)
-    await countUses(database.background)
-  }, 120_000)
+    await packLog(database.background, { waitSeconds: 0, youngSeconds: 0 })
+  }, 240_000)
   afterAll(() => database.close())
 
   const middle = daysAgo(200)
@@ -67,40 +68,49 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
     ranges.map(([which, range]) => [`${whose}, ${which}`, { ...filter, ...range }] as const),
   )
 
-  async function expectToWalk(read: () => Promise<unknown>, mostRows: number): Promise<void> {
+  /** @param most rows of a statement's: segments, places of subjects in them, days */
+  async function expectToWalk(read: () => Promise<unknown>, most: number): Promise<void> {
     recorded.length = 0
     await read()
-    const selects = recorded.filter(({ text }) => /authentication_log/.test(text))
-    const settings = recorded.filter(({ text }) => /set_config/.test(text)).map(({ text }) => text)
-    expect(selects.length).toBeGreaterThan(0)
-    for (const statement of selects) {
+    const settings: string[] = []
+    let walked = 0
+    for (const statement of recorded) {
+      if (/set_config/.test(statement.text)) settings.push(statement.text)
+      if (!/from authentication_log/.test(statement.text)) continue
+      walked++
       const nodes = nodesOf(await explain(database.db, settings, statement))
       const scans = nodes.filter(
-        (node) => /Scan/.test(node['Node Type']) && /^authentication_log_(\d|d)/.test(node['Relation Name'] ?? ''),
+        (node) =>
+          /Scan/.test(node['Node Type']) &&
+          /^authentication_log_(segments|subjects|days|batches)/.test(node['Relation Name'] ?? ''),
       )
       const touched = scans.reduce((sum, node) => sum + rowsTouched(node), 0)
-      const types = [...new Set(scans.map((node) => node['Node Type']))]
-      expect(types.filter((type) => !/^(Index|Bitmap Heap) /.test(type))).toEqual([])
-      expect(touched).toBeLessThanOrEqual(mostRows)
+      // What is not packed may be read whole: that is little.
+      const large = scans.filter((node) => node['Relation Name'] !== 'authentication_log_batches')
+      expect(large.filter((node) => !/^(Index|Bitmap Heap) /.test(node['Node Type']))).toEqual([])
+      expect(touched).toBeLessThanOrEqual(most)
     }
+    expect(walked).toBeGreaterThan(0)
   }
 
   for (const analyzed of [false, true]) {
     describe(analyzed ? 'with statistics' : 'before there are statistics', () => {
       beforeAll(async () => {
-        if (analyzed) await sql`analyze authentication_log`.execute(database.background)
+        for (const table of analyzed ? ['segments', 'subjects', 'batches', 'holders', 'ways', 'days'] : []) {
+          await sql`analyze ${sql.table(`authentication_log_${table}`)}`.execute(database.background)
+        }
       }, 60_000)
 
-      // A walk through each month's index for each outcome: a page's rows, and one more of every month to compare with.
+      // For each subject and outcome a walk over sixteen segments at a time, and one more of every month to compare with.
       test.each(cases)('a page of %s', async (_, filter) => {
-        const mostRows = filter.subjects.length * 2 * (limit + 2 * months)
+        const mostRows = filter.subjects.length * 3 * (16 + 2 * months)
         await expectToWalk(() => listLogEntries(recording, filter, { limit }), mostRows)
         const rows = await listLogEntries(database.db, { ...filter, to: filter.to ?? middle }, { limit: 10 })
         const cursor = rows.at(-1) ? positionOf(rows.at(-1)!) : undefined
         await expectToWalk(() => listLogEntries(recording, filter, { limit, cursor }), mostRows)
       })
 
-      // Of what has been counted a row for each day, kind and outcome; of the rest each entry, since the last counting.
+      // A row for each day, kind and outcome; of what is not packed there is none here.
       test('the counts of each day', async () => {
         await expectToWalk(() => usesByDay(recording, { credentialIds: ['key_1', 'key_7', 'key_0'] }), 3 * 31 * 2)
         await expectToWalk(() => activityByDay(recording, [organization]), 31 * 2)
@@ -116,12 +126,6 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
       })
     })
   }
-
-  test('the hours to be counted', async () => {
-    await sql`update authentication_log_counted set until = now() - interval '90 minutes'`.execute(database.db)
-    const entriesAnHour = entries / (395 * 24)
-    await expectToWalk(() => countUses(recording), 2 * entriesAnHour)
-  })
 })
 
 function daysAgo(days: number): string {
@@ -156,16 +160,24 @@ async function fill(db: Queryable): Promise<void> {
   for (let days = 395; days > 0; days -= 30) {
     await maintainPartitions(db, { retentionDays: 3650, at: new Date(daysAgo(days)) })
   }
-  await sql`
-    insert into authentication_log (occurred_at, outcome, reason, credential_id, credential_kind, credential_name, via,
-      user_id, user_email, organization_id, client_id, resource_server, ip, user_agent, method, path)
-    select now() - (1 - n / ${entries}::float8) * interval '395 days',
-      case when n % 50000 = 1 then 'refused' else 'accepted' end, case when n % 50000 = 1 then 'revoked' end,
-      'key_' || who, 'api_key', 'Nightly export', 'introspection', 'usr_' || who % 200, 'somebody@example.test',
-      'org_' || case when n % 40000 = 0 then 2 else who % 20 end, null, 'inventory-api', '203.0.113.9', 'curl/8', 'GET', '/items'
-    from (select n, case when n % 2 = 0 then 1 else n % 500 end as who from generate_series(1, ${entries}::int) as n) as uses`.execute(
+  const organizationOf = sql`'org_' || case when n % 40000 = 0 then 2 else uses.who % 20 end`
+  const uses = sql`select n, case when n % 2 = 0 then 1 else n % 500 end as who from generate_series(1, ${entries}::int) as n`
+  await sql`create temporary table numbers as
+    select who, organization_id, authentication_log_holder('key_' || who, 'api_key', 'Nightly export', 'usr_' || who % 200,
+      'somebody@example.test', organization_id, null) as holder
+    from (select distinct uses.who, ${organizationOf} as organization_id from (${uses}) as uses) as combined`.execute(
     db,
   )
+  const way = (outcome: string, reason: string | null) =>
+    sql`authentication_log_way(${outcome}, ${reason}, 'introspection', 'inventory-api', 'curl/8', 'GET')`
+  await sql`
+    insert into authentication_log_batches (at, uses, holder, way, ip, path)
+    select now() - (1 - (n / 500) * 500 / ${entries}::float8) * interval '395 days', count(*), array_agg(holder order by n),
+      array_agg(case when n % 50000 = 1 then refused else accepted end order by n), array_agg('203.0.113.9'::text),
+      array_agg('/items'::text)
+    from (${uses}) as uses join numbers on numbers.who = uses.who and numbers.organization_id = ${organizationOf},
+      (select ${way('accepted', null)} as accepted, ${way('refused', 'revoked')} as refused) as ways
+    group by n / 500 order by n / 500`.execute(db)
 }
 
 async function explain(db: Queryable, settings: string[], { text, values }: Statement): Promise<PlanNode> {

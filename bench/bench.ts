@@ -1,8 +1,9 @@
 import type { Finding, Row } from './finding.ts'
 import { allSeries } from './measure.ts'
 import { options } from './options.ts'
-import { printFindings, printSeries } from './print.ts'
+import { printFindings, printProfile, printSeries } from './print.ts'
 import { tidyUp } from './processes.ts'
+import { topOfProfiles } from './profile.ts'
 import { codeRow } from './rows/code.ts'
 import { flatRows } from './rows/flat.ts'
 import { introspectionRow, latencyRow } from './rows/introspection.ts'
@@ -43,3 +44,5 @@ try {
 } finally {
   await tidyUp()
 }
+// Written when a process ends.
+if (options.profile) for (const profile of topOfProfiles(options.profile)) printProfile(profile)

@@ -93,6 +93,8 @@ async function costOf(client: pg.Client, database: string): Promise<PostgresCost
 /** Microseconds of CPU and bytes of WAL between two moments. */
 export function costBetween(before: PostgresCost, after: PostgresCost): { cpu: number; wal: number } {
   const backends = [...after.backends].reduce((sum, [pid, cpu]) => sum + cpu - (before.backends.get(pid) ?? 0), 0)
-  const share = (after.commits - before.commits) / Math.max(1, after.allCommits - before.allCommits)
+  const commits = after.commits - before.commits
+  // A database that is dropped meanwhile takes its count along.
+  const share = commits / Math.max(1, commits, after.allCommits - before.allCommits)
   return { cpu: backends + share * (after.background - before.background), wal: after.wal - before.wal }
 }

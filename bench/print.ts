@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Finding } from './finding.ts'
 import type { Series } from './measure.ts'
 import { options } from './options.ts'
+import type { ProfileEntry } from './profile.ts'
 
 /** Both tables in Markdown, as docs/performance.md shows them. */
 export function printFindings(findings: Finding[]): void {
@@ -31,6 +32,14 @@ export function printSeries(series: readonly Series[]): void {
         one.median('failures').toFixed(0),
       ].map((figure) => figure.replace('NaN', '')),
     ]),
+  )
+}
+
+export function printProfile({ name, entries }: { name: string; entries: ProfileEntry[] }): void {
+  console.log('')
+  printTable(
+    [`Gatehouse's main thread, ${name}`, 'share'],
+    entries.map(([where, share]) => [where, `${(100 * share).toFixed(0)} %`]),
   )
 }
 

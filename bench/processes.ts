@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { freePort } from '#support/free-port.ts'
 import { options } from './options.ts'
 
@@ -25,7 +26,8 @@ export interface Started {
 /** Starts a file of ours on a port of its own, and waits until it says that it is ready. */
 export async function start(file: string, environment: Record<string, string> = {}): Promise<Started> {
   const port = await freePort()
-  const profile = options.profile && file === 'src/main.ts' ? ['--cpu-prof', '--cpu-prof-dir', options.profile] : []
+  const profile =
+    options.profile && file === 'src/main.ts' ? ['--cpu-prof', '--cpu-prof-dir', profilesOf(environment)] : []
   const child = spawn(process.execPath, [...profile, file], {
     env: { ...process.env, PORT: String(port), ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -41,6 +43,11 @@ export async function start(file: string, environment: Record<string, string> = 
     if (child.exitCode !== null) throw new Error(`${file} ended before it was ready`)
   }
   return { port, process: child, output }
+}
+
+/** On each database a directory of its own. */
+function profilesOf({ DATABASE_URL }: Record<string, string>): string {
+  return join(options.profile!, DATABASE_URL ? 'PostgreSQL' : 'embedded')
 }
 
 export async function stop(child: ChildProcess): Promise<void> {

@@ -5,7 +5,7 @@ import { library } from '../targets/library.ts'
 import { yardstick } from '../targets/yardstick.ts'
 
 export const introspectionRow: Row = {
-  name: 'introspection',
+  name: 'introspection, with the log',
   async measure() {
     const [postgres, embedded, bare] = [await gatehouse('PostgreSQL'), await gatehouse('embedded'), await library()]
     const servers = [postgres?.introspection(), embedded?.introspection(), bare?.introspection].filter((one) => !!one)

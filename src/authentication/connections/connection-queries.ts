@@ -71,6 +71,12 @@ export async function findConnection(
   return (lock ? connection.forUpdate() : connection).executeTakeFirst()
 }
 
+/** One of any owner by what stands in its addresses, enabled or not: for its administrators, who try it. */
+export async function findConnectionByHandle(db: Queryable, handle: string): Promise<Connection | undefined> {
+  if (!isStorable(handle)) return undefined
+  return db.selectFrom('connections').selectAll().where('handle', '=', handle).executeTakeFirst()
+}
+
 /** A moment as a cursor holds it: to the millisecond. */
 const createdAt = sql<Date>`date_trunc('milliseconds', created_at)`
 

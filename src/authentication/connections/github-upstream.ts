@@ -4,7 +4,7 @@ import type { Fetch } from '#foundation/http/outbound-fetch.ts'
 import { issuerOf } from './connection.ts'
 import type { OpenedConnection, UpstreamRequest } from './openid-upstream.ts'
 import { UpstreamError } from './upstream-error.ts'
-import { emailOf, presentableName, type UpstreamIdentity } from './upstream-identity.ts'
+import { emailOf, type Introduction, presentableName } from './upstream-identity.ts'
 
 const requestSeconds = 5
 
@@ -35,11 +35,11 @@ export class GitHubUpstream {
     })
   }
 
-  async identify(
+  async introduce(
     connection: OpenedConnection,
     callback: URL,
     { state, codeVerifier }: UpstreamRequest,
-  ): Promise<UpstreamIdentity> {
+  ): Promise<Introduction> {
     const configuration = this.#configuration(connection)
     const tokens = await client.authorizationCodeGrant(configuration, callback, {
       expectedState: state,
@@ -58,7 +58,7 @@ export class GitHubUpstream {
     const user = await ask('/user', gitHubUser)
     const emails = await ask('/user/emails', gitHubEmails)
     const primary = emails.find((address) => address.primary && address.verified)
-    return {
+    const identity = {
       issuer: issuerOf(connection),
       subject: String(user.id),
       email: emailOf(primary?.email),
@@ -69,6 +69,7 @@ export class GitHubUpstream {
       authenticatedAt: undefined,
       idToken: undefined,
     }
+    return { identity, claims: { ...user, emails } }
   }
 
   #configuration(connection: OpenedConnection): client.Configuration {

@@ -3,7 +3,7 @@ import type { Connection } from '#foundation/database/schema.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
 import { issuerOf } from './connection.ts'
 import { UpstreamError } from './upstream-error.ts'
-import { identityOf, type UpstreamIdentity } from './upstream-identity.ts'
+import { type Introduction, identityOf } from './upstream-identity.ts'
 
 /** One round trip to an identity provider: what it must answer with, and what only we know. */
 export interface UpstreamRequest {
@@ -73,7 +73,7 @@ export class OpenidUpstream {
    * The JWKS is asked for once for each id token and kept no longer: rotated keys work at once, withdrawn ones no more,
    * and no token can make us ask twice.
    */
-  async identify(connection: OpenedConnection, callback: URL, request: UpstreamRequest): Promise<UpstreamIdentity> {
+  async introduce(connection: OpenedConnection, callback: URL, request: UpstreamRequest): Promise<Introduction> {
     const metadata = await this.metadataOf(connection)
     const { configuration, tokens } = await this.#redeem(connection, metadata, callback, request)
     const claims = tokens.claims()
@@ -84,7 +84,10 @@ export class OpenidUpstream {
       client.fetchUserInfo(configuration, tokens.access_token, claims.sub),
     )
     const { groupClaim } = connection
-    return identityOf(told, { issuer: claims.iss, groupClaim, idToken: tokens.id_token })
+    return {
+      identity: identityOf(told, { issuer: claims.iss, groupClaim, idToken: tokens.id_token }),
+      claims: told,
+    }
   }
 
   /** Where the provider signs people out (OpenID Connect RP-Initiated Logout); undefined when it offers no such thing. */

@@ -42,7 +42,7 @@ export interface NewConnection extends ConnectionContent, NewSecret, ConnectionO
 export type ConnectionEdit = ConnectionContent & NewSecret & ConnectionOwner & { id: string }
 
 /** Each is a button on the organization's sign-in page. */
-const mostConnections = 20
+export const mostConnections = 20
 
 /**
  * Its handle, which stands in its addresses, is its name, or its id where another owner had that name first; it stays

@@ -23,13 +23,8 @@ export async function applyTeamMapping(
     first: boolean
   },
 ): Promise<void> {
-  const { connection, organization, user, membershipId, first } = mapping
-  const { mapped, wanted } = teamsOfGroups(connection, mapping.groups)
-  const byDefault = first ? connection.defaultTeamIds.filter((id) => !mapped.has(id)) : []
-  const known = await listTeamIds(tx, organization.id, [...new Set([...mapped, ...byDefault])])
-  const current = await teamsOfMembership(tx, organization.id, membershipId)
-  const join = known.filter((id) => (wanted.has(id) || byDefault.includes(id)) && !current.has(id))
-  const leave = known.filter((id) => mapped.has(id) && !wanted.has(id) && current.has(id))
+  const { connection, organization, user, membershipId } = mapping
+  const { join, leave } = await teamChanges(tx, mapping)
   if (join.length === 0 && leave.length === 0) return
   const placeIn = (teamId: string) => ({ teamId, membershipId })
   await changeTeamMembers(tx, organization.id, { join: join.map(placeIn), leave: leave.map(placeIn) })
@@ -41,6 +36,28 @@ export async function applyTeamMapping(
     organizationId: organization.id,
     after: { connection: connection.name, joined: join, left: leave },
   })
+}
+
+/** Into which teams a sign-in takes a member, and out of which. @param of.membershipId undefined: not a member yet */
+export async function teamChanges(
+  db: Queryable,
+  of: {
+    connection: Pick<Connection, 'defaultTeamIds' | 'groupClaim' | 'groupTeamIds'>
+    organization: Pick<Organization, 'id'>
+    membershipId: string | undefined
+    groups: readonly string[]
+    first: boolean
+  },
+): Promise<{ join: string[]; leave: string[] }> {
+  const { connection, organization, membershipId, first } = of
+  const { mapped, wanted } = teamsOfGroups(connection, of.groups)
+  const byDefault = first ? connection.defaultTeamIds.filter((id) => !mapped.has(id)) : []
+  const known = await listTeamIds(db, organization.id, [...new Set([...mapped, ...byDefault])])
+  const current = membershipId === undefined ? new Set() : await teamsOfMembership(db, organization.id, membershipId)
+  return {
+    join: known.filter((id) => (wanted.has(id) || byDefault.includes(id)) && !current.has(id)),
+    leave: known.filter((id) => mapped.has(id) && !wanted.has(id) && current.has(id)),
+  }
 }
 
 /** `mapped`: every team that some group stands for. `wanted`: those of this person's groups. */

@@ -181,7 +181,7 @@ async function tryAuthentication(
   callback.search = String(
     new URLSearchParams({ code: client.randomState(), state: request.state, iss: metadata.issuer }),
   )
-  const error = await upstream.identify(connection, callback, request).catch((refused: unknown) => refused)
+  const error = await upstream.introduce(connection, callback, request).catch((refused: unknown) => refused)
   if (error instanceof client.ResponseBodyError) return refusedFor(error.error, error.status, redirectUri)
   if (error instanceof client.WWWAuthenticateChallengeError) return refusedFor('invalid_client', 401, redirectUri)
   return [authenticated('failed', `The answer of the token endpoint ${reasonOf(error)}`)]

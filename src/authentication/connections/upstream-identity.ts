@@ -23,6 +23,12 @@ export interface UpstreamIdentity {
 
 type Claims = Readonly<Record<string, unknown>>
 
+/** Who came, and all that the provider said of them: a stranger's words, for an administrator who tries the connection. */
+export interface Introduction {
+  identity: UpstreamIdentity
+  claims: Claims
+}
+
 const longestSubject = 500
 const longestName = 200
 

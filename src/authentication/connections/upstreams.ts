@@ -12,7 +12,7 @@ import {
 } from './openid-upstream.ts'
 import { UpstreamError } from './upstream-error.ts'
 import { upstreamFetch } from './upstream-fetch.ts'
-import type { UpstreamIdentity } from './upstream-identity.ts'
+import type { Introduction, UpstreamIdentity } from './upstream-identity.ts'
 
 /** The identity providers behind connections. Whatever goes wrong with one is an `UpstreamError`. */
 export interface Upstreams {
@@ -20,6 +20,8 @@ export interface Upstreams {
   authorizationUrl(connection: Connection, request: UpstreamRequest, wishes: SignInWishes): Promise<URL>
   /** Who came back. @param callback the address that the browser was sent back to, with its query */
   identify(connection: Connection, callback: URL, request: UpstreamRequest): Promise<UpstreamIdentity>
+  /** The same with what the provider said in its own words. */
+  introduce(connection: Connection, callback: URL, request: UpstreamRequest): Promise<Introduction>
   /** Where the browser signs out there; undefined when there is no such place, or it can't be found out now. */
   endSessionUrl(
     connection: Connection,
@@ -38,6 +40,17 @@ export function createUpstreams({ fetch, encryption }: { fetch: Fetch; encryptio
     clientSecret: clientSecret === null ? undefined : encryption.decrypt(clientSecret),
   })
 
+  async function introduce(connection: Connection, callback: URL, request: UpstreamRequest): Promise<Introduction> {
+    try {
+      return await asUpstreamError(() =>
+        (connection.type === 'github' ? gitHub : openid).introduce(open(connection), callback, request),
+      )
+    } catch (error) {
+      if (connection.type !== 'github') openid.forget(connection)
+      throw error
+    }
+  }
+
   return {
     authorizationUrl: (connection, request, wishes) =>
       asUpstreamError(() =>
@@ -46,15 +59,11 @@ export function createUpstreams({ fetch, encryption }: { fetch: Fetch; encryptio
           : openid.authorizationUrl(open(connection), request, wishes),
       ),
 
+    introduce,
+
     async identify(connection, callback, request) {
-      try {
-        return await asUpstreamError(() =>
-          (connection.type === 'github' ? gitHub : openid).identify(open(connection), callback, request),
-        )
-      } catch (error) {
-        if (connection.type !== 'github') openid.forget(connection)
-        throw error
-      }
+      const { identity } = await introduce(connection, callback, request)
+      return identity
     },
 
     async endSessionUrl(connection, request) {

@@ -82,3 +82,15 @@ export function listOwnersOfDomains(
     .where('d.verifiedAt', 'is not', null)
     .execute()
 }
+
+/** How many active members of an organization sign in with an address of a domain. */
+export async function countMembersOfDomain(
+  db: Queryable,
+  { organizationId, domain }: { organizationId: string; domain: string },
+): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from memberships m
+    join users u on u.id = m.user_id
+    where m.organization_id = ${organizationId} and m.deactivated_at is null and u.deactivated_at is null
+      and split_part(lower(u.email), '@', 2) = ${domain}`.execute(db)
+  return rows[0]?.count ?? 0
+}

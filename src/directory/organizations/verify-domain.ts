@@ -52,6 +52,20 @@ export function domainRecord(encryption: Encryption, { domain, organizationId }:
   }
 }
 
+/** The name servers answer, and the record is not among what they say. */
+export class DomainRecordMissing extends GatehouseError {
+  /** What they say instead: a stranger's words. */
+  readonly found: readonly string[]
+
+  constructor(message: string, records: readonly string[]) {
+    super('conflict', message)
+    this.found = records.slice(0, mostShown).map((record) => record.slice(0, longestShown))
+  }
+}
+
+const mostShown = 10
+const longestShown = 300
+
 type Claim = Pick<OrganizationDomain, 'domain' | 'organizationId'>
 
 const recordName = (domain: string) => `_gatehouse-challenge.${domain}`
@@ -124,7 +138,7 @@ export async function verifyDomain(
   })
   if (!records.some((record) => expected.has(record.trim()))) {
     const message = `${name} has no TXT record ${value} yet. A new record may take an hour until it is seen everywhere.`
-    throw new GatehouseError('conflict', message)
+    throw new DomainRecordMissing(message, records)
   }
   return markVerified(db, management, domain)
 }

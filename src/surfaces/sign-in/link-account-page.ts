@@ -1,10 +1,7 @@
-import {
-  type ConnectionLogin,
-  type ConnectionRefusal,
-  completeConnectionLogin,
-} from '#authentication/connections/complete-connection-login.ts'
+import { type ConnectionLogin, completeConnectionLogin } from '#authentication/connections/complete-connection-login.ts'
 import { connectionLabel } from '#authentication/connections/connection.ts'
 import { findEnabledConnectionById } from '#authentication/connections/connection-queries.ts'
+import type { ConnectionRefusal } from '#authentication/connections/decide-connection-login.ts'
 import type { ArrivedIdentity } from '#authentication/connections/link-account-by-mail.ts'
 import type { UpstreamIdentity } from '#authentication/connections/upstream-identity.ts'
 import type { Connection } from '#foundation/database/schema.ts'

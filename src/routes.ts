@@ -30,9 +30,12 @@ import { impactApi } from '#surfaces/authorization/impact-api.ts'
 import { clientApi } from '#surfaces/clients/client-api.ts'
 import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
 import { connectionApi } from '#surfaces/connections/connection-api.ts'
+import { connectionPages, connectionPlaces } from '#surfaces/connections/connection-pages.ts'
+import { triedPage } from '#surfaces/connections/tried-page.ts'
 import { overviewPages } from '#surfaces/console/overview-pages.ts'
 import { directAuthenticationApi } from '#surfaces/direct/direct-authentication-api.ts'
 import { domainApi } from '#surfaces/domains/domain-api.ts'
+import { domainPages } from '#surfaces/domains/domain-pages.ts'
 import { grantsApi } from '#surfaces/grants/grants-api.ts'
 import { grantsPages } from '#surfaces/grants/grants-pages.ts'
 import { permissionApi } from '#surfaces/grants/permission-api.ts'
@@ -166,7 +169,7 @@ function protocolOf(parts: Parts): Route[] {
       ...limits,
     }),
     ...interactionPages(parts),
-    ...connectionCallbackPages(parts),
+    ...connectionCallbackPages({ ...parts, showTried: triedPagesOf(parts) }),
   ]
 }
 
@@ -214,6 +217,8 @@ function adminOf(parts: Parts): Route[] {
     ...overviewPages({ pages, db }),
     ...memberPages({ pages, db, outbox, sessionSeconds }),
     ...grantsPages({ pages, db }),
+    ...connectionPages(connectionPlaces.organization, { pages, ...connectionPartsOf(parts) }),
+    ...domainPages({ pages, db, encryption: parts.encryption, resolveTxt: parts.resolveTxt }),
     ...organizationApiKeyPages({ pages, ...keyPartsOf(parts) }),
     ...organizationAuthenticationLogPages({ pages, db }),
     ...organizationAuditLogPages({ pages, db }),
@@ -230,9 +235,36 @@ function deploymentOf(parts: Parts, readiness: () => Promise<Readiness>): Route[
     ...deploymentOrganizationPages({ pages, db, outbox }),
     ...userPages({ pages, db, outbox }),
     ...permissionPages({ pages, db }),
+    ...connectionPages(connectionPlaces.deployment, { pages, ...connectionPartsOf(parts) }),
     ...signingKeyPages({ pages, db, encryption }),
     ...deploymentAuditLogPages({ pages, db }),
   ]
+}
+
+function connectionPartsOf(parts: Parts) {
+  const { issuer, db, render, encryption, upstreams, upstreamTransactions, signUp } = parts
+  const { outboundFetch, outboundAllowedHosts } = parts
+  return {
+    issuer,
+    db,
+    render,
+    encryption,
+    upstreams,
+    upstreamTransactions,
+    signUp,
+    outboundFetch,
+    outboundAllowedHosts,
+  }
+}
+
+/** Where a sign-in ends that an administrator only tried: among the pages of whose connection it was. */
+function triedPagesOf(parts: Parts): ReturnType<typeof triedPage> {
+  const { db, csrf, render, requireSignedInUser } = parts
+  const kit = { db, csrf, render, requireSignedInUser }
+  const more = connectionPartsOf(parts)
+  const ofOrganization = triedPage(connectionPlaces.organization, { pages: adminPageKit(kit), ...more })
+  const ofDeployment = triedPage(connectionPlaces.deployment, { pages: deploymentPageKit(kit), ...more })
+  return (ctx, tried) => (tried.purpose.organizationId === null ? ofDeployment : ofOrganization)(ctx, tried)
 }
 
 function keyPartsOf({ issuer, db, outbox, apiKeyPrefix, current: { signAccessToken } }: Parts) {

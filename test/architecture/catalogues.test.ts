@@ -64,6 +64,11 @@ const sharedWords = new Set([
   'Application',
   'Applications',
   '{count, plural, one {1 session} other {{count, number} sessions}}',
+  'Claim',
+  'Domain',
+  'Domains',
+  'PKCE',
+  'Team',
 ])
 
 test('what a view or a handler says is in the English catalogues', () => {

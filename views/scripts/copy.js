@@ -10,6 +10,6 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
       // The clipboard of a page over plain http has this older way only.
       document.execCommand('copy')
     }
-    button.textContent = 'Copied'
+    button.textContent = button.dataset.copied ?? 'Copied'
   })
 }

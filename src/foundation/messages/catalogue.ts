@@ -3,7 +3,9 @@ import { IntlMessageFormat } from 'intl-messageformat'
 import type access from '#messages/en/access.json'
 import type account from '#messages/en/account.json'
 import type auditLog from '#messages/en/audit-log.json'
+import type connections from '#messages/en/connections.json'
 import type consolePages from '#messages/en/console.json'
+import type domains from '#messages/en/domains.json'
 import type grants from '#messages/en/grants.json'
 import type joining from '#messages/en/joining.json'
 import type mails from '#messages/en/mails.json'
@@ -22,8 +24,10 @@ interface Rooms {
   access: typeof access
   account: typeof account
   'audit-log': typeof auditLog
+  connections: typeof connections
   console: typeof consolePages
   grants: typeof grants
+  domains: typeof domains
   joining: typeof joining
   mails: typeof mails
   members: typeof members

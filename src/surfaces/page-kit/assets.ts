@@ -33,7 +33,19 @@ const { resolve } = createRequire(import.meta.url)
  */
 const stylesheets = {
   'gatehouse.css': ['tokens', 'base', 'buttons', 'forms', 'marks', 'sign-in'],
-  'framed.css': ['frame', 'tables', 'keys', 'members', 'log', 'charts', 'console', 'grants', 'reference', 'print'],
+  'framed.css': [
+    'frame',
+    'tables',
+    'keys',
+    'members',
+    'log',
+    'charts',
+    'console',
+    'connections',
+    'grants',
+    'reference',
+    'print',
+  ],
 } as const
 
 /** Styles, fonts, the mark and scripts, read and compressed once at the start and served under names with a hash. */

@@ -1,6 +1,6 @@
 import type Koa from 'koa'
 import { callbackUrl } from '#authentication/connections/connection.ts'
-import { findEnabledConnection } from '#authentication/connections/connection-queries.ts'
+import { findConnectionByHandle, findEnabledConnection } from '#authentication/connections/connection-queries.ts'
 import { linkIdentity } from '#authentication/connections/link-identity.ts'
 import { UpstreamError } from '#authentication/connections/upstream-error.ts'
 import type { Connection } from '#foundation/database/schema.ts'
@@ -16,32 +16,46 @@ import { type Interaction, requireInteraction } from './interaction.ts'
 import { finishConnectionLogin } from './link-account-page.ts'
 import type { InteractionParts } from './step.ts'
 import { showUpstreamError } from './upstream-error-page.ts'
-import type { UpstreamTransaction } from './upstream-transactions.ts'
+import type { TryPurpose, UpstreamTransaction } from './upstream-transactions.ts'
 
 const securityPage = '/account/security'
 /** Clocks of two servers differ. */
 const clockToleranceSeconds = 60
 
+/** A round trip that an administrator made to try a connection. */
+export interface TriedReturn extends Return {
+  purpose: TryPurpose
+}
+
+type CallbackParts = InteractionParts & {
+  /** Shows what came of it to the administrator who tried. */
+  showTried: (ctx: Koa.Context, tried: TriedReturn) => unknown
+}
+
 /**
  * Where identity providers send the browser back to: `/connections/{handle}/callback` after signing in,
  * `/connections/{handle}/signed-out` after signing out. Only the browser that went there gets on, once.
  */
-export function connectionCallbackPages(parts: InteractionParts): Route[] {
+export function connectionCallbackPages(parts: CallbackParts): Route[] {
   return [
     ['GET', '/connections/:handle/callback', (ctx) => comeBack(parts, ctx)],
     ['GET', '/connections/:handle/signed-out', (ctx) => comeBackSignedOut(parts, ctx)],
   ]
 }
 
-async function comeBack(parts: InteractionParts, ctx: Koa.Context): Promise<void> {
+async function comeBack(parts: CallbackParts, ctx: Koa.Context): Promise<void> {
   // A HEAD request, which no browser makes by itself, would use the answer up.
   if (ctx.method !== 'GET') throw new GatehouseError('invalid_request', 'This address is for browsers.')
-  const connection = await findEnabledConnection(parts.db, String(ctx.params.handle))
+  const handle = String(ctx.params.handle)
+  const enabled = await findEnabledConnection(parts.db, handle)
+  const connection = enabled ?? (await findConnectionByHandle(parts.db, handle))
   const transaction = connection && (await parts.upstreamTransactions.take(ctx, connection))
   if (!connection || !transaction) return showUnasked(parts, ctx)
-  await (transaction.purpose.kind === 'link'
-    ? comeBackToLink(parts, ctx, { connection, transaction, purpose: transaction.purpose })
-    : comeBackToSignIn(parts, ctx, { connection, transaction, uid: transaction.purpose.interactionUid }))
+  const { purpose } = transaction
+  if (purpose.kind === 'try') await parts.showTried(ctx, { connection, transaction, purpose })
+  else if (!enabled) await showUnasked(parts, ctx)
+  else if (purpose.kind === 'link') await comeBackToLink(parts, ctx, { connection, transaction, purpose })
+  else await comeBackToSignIn(parts, ctx, { connection, transaction, uid: purpose.interactionUid })
 }
 
 async function comeBackSignedOut({ upstreamSignOut }: InteractionParts, ctx: Koa.Context): Promise<void> {
@@ -104,7 +118,7 @@ async function identify(parts: InteractionParts, ctx: Koa.Context, { connection,
 }
 
 /** An answer that no sign-in waits for: forged, replayed, too late, or meant for another browser or connection. */
-async function showUnasked({ render }: InteractionParts, ctx: Koa.Context): Promise<void> {
+export async function showUnasked({ render }: Pick<InteractionParts, 'render'>, ctx: Koa.Context): Promise<void> {
   const locals = {
     title: message('sign-in.unasked.title'),
     message: message('sign-in.unasked.lead'),

@@ -16,6 +16,16 @@ export type UpstreamPurpose =
   | { kind: 'sign_in'; interactionUid: string }
   /** Linking what they are there to the account that they are signed in to. */
   | { kind: 'link'; userId: string; sessionUid: string }
+  | TryPurpose
+
+/** An administrator tries the connection: nobody is signed in by it. */
+export interface TryPurpose {
+  kind: 'try'
+  userId: string
+  sessionUid: string
+  /** Whose connection they manage; null: the deployment's. */
+  organizationId: string | null
+}
 
 /** How a person chose to sign in on a page of ours, before there was an interaction: at `/o/{slug}`. */
 export interface ChosenWay {

@@ -29,6 +29,7 @@ import { explainApi } from '#surfaces/authorization/explain-api.ts'
 import { impactApi } from '#surfaces/authorization/impact-api.ts'
 import { clientApi } from '#surfaces/clients/client-api.ts'
 import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
+import { serviceAccountPages } from '#surfaces/clients/service-account-pages.ts'
 import { connectionApi } from '#surfaces/connections/connection-api.ts'
 import { connectionPages, connectionPlaces } from '#surfaces/connections/connection-pages.ts'
 import { triedPage } from '#surfaces/connections/tried-page.ts'
@@ -62,6 +63,7 @@ import { homePage } from '#surfaces/operations/home-page.ts'
 import { deploymentOrganizationPages } from '#surfaces/organizations/deployment-organization-pages.ts'
 import { organizationApi } from '#surfaces/organizations/organization-api.ts'
 import { settingsPages } from '#surfaces/organizations/settings-pages.ts'
+import { shownOnce } from '#surfaces/page-kit/shown-once.ts'
 import { accountPageKit, adminPageKit, deploymentPageKit } from '#surfaces/page-kit/signed-in-pages.ts'
 import { sessionApi } from '#surfaces/sessions/session-api.ts'
 import { connectionCallbackPages } from '#surfaces/sign-in/connection-callback.ts'
@@ -211,14 +213,15 @@ function accountOf(parts: Parts): Route[] {
 
 /** Pages of an organization's administrators. */
 function adminOf(parts: Parts): Route[] {
-  const { db, csrf, render, requireSignedInUser, outbox, sessionSeconds } = parts
+  const { issuer, db, csrf, render, encryption, requireSignedInUser, outbox, sessionSeconds } = parts
   const pages = adminPageKit({ db, csrf, render, requireSignedInUser })
   return [
     ...overviewPages({ pages, db }),
     ...memberPages({ pages, db, outbox, sessionSeconds }),
     ...grantsPages({ pages, db }),
     ...connectionPages(connectionPlaces.organization, { pages, ...connectionPartsOf(parts) }),
-    ...domainPages({ pages, db, encryption: parts.encryption, resolveTxt: parts.resolveTxt }),
+    ...domainPages({ pages, db, encryption, resolveTxt: parts.resolveTxt }),
+    ...serviceAccountPages({ pages, db, issuer, once: shownOnce({ issuer, encryption }) }),
     ...organizationApiKeyPages({ pages, ...keyPartsOf(parts) }),
     ...organizationAuthenticationLogPages({ pages, db }),
     ...organizationAuditLogPages({ pages, db }),

@@ -51,6 +51,8 @@ const sharedWords = new Set([
   'Format',
   'Permissions',
   'Mail',
+  'Secret',
+  'Secrets',
   'Teams',
   '{count, plural, one {Team} other {Teams}}',
   'Superadmin',

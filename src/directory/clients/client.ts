@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { httpUri, isCallbackUri, isRedirectUri, isResourceIdentifier } from '#foundation/values/client-uris.ts'
-import { displayName } from '#foundation/values/names.ts'
+import { displayName, plainText } from '#foundation/values/names.ts'
 
 export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 
@@ -81,6 +81,9 @@ export const clientMetadataShape = {
   logo_uri: httpUri.describe('Shown where consent is asked for.').optional(),
   policy_uri: httpUri.describe('How it treats data, linked where consent is asked for.').optional(),
   tos_uri: httpUri.describe('Its terms, linked where consent is asked for.').optional(),
+  description: plainText(500)
+    .meta({ description: 'What it is for, told to those who look after it.', examples: ['Exports the inventory'] })
+    .optional(),
   contacts: z
     .array(z.email('must be an e-mail address'))
     .max(20, 'must be at most 20')

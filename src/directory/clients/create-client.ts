@@ -72,7 +72,7 @@ export function createServiceAccount(
 /** What an organization's administrators decide of a service account. */
 export type ServiceAccountMembers = Pick<
   ClientMembers,
-  'client_name' | 'token_endpoint_auth_method' | 'jwks' | 'scope' | 'contacts'
+  'client_name' | 'description' | 'token_endpoint_auth_method' | 'jwks' | 'scope' | 'contacts'
 >
 
 /** @throws GatehouseError conflict; the error itself, where it is another */

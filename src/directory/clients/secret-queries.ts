@@ -23,6 +23,18 @@ export function listSecrets(db: Queryable, clientId: string): Promise<ClientSecr
     .execute()
 }
 
+/** The same of several clients, by their ids. */
+export async function listSecretsOf(db: Queryable, clientIds: readonly string[]): Promise<Map<string, ClientSecret[]>> {
+  const secrets = await db
+    .selectFrom('clientSecrets')
+    .select(['clientId', 'id', 'hint', 'createdAt', 'expiresAt'])
+    .where(sql<boolean>`client_id = any(${clientIds}::text[])`)
+    .where(sql<boolean>`(expires_at is null or expires_at > clock_timestamp())`)
+    .orderBy('createdAt', 'desc')
+    .execute()
+  return Map.groupBy(secrets, ({ clientId }) => clientId)
+}
+
 /** As it leaves the database, in JSON: the hash in hex. */
 export interface SecretText {
   hash: string

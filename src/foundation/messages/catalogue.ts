@@ -14,6 +14,7 @@ import type operations from '#messages/en/operations.json'
 import type organizations from '#messages/en/organizations.json'
 import type pageKit from '#messages/en/page-kit.json'
 import type permissions from '#messages/en/permissions.json'
+import type serviceAccounts from '#messages/en/service-accounts.json'
 import type signIn from '#messages/en/sign-in.json'
 import type signingKeys from '#messages/en/signing-keys.json'
 import type users from '#messages/en/users.json'
@@ -35,6 +36,7 @@ interface Rooms {
   organizations: typeof organizations
   'page-kit': typeof pageKit
   permissions: typeof permissions
+  'service-accounts': typeof serviceAccounts
   'sign-in': typeof signIn
   'signing-keys': typeof signingKeys
   users: typeof users

@@ -37,10 +37,10 @@ export const client = z
   })
   .meta({ id: 'Client' })
 
-const { token_endpoint_auth_method, jwks, scope, contacts } = clientMetadataShape
+const { description, token_endpoint_auth_method, jwks, scope, contacts } = clientMetadataShape
 
 export const serviceAccount = z
-  .object({ ...everyClient, token_endpoint_auth_method, jwks, scope, contacts })
+  .object({ ...everyClient, description, token_endpoint_auth_method, jwks, scope, contacts })
   .meta({ id: 'ServiceAccount' })
 
 /** Members that change without an edit, or are there once. */

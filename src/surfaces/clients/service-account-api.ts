@@ -28,9 +28,10 @@ const ofOrganization = z.strictObject({ org: z.string() })
 const ofAccount = z.strictObject({ org: z.string(), client_id: z.string() })
 const ofSecret = z.strictObject({ org: z.string(), client_id: z.string(), id: z.string() })
 
-const { client_name, jwks, scope, contacts } = clientShape
+const { client_name, description, jwks, scope, contacts } = clientShape
 const members = {
   client_name,
+  description,
   token_endpoint_auth_method: z
     .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
     .describe('How it proves itself: by a secret that is made here, or (`private_key_jwt`) by a key of `jwks`.')

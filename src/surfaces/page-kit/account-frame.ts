@@ -46,6 +46,7 @@ const adminFamily: Family = {
     { label: message('page-kit.frame.grants'), href: '/admin/grants' },
     { label: message('page-kit.frame.connections'), href: '/admin/connections' },
     { label: message('page-kit.frame.domains'), href: '/admin/domains' },
+    { label: message('page-kit.frame.service_accounts'), href: '/admin/service-accounts' },
     { label: message('page-kit.frame.api_keys'), href: '/admin/api-keys' },
     { label: message('page-kit.frame.authentication_log'), href: '/admin/authentication-log' },
     { label: message('page-kit.frame.audit_log'), href: '/admin/audit-log' },

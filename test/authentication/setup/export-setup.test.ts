@@ -55,6 +55,7 @@ const everything = {
       policy_uri: 'https://app.example/policy',
       tos_uri: 'https://app.example/tos',
       contacts: ['ops@app.example'],
+      description: 'For everybody: "quoted", # and all',
       default_max_age: 3600,
       require_auth_time: true,
       require_pushed_authorization_requests: true,

@@ -71,6 +71,7 @@ import { interactionPages } from '#surfaces/sign-in/interaction-pages.ts'
 import { signingKeyApi } from '#surfaces/signing-keys/signing-key-api.ts'
 import { signingKeyPages } from '#surfaces/signing-keys/signing-key-pages.ts'
 import { teamApi } from '#surfaces/teams/team-api.ts'
+import { teamPages } from '#surfaces/teams/team-pages.ts'
 import { userApi } from '#surfaces/users/user-api.ts'
 import { userPages } from '#surfaces/users/user-pages.ts'
 import type { Parts } from './parts.ts'
@@ -218,6 +219,7 @@ function adminOf(parts: Parts): Route[] {
   return [
     ...overviewPages({ pages, db }),
     ...memberPages({ pages, db, outbox, sessionSeconds }),
+    ...teamPages({ pages, db }),
     ...grantsPages({ pages, db }),
     ...connectionPages(connectionPlaces.organization, { pages, ...connectionPartsOf(parts) }),
     ...domainPages({ pages, db, encryption, resolveTxt: parts.resolveTxt }),

@@ -17,6 +17,7 @@ import type permissions from '#messages/en/permissions.json'
 import type serviceAccounts from '#messages/en/service-accounts.json'
 import type signIn from '#messages/en/sign-in.json'
 import type signingKeys from '#messages/en/signing-keys.json'
+import type teams from '#messages/en/teams.json'
 import type users from '#messages/en/users.json'
 import { fallbackLanguage, type Language, localeOf, markedLanguage } from './languages.ts'
 
@@ -39,6 +40,7 @@ interface Rooms {
   'service-accounts': typeof serviceAccounts
   'sign-in': typeof signIn
   'signing-keys': typeof signingKeys
+  teams: typeof teams
   users: typeof users
 }
 

@@ -43,6 +43,7 @@ const adminFamily: Family = {
   entries: [
     { label: message('page-kit.frame.overview'), href: '/admin' },
     { label: message('page-kit.frame.members'), href: '/admin/members' },
+    { label: message('page-kit.frame.teams'), href: '/admin/teams' },
     { label: message('page-kit.frame.grants'), href: '/admin/grants' },
     { label: message('page-kit.frame.connections'), href: '/admin/connections' },
     { label: message('page-kit.frame.domains'), href: '/admin/domains' },

@@ -1,4 +1,5 @@
 import type { Config } from '#foundation/config/config.ts'
+import { english } from '#foundation/messages/translator.ts'
 import type { DemoAccount } from '#surfaces/setup/demo.ts'
 
 /** What to open and what to try; passwords are told once, when they are made. Empty outside the demo. */
@@ -9,7 +10,9 @@ export function bannerFor(accounts: DemoAccount[], config: Config): string {
     return `\n  Gatehouse, with the demo data of an earlier start\n\n${open}\n`
   }
   const width = Math.max(...accounts.map((account) => account.email.length))
-  const people = accounts.map(({ email, password, note }) => `    ${email.padEnd(width)}  ${password}  ${note}`)
+  const people = accounts.map(
+    ({ email, password, note }) => `    ${email.padEnd(width)}  ${password}  ${english(note)}`,
+  )
   return `
   Gatehouse, with demo data
 

@@ -2,14 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { IntlMessageFormat } from 'intl-messageformat'
 import type access from '#messages/en/access.json'
 import type account from '#messages/en/account.json'
+import type apiKeys from '#messages/en/api-keys.json'
 import type auditLog from '#messages/en/audit-log.json'
+import type authenticationLog from '#messages/en/authentication-log.json'
 import type connections from '#messages/en/connections.json'
 import type consolePages from '#messages/en/console.json'
+import type demo from '#messages/en/demo.json'
 import type domains from '#messages/en/domains.json'
 import type grants from '#messages/en/grants.json'
 import type joining from '#messages/en/joining.json'
 import type mails from '#messages/en/mails.json'
 import type members from '#messages/en/members.json'
+import type oauth from '#messages/en/oauth.json'
 import type operations from '#messages/en/operations.json'
 import type organizations from '#messages/en/organizations.json'
 import type pageKit from '#messages/en/page-kit.json'
@@ -25,14 +29,18 @@ import { fallbackLanguage, type Language, localeOf, markedLanguage } from './lan
 interface Rooms {
   access: typeof access
   account: typeof account
+  'api-keys': typeof apiKeys
   'audit-log': typeof auditLog
+  'authentication-log': typeof authenticationLog
   connections: typeof connections
   console: typeof consolePages
-  grants: typeof grants
+  demo: typeof demo
   domains: typeof domains
+  grants: typeof grants
   joining: typeof joining
   mails: typeof mails
   members: typeof members
+  oauth: typeof oauth
   operations: typeof operations
   organizations: typeof organizations
   'page-kit': typeof pageKit

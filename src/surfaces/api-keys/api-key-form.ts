@@ -13,10 +13,9 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
 import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Form } from '#foundation/http/read-form.ts'
-import type { Text } from '#foundation/messages/message.ts'
+import { message, type Text } from '#foundation/messages/message.ts'
 import { sentence } from '#foundation/messages/sentence.ts'
 import type { DataScope } from '#foundation/values/data-scope.ts'
-import { dayOf } from '#foundation/values/time-ago.ts'
 import { type FormProblems, fieldErrors } from '#surfaces/page-kit/form-problems.ts'
 
 /*
@@ -71,7 +70,7 @@ export function readKeyEdit(form: Form): ApiKeyEdit {
 export function expiryChoices(createdAt: Date, now = new Date()) {
   const periods = offeredDays.flatMap((days) => {
     const expiry = expiryOf({ expires_in_days: days }, { now, createdAt })
-    return expiry.outcome === 'set' ? [{ days, on: dayOf(expiry.expiresAt) }] : []
+    return expiry.outcome === 'set' ? [{ days, on: expiry.expiresAt }] : []
   })
   return { periods, firstDate: dateOf(now), lastDate: dateOf(latestExpiry(createdAt)) }
 }
@@ -120,12 +119,12 @@ function byFormField(form: Form, errors: Record<string, Text>): Record<string, T
   )
 }
 
-function expiryError(form: Form, message: Text): Text {
+function expiryError(form: Form, said: Text): Text {
   const { expires_at, expires_in_days } = expiryIn(form)
-  if (expires_at === undefined && expires_in_days === undefined) return 'Choose when the key expires.'
-  if (expires_at === '') return 'Choose a date.'
+  if (expires_at === undefined && expires_in_days === undefined) return message('api-keys.form.choose_expiry')
+  if (expires_at === '') return message('api-keys.form.choose_date')
   const isDay = expires_at === undefined || z.iso.date().safeParse(expires_at).success
-  return isDay ? message : 'Choose a date, such as 2027-01-31.'
+  return isDay ? said : message('api-keys.form.choose_date_as')
 }
 
 /** A date that was filled in without its radio button counts as chosen. */

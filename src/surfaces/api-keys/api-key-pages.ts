@@ -24,6 +24,8 @@ import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import { message } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import { type FormProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { freshSignIn } from '#surfaces/page-kit/signed-in-user.ts'
@@ -81,14 +83,7 @@ const pageSize = 15
 const mostMembersListed = 100
 
 /** What a list says of the action that led back to it. */
-const doneWords = {
-  saved: 'Your changes have been saved.',
-  revoked: 'The key is revoked. It is refused from now on.',
-  reactivated: 'The key works again.',
-  deleted: 'The key is deleted. The authentication log keeps its name.',
-  urls: 'Saved. It holds from the next request on.',
-}
-const doneKinds = Object.keys(doneWords) as (keyof typeof doneWords)[]
+const doneKinds = ['saved', 'revoked', 'reactivated', 'deleted', 'urls'] as const
 
 const listQuery = z.object({
   cursor: pageQuery.cursor.catch(undefined),
@@ -157,8 +152,8 @@ async function readList(
     keys: page.items.map((key) => ({ ...rowOf(actor, key), uses: pictures.get(key.id) })),
     olderUrl: page.next_cursor ? `${at}?${older}` : undefined,
     isFirstPage: cursor === undefined,
-    done: done && doneWords[done],
-    refusal: refusal?.message,
+    done: done && message(`api-keys.done.${done}`),
+    refusal: refusal && sentence(refusal.message),
   }
 }
 
@@ -250,10 +245,10 @@ async function postDelete(request: ApiKeyRequest): Promise<void> {
 
 /** What is offered for both keys to work side by side. */
 const overlaps = [
-  { seconds: 0, label: 'End it at once' },
-  { seconds: 3_600, label: 'An hour more' },
-  { seconds: 86_400, label: 'A day more' },
-  { seconds: longestOverlapSeconds, label: 'Seven days more' },
+  { seconds: 0, label: message('api-keys.rotate.at_once') },
+  { seconds: 3_600, label: message('api-keys.rotate.hour') },
+  { seconds: 86_400, label: message('api-keys.rotate.day') },
+  { seconds: longestOverlapSeconds, label: message('api-keys.rotate.week') },
 ]
 
 async function showRotate(request: ApiKeyRequest): Promise<void> {

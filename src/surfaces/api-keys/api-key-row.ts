@@ -1,13 +1,13 @@
 import type { ApiKey } from '#authentication/api-keys/api-key-queries.ts'
 import { mayEmpower } from '#authentication/api-keys/manage-api-key.ts'
 import type { Actor } from '#directory/users/actor.ts'
-import { dayOf } from '#foundation/values/time-ago.ts'
+import { type Message, message } from '#foundation/messages/message.ts'
 
 /** How a key stands, as a pill says it, and the little that belongs beside it. */
 export interface StatusWords {
-  text: string
+  text: Message
   tone: 'good' | 'warn' | 'bad' | ''
-  note?: string
+  note?: Message | undefined
 }
 
 /** A key that lives no longer than this is near its end from the start: that is said on its last day only. */
@@ -31,7 +31,7 @@ export function rowOf(actor: Actor, key: ApiKey, now = new Date()) {
     /** Of a key that another person made. */
     madeBy: createdBy && createdBy.id !== user.id ? createdBy.name : undefined,
     status: statusWords(actor, key, now),
-    expires: dayOf(key.expiresAt),
+    expiresAt: key.expiresAt,
     mayEdit: mayEmpower(actor, user),
     mayRevoke: key.status === 'active',
     mayRotate: key.status === 'active' && key.supersededBy === null && mayEmpower(actor, user),
@@ -41,21 +41,24 @@ export function rowOf(actor: Actor, key: ApiKey, now = new Date()) {
 }
 
 function statusWords(actor: Actor, key: ApiKey, now: Date): StatusWords {
-  if (key.status === 'revoked') return { text: 'Revoked', tone: '', note: revocationNote(actor, key) }
-  if (key.status === 'expired') return { text: 'Expired', tone: '' }
+  if (key.status === 'revoked')
+    return { text: message('api-keys.status.revoked'), tone: '', note: revocationNote(actor, key) }
+  if (key.status === 'expired') return { text: message('api-keys.status.expired'), tone: '' }
   const days = dayNumber(key.expiresAt) - dayNumber(now)
-  if (key.supersededBy) return { text: 'Replaced', tone: 'warn', note: `works until ${dayOf(key.expiresAt).text}` }
+  if (key.supersededBy) {
+    const note = message('api-keys.status.until', { day: key.expiresAt })
+    return { text: message('api-keys.status.replaced'), tone: 'warn', note }
+  }
   const livesShort = key.expiresAt.getTime() - key.createdAt.getTime() <= shortDays * dayMs
-  if (days > (livesShort ? 1 : soonDays)) return { text: 'Active', tone: 'good' }
-  const when = ['today', 'tomorrow'][days] ?? `in ${days} days`
-  return { text: `Expires ${when}`, tone: 'warn' }
+  if (days > (livesShort ? 1 : soonDays)) return { text: message('api-keys.status.active'), tone: 'good' }
+  return { text: message('api-keys.status.expires', { days }), tone: 'warn' }
 }
 
 /** Its owner knows what they did themselves; an administrator wants to know who did. */
-function revocationNote({ isAdmin }: Actor, { revocation, revokedBy }: ApiKey): string | undefined {
-  if (revocation === 'leaked') return 'somebody found it in public'
-  if (isAdmin && revokedBy) return `by ${revokedBy.name}`
-  return revocation === 'admin' ? 'by an administrator' : undefined
+function revocationNote({ isAdmin }: Actor, { revocation, revokedBy }: ApiKey): Message | undefined {
+  if (revocation === 'leaked') return message('api-keys.status.found')
+  if (isAdmin && revokedBy) return message('api-keys.status.by', { name: revokedBy.name })
+  return revocation === 'admin' ? message('api-keys.status.by_admin') : undefined
 }
 
 function dayNumber(at: Date): number {

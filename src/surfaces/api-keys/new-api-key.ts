@@ -12,7 +12,6 @@ import { GatehouseError } from '#foundation/errors.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import { coversScope, type DataScope } from '#foundation/values/data-scope.ts'
 import { covers } from '#foundation/values/permission.ts'
-import { dayOf } from '#foundation/values/time-ago.ts'
 import { type FormProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
 import { expiryChoices, keyFieldsOf, keyFormProblems, mayField, readNewKey, seesField } from './api-key-form.ts'
 import type { ApiKeyRequest } from './api-key-request.ts'
@@ -57,8 +56,7 @@ export async function showCreated(
 ): Promise<void> {
   const { name, format, expiresAt, user } = apiKey
   const isOwn = user.id === actor.user.id
-  const expires = dayOf(expiresAt)
-  await show('api-keys/created', { at, key, name, format, user, isOwn, expires, url: `${issuer}/v1/me` })
+  await show('api-keys/created', { at, key, name, format, user, isOwn, expiresAt, url: `${issuer}/v1/me` })
 }
 
 interface RequestedKey extends NewApiKeyInput {
@@ -105,7 +103,7 @@ async function renderSummary(request: ApiKeyRequest, { owner, ...input }: Reques
     owner,
     isOwn: owner.id === actor.user.id,
     organizationName: signedIn.organization.name,
-    expires: dayOf(expiry.expiresAt),
+    expiresAt: expiry.expiresAt,
     may: input.permissions?.map((permission) => ({
       title: describePermission(permission, catalogue),
       isHeld: held.permissions.some((granted) => covers(granted, permission)),

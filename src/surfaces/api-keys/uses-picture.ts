@@ -1,16 +1,15 @@
 import type { DayOfUses } from '#credentials/log/uses-by-day.ts'
-import { dayOf } from '#foundation/values/time-ago.ts'
+import { type Message, message } from '#foundation/messages/message.ts'
 
 /** A bar for each day, in a picture 24 high; bars of days without use stay a dot. */
 export interface UsesPicture {
   bars: { x: number; top: number; refusedTop?: number; isQuiet: boolean }[]
   /** Says what the bars show. */
-  text: string
+  text: Message
 }
 
 const height = 24
 const step = 4
-const count = new Intl.NumberFormat('en')
 
 /**
  * The pictures of several keys, to one scale: a glance tells the busy from the idle. It is logarithmic, or one use would
@@ -35,19 +34,15 @@ function barOf(day: DayOfUses, n: number, most: number): UsesPicture['bars'][num
   }
 }
 
-function textOf(days: readonly DayOfUses[]): string {
+function textOf(days: readonly DayOfUses[]): Message {
   const total = days.reduce((sum, day) => sum + totalOf(day), 0)
-  if (total === 0) return `Not used in ${days.length} days`
+  if (total === 0) return message('api-keys.uses.none', { days: days.length })
   const refused = days.reduce((sum, day) => sum + day.refused, 0)
   const busiest = days.reduce((one, other) => (totalOf(other) > totalOf(one) ? other : one))
-  const times = total === 1 ? 'Used once' : `Used ${count.format(total)} times`
-  const most =
-    total === 1 ? `on ${dayText(busiest)}` : `most on ${dayText(busiest)} (${count.format(totalOf(busiest))})`
-  return `${times} in ${days.length} days, ${most}${refused > 0 ? `; ${count.format(refused)} refused` : ''}`
-}
-
-function dayText({ day }: DayOfUses): string {
-  return dayOf(new Date(`${day}T00:00:00Z`)).text
+  const day = new Date(`${busiest.day}T00:00:00Z`)
+  const values = { total, days: days.length, day, most: totalOf(busiest), refused }
+  if (total === 1) return message(refused > 0 ? 'api-keys.uses.once_refused' : 'api-keys.uses.once', values)
+  return message(refused > 0 ? 'api-keys.uses.often_refused' : 'api-keys.uses.often', values)
 }
 
 function totalOf({ accepted, refused }: DayOfUses): number {

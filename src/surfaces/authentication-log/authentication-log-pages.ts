@@ -13,6 +13,8 @@ import { GatehouseError } from '#foundation/errors.ts'
 import { pageOf, pageQuery } from '#foundation/http/list.ts'
 import { parse } from '#foundation/http/parse.ts'
 import type { Route } from '#foundation/http/router.ts'
+import { message, type Text } from '#foundation/messages/message.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 import { sendDownload } from '#surfaces/api-kit/download.ts'
 import { exportText, type LogExportForm, ndjson } from '#surfaces/api-kit/log-export.ts'
 import { periodEnd, periodStart } from '#surfaces/api-kit/log-period.ts'
@@ -21,7 +23,7 @@ import { activityPictures } from './activity-pictures.ts'
 import { eachEntry } from './authentication-log-api.ts'
 import type { LogEntry } from './log-entry.ts'
 import { csv } from './log-export.ts'
-import { outcomeLabels, useInWords } from './log-words.ts'
+import { outcomeLabel, useInWords } from './log-words.ts'
 import { visibleSubjects } from './visible-subjects.ts'
 
 interface LogPagesParts {
@@ -99,10 +101,12 @@ async function showLog(request: LogRequest): Promise<void> {
       withPeople,
       organizationName: organization.name,
       filter: asked,
-      outcomes: Object.entries(outcomeLabels),
+      outcomes: logOutcomes.map((outcome) => [outcome, outcomeLabel(outcome)]),
       isFiltered: filter.size > 0,
       errors: found.errors,
-      keys: chosen ? [{ id: asked.api_key, name: found.keyName ?? 'A deleted key' }, ...keys] : keys,
+      keys: chosen
+        ? [{ id: asked.api_key, name: found.keyName ?? message('authentication-log.filter.deleted_key') }, ...keys]
+        : keys,
       people: people.length > mostChoices ? undefined : people,
       pictures: found.subjects && activityPictures(await activityByDay(db, found.subjects)),
       entries: found.rows.length > 0 ? await describeEntries(request, found.rows) : [],
@@ -111,7 +115,7 @@ async function showLog(request: LogRequest): Promise<void> {
       olderUrl: found.nextCursor && `${at}?${older}`,
       exports: [csv, ndjson].map(({ extension, label }) => ({
         extension,
-        label,
+        label: label === ndjson.label ? message('authentication-log.json_lines') : label,
         href: `${at}.${extension}?${filter}`,
       })),
     },
@@ -126,7 +130,7 @@ interface FoundLog {
   /** Of the one that is asked for. */
   personId: string | undefined
   keyName: string | undefined
-  errors: Record<string, string>
+  errors: Record<string, Text>
   status: number
 }
 
@@ -152,11 +156,13 @@ async function readLog(request: LogRequest): Promise<FoundLog> {
   } catch (error) {
     if (!(error instanceof GatehouseError)) throw error
     if (error.code === 'validation_failed') {
-      const errors = Object.fromEntries(error.fields.map(({ path }) => [path, 'Choose a day, such as 2027-01-31.']))
+      const errors = Object.fromEntries(
+        error.fields.map(({ path }) => [path, message('authentication-log.filter.day')]),
+      )
       return { ...nothing, errors, status: 422 }
     }
     if (error.code !== 'not_found' || !ctx.query.user || ctx.query.api_key) throw error
-    return { ...nothing, errors: { user: 'Nobody in this organization has this address.' }, status: 404 }
+    return { ...nothing, errors: { user: sentence('Nobody in this organization has this address.') }, status: 404 }
   }
 }
 

@@ -3,6 +3,7 @@ import * as client from 'openid-client'
 import { GatehouseError } from '#foundation/errors.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
+import type { Message } from '#foundation/messages/message.ts'
 import type { Csrf } from '#surfaces/page-kit/csrf.ts'
 import { postedForm } from '#surfaces/page-kit/posted-form.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
@@ -12,7 +13,7 @@ import { type DemoSession, DemoSessions } from './demo-session.ts'
 export interface DemoPerson {
   name: string
   email: string
-  note: string
+  note: Message
 }
 
 interface DemoParts {

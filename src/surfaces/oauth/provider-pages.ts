@@ -1,4 +1,5 @@
 import { requestIdOf } from '#foundation/http/request-state.ts'
+import { type Message, message, type Text } from '#foundation/messages/message.ts'
 import type { ProviderPages } from '#protocol/provider/page-sources.ts'
 import type { Render } from '#surfaces/page-kit/render.ts'
 
@@ -10,9 +11,8 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
         ctx,
         'page-kit/error',
         {
-          title: errors[error]?.title ?? 'That did not work',
-          message: errors[error]?.message ?? description ?? 'The application sent a request that cannot be answered.',
-          hint: 'Go back to the application and try again. If it happens again, tell whoever runs the application.',
+          ...errorInWords(error, description),
+          hint: message('oauth.error.hint'),
           code: error,
           requestId: requestIdOf(ctx),
         },
@@ -34,26 +34,20 @@ export function providerPages({ render }: { render: Render }): ProviderPages {
 }
 
 /** The library's descriptions are for developers; these are for the people who see them most. */
-const errors: Record<string, { title: string; message: string }> = {
-  invalid_client: {
-    title: 'Unknown application',
-    message: 'The application that sent you here is not known to this server.',
-  },
-  invalid_redirect_uri: {
-    title: 'This application cannot be answered',
-    message: 'It asks to send you to an address that is not registered for it.',
-  },
-  access_denied: { title: 'Access was not given', message: 'You or an administrator did not allow this.' },
-  server_error: { title: 'Something went wrong', message: 'It was our fault. Try again in a moment.' },
+const errors = ['invalid_client', 'invalid_redirect_uri', 'access_denied'] as const
+
+function errorInWords(error: string, description: string | undefined): { title: Text; message: Text } {
+  if (error === 'server_error') {
+    return { title: message('page-kit.error.internal'), message: message('page-kit.error.internal_lead') }
+  }
+  const known = errors.find((one) => one === error)
+  return known
+    ? { title: message(`oauth.error.${known}`), message: message(`oauth.error.${known}_lead`) }
+    : { title: message('page-kit.error.failed'), message: description ?? message('oauth.error.unanswerable') }
 }
 
-function deviceErrorMessage(name: string): string {
-  const messages: Record<string, string> = {
-    NoCodeError: 'Enter the code that your device shows.',
-    NotFoundError: 'That code is not known. Check it and try again.',
-    ExpiredError: 'That code has expired. Ask your device for a new one.',
-    AlreadyUsedError: 'That code has been used. Ask your device for a new one.',
-    AbortedError: 'Signing in on the device was cancelled.',
-  }
-  return messages[name] ?? 'That did not work. Try again.'
+const deviceErrors = ['NoCodeError', 'NotFoundError', 'ExpiredError', 'AlreadyUsedError', 'AbortedError'] as const
+
+function deviceErrorMessage(name: string): Message {
+  return message(`oauth.device.${deviceErrors.find((one) => one === name) ?? 'failed'}`)
 }

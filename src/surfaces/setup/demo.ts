@@ -7,6 +7,7 @@ import { hasOrganization } from '#directory/organizations/organization-queries.t
 import type { SystemActor } from '#directory/users/actor.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { type Message, message } from '#foundation/messages/message.ts'
 import { parseSetupFile } from './setup-file.ts'
 
 /** A person to sign in as; the password is known at this moment only. */
@@ -15,7 +16,7 @@ export interface DemoAccount {
   name: string
   password: string
   /** What there is to see. */
-  note: string
+  note: Message
 }
 
 interface DemoOptions {
@@ -29,11 +30,11 @@ interface DemoOptions {
 const actor: SystemActor = { system: 'setup_file', name: 'demo' }
 
 const people = [
-  { email: 'ada@acme.test', variable: 'PASSWORD_ADA', note: 'admin of Acme, member of Globex: chooses at sign-in' },
-  { email: 'grace@globex.test', variable: 'PASSWORD_GRACE', note: 'admin of Globex only: is asked nothing' },
-  { email: 'paul@acme.test', variable: 'PASSWORD_PAUL', note: 'site power user of Acme, admin of Umbrella' },
-  { email: 'nobody@example.test', variable: 'PASSWORD_NOBODY', note: 'belongs to no organization' },
-  { email: 'root@example.test', variable: 'PASSWORD_ROOT', note: 'superadmin of the whole deployment' },
+  { email: 'ada@acme.test', variable: 'PASSWORD_ADA', note: message('demo.note.ada') },
+  { email: 'grace@globex.test', variable: 'PASSWORD_GRACE', note: message('demo.note.grace') },
+  { email: 'paul@acme.test', variable: 'PASSWORD_PAUL', note: message('demo.note.paul') },
+  { email: 'nobody@example.test', variable: 'PASSWORD_NOBODY', note: message('demo.note.nobody') },
+  { email: 'root@example.test', variable: 'PASSWORD_ROOT', note: message('demo.note.root') },
 ]
 
 const secrets = [

@@ -4,6 +4,7 @@ import { IntlMessageFormat } from 'intl-messageformat'
 import { describe, expect, test } from 'vitest'
 import { textsOf } from '#foundation/messages/catalogue.ts'
 import { fallbackLanguage, languages } from '#foundation/messages/languages.ts'
+import { sentence } from '#foundation/messages/sentence.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const sources = globSync(['src/**/*.ts', 'adapters/**/*.ts', 'views/**/*.ejs'], { cwd: root }).map((file) => ({
@@ -86,6 +87,35 @@ test('what a view or a handler says is in the English catalogues', () => {
   )
   expect(unknown).toEqual([])
 })
+
+test('what people are refused is in the catalogues of refusals', () => {
+  const rooms =
+    /^src\/(foundation\/values|directory|authentication\/(?!setup|transfer)|surfaces\/(?!api-|cli|direct|doctor|oauth|setup))/
+  const said = sources
+    .filter(({ file }) => rooms.test(file) && !file.endsWith('-api.ts'))
+    .flatMap(({ file, text }) => [...refusalsIn(text)].map((refusal) => ({ file, refusal })))
+    .filter(({ refusal }) => !forPrograms.test(refusal))
+  const untranslated = said.filter(({ refusal }) => typeof sentence(refusal) === 'string')
+  expect(untranslated.map(({ file, refusal }) => `${file}: ${refusal}`)).toEqual([])
+})
+
+/** What no page asks for. */
+const forPrograms =
+  /JWK|jwks|response_types|client_credentials|code needs|\[code\]|resource|next_cursor|must be text|openssl|public key|^(is not( distinct from)?|(Some fields|The expiration|This name) .*7\.)$/
+
+/** A refusal's sentence, and what a schema or a use case says of a field. Values stand for themselves. */
+function refusalsIn(text: string): Set<string> {
+  const literal = /(?:'((?:[^'\\\n]|\\.)+)'|`([^`]+)`)/.source
+  const places = [
+    String.raw`new GatehouseError\(\s*'\w+',\s*${literal}`,
+    String.raw`const message =\s*${literal}`,
+    `message: ${literal}`,
+    String.raw`(?:error: |, )${literal}(?=[,)\s}])`,
+  ]
+  const found = places.flatMap((place) => [...text.matchAll(new RegExp(place, 'g'))])
+  const texts = found.map(([, plain, template]) => plain ?? template?.replace(/\$\{[^}]*\}/g, '7') ?? '')
+  return new Set(texts.filter((one) => /^[A-Z][^A-Z]* .*\.$|^(must|is|has|names|needs) /.test(one)))
+}
 
 test('no entry is left that nothing says', () => {
   const unused = [...english.keys()].filter((key) => !isUsed(key))

@@ -139,7 +139,7 @@ async function* exportOrganizations(
       branding: brandingOf(organization),
       domains: orNothing(domains.map(({ domain }) => domain).sort(compare)),
       join_by_domain: organization.joinByDomain || undefined,
-      default_locale: languageOf(organization.defaultLocale) as OrganizationEntry['default_locale'],
+      default_locale: languageOf(organization.defaultLocale),
       teams: orNothing(teams.map(teamEntry)) as TeamEntry[] | undefined,
       members: exportMembers(tx, organization.id),
       connections: exportConnections(tx, names, organization, teams),

@@ -28,8 +28,8 @@ export function firstKnownLanguage(ranges: readonly string[]): Language | undefi
 }
 
 /** @param locale as an organization has chosen it, maybe of a version that knew others */
-export function languageOf(locale: string | null | undefined): Language | undefined {
-  return locale && isLanguage(locale) ? locale : undefined
+export function languageOf(locale: string | null | undefined): (typeof languages)[number] | undefined {
+  return languages.find((language) => language === locale)
 }
 
 /** @param tag lower-case */

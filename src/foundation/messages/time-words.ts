@@ -61,6 +61,9 @@ export function timeWords(language: Language, t: (key: MessageKey) => string): T
     dayOf: (at) => momentOf(at, marked(day.format(at))),
     utc: (at) => marked(`${long.format(at)}, ${clock.format(at)} UTC`),
     number: (value) => numbers.format(value),
-    list: (items, type = 'conjunction') => lists[type].format(items),
+    list: (items, type = 'conjunction') => {
+      const parts = lists[type].formatToParts(items)
+      return parts.map(({ type: kind, value }) => (kind === 'literal' ? marked(value) : value)).join('')
+    },
   }
 }

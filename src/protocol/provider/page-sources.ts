@@ -1,6 +1,7 @@
 import type Koa from 'koa'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { formTargetOf } from '#foundation/http/form-target.ts'
+import { keepUiLocales } from '#foundation/http/request-language.ts'
 import { signOutTargets } from './upstream-sign-out.ts'
 
 /** What the library asks us to render, in our own words. */
@@ -38,7 +39,7 @@ export function pageSources(pages: ProviderPages): {
 } {
   return {
     renderError: (ctx, { error, error_description: description }) =>
-      pages.error(ctx, { error: String(error), description: description as string | undefined }),
+      pages.error(inItsLanguage(ctx), { error: String(error), description: description as string | undefined }),
     deviceFlow: {
       enabled: true,
       userCodeInputSource: (ctx, _form, _out, error) =>
@@ -50,15 +51,21 @@ export function pageSources(pages: ProviderPages): {
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: (ctx) =>
-        pages.signOut(ctx, {
+        pages.signOut(inItsLanguage(ctx), {
           ...formOf(ctx, 'end_session_confirm'),
           clientName: clientName(ctx),
           leadsTo: [...formTargetsOf(ctx), ...signOutTargets(ctx.oidc.session)],
         }),
       postLogoutSuccessSource: (ctx) =>
-        pages.signedOut(ctx, { clientName: clientName(ctx), clientUri: ctx.oidc.client?.clientUri }),
+        pages.signedOut(inItsLanguage(ctx), { clientName: clientName(ctx), clientUri: ctx.oidc.client?.clientUri }),
     },
   }
+}
+
+/** A request says in which language its pages speak (`ui_locales`), also where it ends in an error or signs out. */
+function inItsLanguage<Context extends Koa.Context>(ctx: Context): Context {
+  keepUiLocales(ctx, (ctx as unknown as KoaContextWithOIDC).oidc?.params?.ui_locales)
+  return ctx
 }
 
 /** Where a page of the library may lead: its own forms (form_post, signing out first) end at the client. */

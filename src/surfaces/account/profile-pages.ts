@@ -38,7 +38,7 @@ async function postName(request: ProfileRequest): Promise<void> {
   const { ctx, db, form, actor } = request
   const name = displayName.safeParse(form.name ?? '')
   if (!name.success) {
-    const error = sentence(name.error.issues[0]?.message ?? 'is not valid')
+    const error = sentence(`Your name ${name.error.issues[0]?.message ?? 'is not valid'}.`)
     await renderProfile(request, { name: form.name ?? '', error }, 422)
     return
   }

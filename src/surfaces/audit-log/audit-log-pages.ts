@@ -89,7 +89,7 @@ async function showLog(request: AuditRequest): Promise<void> {
       olderUrl: nextCursor && `${at}?${older}`,
       exports: [csv, ndjson].map(({ extension, label }) => ({
         extension,
-        label,
+        label: label === ndjson.label ? message('page-kit.json_lines') : label,
         href: `${at}.${extension}?${filter}`,
       })),
     },

@@ -115,7 +115,7 @@ async function showLog(request: LogRequest): Promise<void> {
       olderUrl: found.nextCursor && `${at}?${older}`,
       exports: [csv, ndjson].map(({ extension, label }) => ({
         extension,
-        label: label === ndjson.label ? message('authentication-log.json_lines') : label,
+        label: label === ndjson.label ? message('page-kit.json_lines') : label,
         href: `${at}.${extension}?${filter}`,
       })),
     },

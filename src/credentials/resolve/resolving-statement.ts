@@ -82,14 +82,11 @@ with found as materialized (
       concat_ws(' ', c.xmin, coalesce(cl.xmin, '0'), coalesce(u.xmin, '0'), coalesce(o.xmin, '0'), ms.xmin) as version,
       case
         when c.deleted_at is not null then 'deleted'
-        when c.revoked_at is not null or c.spent_at is not null or g.revoked_at is not null
-          or g.session_uid is distinct from s.uid then 'revoked'
+        when c.revoked_at is not null or c.spent_at is not null then 'revoked'
         when c.expires_at <= now() then 'expired'
         else ${holderEnded}
       end as ended
-    from credentials c
-    left join oauth_grants g on g.id = c.grant_id
-    left join sessions s on s.uid = g.session_uid and s.ended_at is null${holderJoins}
+    from credentials c${holderJoins}
     where c.hash = decode(a.hash, 'base64') and c.format = a.format
     limit 1
   ) credential on true

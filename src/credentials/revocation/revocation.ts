@@ -5,7 +5,8 @@ import type { Revocation } from '#foundation/database/schema.ts'
 
 /*
  * Everything that ends a session, grant, token or API key. What is ended is dead in the next statement that looks it up,
- * on every node; clients and people are told elsewhere.
+ * on every node; clients and people are told elsewhere. A session that ends takes its grants with it, and a grant its
+ * tokens: triggers of the database see to that, in the same transaction and in this order.
  */
 
 /** What ends what, on which event. ARCHITECTURE.md shows the same table. */
@@ -87,8 +88,7 @@ interface Ending {
 type EndingFunction = (db: Queryable, ...what: any[]) => Promise<unknown>
 
 /**
- * Ends one session of a person with everything it gave: a grant looks at the row of its session, when it is made and at
- * each use.
+ * Ends one session of a person with everything it gave. A grant that is being made holds the row of its session.
  * @returns whether there was such a session
  */
 export async function endSession(tx: Queryable, userId: string, uid: string): Promise<boolean> {

@@ -803,6 +803,29 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.end_grants_of_session()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update oauth_grants set revoked_at = new.ended_at where session_uid = new.uid and revoked_at is null;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.end_tokens_of_grant()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update credentials set revoked_at = new.revoked_at
+  where grant_id = new.id and revoked_at is null and spent_at is null;
+  return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.link_audit_entries()
  RETURNS void
  LANGUAGE plpgsql
@@ -871,3 +894,7 @@ CREATE TRIGGER credentials_of_grants AFTER DELETE ON public.oauth_grants REFEREN
 CREATE TRIGGER credentials_of_organizations AFTER DELETE ON public.organizations REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_organizations();
 
 CREATE TRIGGER credentials_of_users AFTER DELETE ON public.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_users();
+
+CREATE TRIGGER grants_of_ended_session AFTER UPDATE OF ended_at ON public.sessions FOR EACH ROW WHEN (((old.ended_at IS NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION end_grants_of_session();
+
+CREATE TRIGGER tokens_of_ended_grant AFTER UPDATE OF revoked_at ON public.oauth_grants FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION end_tokens_of_grant();

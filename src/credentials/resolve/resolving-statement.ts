@@ -1,5 +1,15 @@
 import { entriesFrom } from '#credentials/log/entries-from.ts'
-import { holderDataScopes, holderEnded, holderJoins, holderPermissions } from './holder.ts'
+import {
+  holderAllowsKeysInQuery,
+  holderDataScopes,
+  holderEmail,
+  holderEnded,
+  holderJoins,
+  holderOrganizationSlug,
+  holderPermissions,
+  holderSuperadmin,
+  holderVersion,
+} from './holder.ts'
 import type { LiveCredential } from './resolution.ts'
 
 /** The members of an accepted credential, each with its column: the statement and its reader go by this one list. */
@@ -74,12 +84,12 @@ with found as materialized (
     with ordinality as a(hash, format, known, ip, user_agent, method, path, place)
   left join lateral (
     select c.id, c.kind, c.name, c.client_id, c.scope, c.audience, c.user_id, c.organization_id, c.issued_at, c.expires_at,
-      u.email, coalesce(u.superadmin, false) as superadmin, o.slug,
-      coalesce(o.allows_keys_in_query, true) as allows_keys_in_query, coalesce(cl.first_party, true) as first_party,
+      ${holderEmail} as email, ${holderSuperadmin} as superadmin, ${holderOrganizationSlug} as slug,
+      ${holderAllowsKeysInQuery} as allows_keys_in_query, coalesce(cl.first_party, true) as first_party,
       ${holderPermissions} as permissions,
       ${holderDataScopes} as data_scopes,
       c.permissions as own_permissions, c.data_scopes as own_data_scopes, c.administration,
-      concat_ws(' ', c.xmin, coalesce(cl.xmin, '0'), coalesce(u.xmin, '0'), coalesce(o.xmin, '0'), ms.xmin) as version,
+      concat(c.xmin, ' ', ${holderVersion}) as version,
       case
         when c.deleted_at is not null then 'deleted'
         when c.revoked_at is not null or c.spent_at is not null then 'revoked'

@@ -18,7 +18,7 @@ export async function impactOfSuspension(tx: Queryable, organizationId: string):
   const accounts = sql`(select client_id, organization_id, null::text as user_id from clients
     where organization_id = ${organizationId} and metadata -> 'grant_types' ? 'client_credentials')`
   return {
-    people: (await listHolders<Row>(tx, members, sql`u.id, u.email, u.name`, sql`c.id`)).map(toPerson),
+    people: (await listHolders<Row>(tx, members, sql`person.id, person.email, person.name`, sql`c.id`)).map(toPerson),
     apiKeys: (await listHolders<KeyRow>(tx, keys, columnsOfKeys, sql`c.issued_at desc, c.id desc`)).map(toKey),
     serviceAccounts: (await listHolders<AccountRow>(tx, accounts, columnsOfAccounts, sql`c.client_id`)).map(toAccount),
     counts: {
@@ -48,7 +48,7 @@ type KeyRow = Held & {
 }
 type AccountRow = Held & { clientId: string; lastUsedAt: Date | null }
 
-const columnsOfKeys = sql`c.id, c.name, u.id as user_id, u.email, u.name as user_name, c.permissions, c.data_scopes,
+const columnsOfKeys = sql`c.id, c.name, person.id as user_id, person.email, person.name as user_name, c.permissions, c.data_scopes,
   ${lastUseOfApiKey(sql`c.id`)} as last_used_at`
 const columnsOfAccounts = sql`c.client_id, ${lastUseOfClient(sql`c.client_id`)} as last_used_at`
 
@@ -62,6 +62,7 @@ async function listHolders<R>(
   const { rows } = await sql<R>`
     select ${columns}, ${sql.raw(holderPermissions)} as held, ${sql.raw(holderDataScopes)} as held_scopes
     from ${holders} as c ${sql.raw(holderJoins)}
+    left join users person on person.id = c.user_id
     where ${sql.raw(holderEnded)} is null order by ${order} limit ${mostNamed}`.execute(tx)
   return rows
 }

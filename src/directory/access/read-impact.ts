@@ -122,13 +122,15 @@ async function listAffected(
     'teamId' in change ? sql`join team_members p on p.membership_id = m.id and p.team_id = ${change.teamId}` : sql``
   const ofMember = 'membershipId' in change ? sql`and m.id = ${change.membershipId}` : sql``
   const { rows } = await sql<Affected>`
-    select ms.id as membership_id, u.id, u.email, u.name, u.superadmin, ms.permissions, ms.data_scopes,
+    select ms.id as membership_id, person.id, person.email, person.name, person.superadmin, ms.permissions,
+      ms.data_scopes,
       ${sql.raw(holderEnded)} as ended
     from (
       select m.id, m.user_id, m.organization_id, null::text as client_id from memberships m ${ofTeam}
       where m.organization_id = ${organizationId} ${ofMember} and m.id > ${after}
       order by m.id limit ${batchSize}
     ) as c ${sql.raw(holderJoins)}
+    join users person on person.id = c.user_id
     order by c.id`.execute(tx)
   return rows
 }

@@ -316,6 +316,12 @@ create table memberships (
   effective_data_scopes json not null default '[]'::json,
   deactivated_at timestamp with time zone,
   created_at timestamp with time zone not null default now(),
+  user_email text not null,
+  user_superadmin boolean not null,
+  user_deactivated boolean not null,
+  organization_slug text not null,
+  organization_suspended boolean not null,
+  allows_keys_in_query boolean not null,
   constraint memberships_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id) ON DELETE CASCADE,
   constraint memberships_pkey PRIMARY KEY (id),
   constraint memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE,
@@ -826,6 +832,29 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.fill_membership()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  select slug, suspended_at is not null, o.allows_keys_in_query
+    into new.organization_slug, new.organization_suspended, new.allows_keys_in_query
+    from organizations o where id = new.organization_id for share;
+  select email, superadmin, deactivated_at is not null
+    into new.user_email, new.user_superadmin, new.user_deactivated
+    from users where id = new.user_id for share;
+  -- Of a person or organization that does not exist, the foreign keys tell better than a column without a value.
+  new.organization_slug := coalesce(new.organization_slug, '');
+  new.organization_suspended := coalesce(new.organization_suspended, true);
+  new.allows_keys_in_query := coalesce(new.allows_keys_in_query, false);
+  new.user_email := coalesce(new.user_email, '');
+  new.user_superadmin := coalesce(new.user_superadmin, false);
+  new.user_deactivated := coalesce(new.user_deactivated, true);
+  return new;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.link_audit_entries()
  RETURNS void
  LANGUAGE plpgsql
@@ -858,6 +887,34 @@ begin
   if exists (select from audit_log where id = new.id and seq is null) then
     perform link_audit_entries();
   end if;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.tell_memberships_of_organization()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from memberships where organization_id = new.id order by id for no key update;
+  update memberships set organization_slug = new.slug, organization_suspended = new.suspended_at is not null,
+    allows_keys_in_query = new.allows_keys_in_query
+  where organization_id = new.id;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.tell_memberships_of_user()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from memberships where user_id = new.id order by id for no key update;
+  update memberships set user_email = new.email, user_superadmin = new.superadmin,
+    user_deactivated = new.deactivated_at is not null
+  where user_id = new.id;
   return null;
 end
 $function$
@@ -896,5 +953,11 @@ CREATE TRIGGER credentials_of_organizations AFTER DELETE ON public.organizations
 CREATE TRIGGER credentials_of_users AFTER DELETE ON public.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION delete_credentials_of_users();
 
 CREATE TRIGGER grants_of_ended_session AFTER UPDATE OF ended_at ON public.sessions FOR EACH ROW WHEN (((old.ended_at IS NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION end_grants_of_session();
+
+CREATE TRIGGER membership_filled BEFORE INSERT ON public.memberships FOR EACH ROW EXECUTE FUNCTION fill_membership();
+
+CREATE TRIGGER memberships_of_changed_organization AFTER UPDATE OF slug, suspended_at, allows_keys_in_query ON public.organizations FOR EACH ROW WHEN ((((old.slug IS DISTINCT FROM new.slug) OR ((old.suspended_at IS NULL) IS DISTINCT FROM (new.suspended_at IS NULL))) OR (old.allows_keys_in_query IS DISTINCT FROM new.allows_keys_in_query))) EXECUTE FUNCTION tell_memberships_of_organization();
+
+CREATE TRIGGER memberships_of_changed_user AFTER UPDATE OF email, superadmin, deactivated_at ON public.users FOR EACH ROW WHEN ((((old.email IS DISTINCT FROM new.email) OR (old.superadmin IS DISTINCT FROM new.superadmin)) OR ((old.deactivated_at IS NULL) IS DISTINCT FROM (new.deactivated_at IS NULL)))) EXECUTE FUNCTION tell_memberships_of_user();
 
 CREATE TRIGGER tokens_of_ended_grant AFTER UPDATE OF revoked_at ON public.oauth_grants FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL))) EXECUTE FUNCTION end_tokens_of_grant();

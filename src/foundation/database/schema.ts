@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, Selectable } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways, Selectable } from 'kysely'
 import type { DataScope } from '#foundation/values/data-scope.ts'
 
 /** A jsonb or json column: objects come out parsed and go in as JSON text (`toJson`). */
@@ -50,6 +50,13 @@ export interface MembershipsTable {
   effectiveDataScopes: JsonWithDefault<DataScope[]>
   deactivatedAt: Date | null
   createdAt: Generated<Date>
+  /** Kept by triggers, as all that follows: what `users` and `organizations` say. */
+  userEmail: GeneratedAlways<string>
+  userSuperadmin: GeneratedAlways<boolean>
+  userDeactivated: GeneratedAlways<boolean>
+  organizationSlug: GeneratedAlways<string>
+  organizationSuspended: GeneratedAlways<boolean>
+  allowsKeysInQuery: GeneratedAlways<boolean>
 }
 
 export interface TeamsTable {

@@ -6,7 +6,7 @@ import { type SignedIn, signInTo } from '#support/keys.ts'
 import { beginSignIn, enterPassword } from '#support/relying-party.ts'
 import { type Deployment, deploy, postForm, requestToken } from '#support/wire.ts'
 
-const rounds = 200
+const rounds = 100
 const email = 'grace@globex.test'
 
 /**

@@ -117,6 +117,29 @@ function refusalsIn(text: string): Set<string> {
   return new Set(texts.filter((one) => /^[A-Z][^A-Z]* .*\.$|^(must|is|has|names|needs) /.test(one)))
 }
 
+test('no view says anything by itself', () => {
+  const views = sources.filter(({ file }) => file.endsWith('.ejs') && !file.startsWith('views/api-docs/'))
+  const written = views.flatMap(({ file, text }) => textsIn(text).map((said) => `${file}: ${said}`))
+  expect(written).toEqual([])
+})
+
+/** What stands between tags, and in the attributes that people read, besides what code puts there. */
+function textsIn(view: string): string[] {
+  const markup = view.replace(/<%[\s\S]*?%>|<style>[\s\S]*?<\/style>/g, '')
+  const attributes = [...markup.matchAll(/\s(?:title|aria-label|placeholder|alt)="([^"]*)"/g)].map(
+    ([, text = '']) => text,
+  )
+  return [...markup.split(/<[^>]*>/), ...attributes]
+    .map((text) => text.trim())
+    .filter((text) => /\p{L}{2}/u.test(text) && text !== 'UTC')
+}
+
+test('no page’s handler does either', () => {
+  const says = /\b(?:label|title|lead|hint|heading|message|button|note|aside|error): ['`][A-Z][a-z]+[ '`]/g
+  const handlers = sources.filter(({ file }) => /^src\/surfaces\/.*-pages?\.ts$/.test(file))
+  expect(handlers.flatMap(({ file, text }) => [...text.matchAll(says)].map(([said]) => `${file}: ${said}`))).toEqual([])
+})
+
 test('no entry is left that nothing says', () => {
   const unused = [...english.keys()].filter((key) => !isUsed(key))
   expect(unused).toEqual([])

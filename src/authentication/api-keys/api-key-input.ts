@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { dataScope, grantedPermission } from '#directory/access/grants.ts'
 import { atMostOneOf, exactlyOneOf } from '#foundation/http/field-rules.ts'
+import { translatorOf } from '#foundation/messages/translator.ts'
 import { displayName, plainText } from '#foundation/values/names.ts'
-import { dayOf } from '#foundation/values/time-ago.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 const longestDays = 366
@@ -110,7 +110,7 @@ export function expiryOf(
   else at = new Date(String(expires_at))
   if (at <= now) return { outcome: 'refused', path, message: 'must be in the future' }
   if (at > latest) {
-    const message = `must be at most ${longestDays} days after the key was made: ${dayOf(latest).text} at the latest`
+    const message = `must be at most ${longestDays} days after the key was made: ${translatorOf('en').dayOf(latest).text} at the latest`
     return { outcome: 'refused', path, message }
   }
   return { outcome: 'set', expiresAt: at }

@@ -7,8 +7,9 @@ import ejs from 'ejs'
 import type Koa from 'koa'
 import { requestLanguage } from '#foundation/http/request-language.ts'
 import { contentSecurityPolicy } from '#foundation/http/security-headers.ts'
+import { textsOf } from '#foundation/messages/catalogue.ts'
 import { timeElement } from '#foundation/messages/html.ts'
-import { directionOf, fallbackLanguage, type Language } from '#foundation/messages/languages.ts'
+import { directionOf, fallbackLanguage, type Language, languages } from '#foundation/messages/languages.ts'
 import { saidIn, type Translator, translatorOf } from '#foundation/messages/translator.ts'
 import { accentsOf } from '#foundation/values/accent.ts'
 import type { Brand } from '#foundation/values/brand.ts'
@@ -35,8 +36,9 @@ const views = new URL('../../../views/', import.meta.url)
 const gatehouse: Brand = { name: 'Gatehouse' }
 const options = { strict: true, localsName: 'page', destructuredLocals: ['t', 'rich', 'time'] }
 
-/** Templates are compiled once; every page gets its CSRF token, its look and its policy here. */
+/** Catalogues are read here, templates compiled once; every page gets its CSRF token, its look and its policy here. */
 export function createRenderer({ issuer, assets, csrf }: { issuer: string; assets: Assets; csrf: Csrf }): Render {
+  for (const language of languages) textsOf(language)
   const templates = new Map<string, ejs.TemplateFunction>()
 
   function template(name: string): ejs.TemplateFunction {

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { timeAgo } from '#foundation/values/time-ago.ts'
+import { translatorOf } from '#foundation/messages/translator.ts'
+
+const { timeAgo } = translatorOf('en')
 
 const now = new Date('2027-03-04T14:05:00Z')
 const second = 1000

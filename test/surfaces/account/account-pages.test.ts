@@ -250,8 +250,8 @@ describe.each(availableDatabases())('the account pages on %s', (database) => {
     })
 
     test.each([
-      ['', 'Fill this in'],
-      ['   ', 'Fill this in'],
+      ['', 'empty'],
+      ['   ', 'empty'],
       ['x'.repeat(201), 'at most 200'],
       ['a\u0007b', 'control'],
       ['a\0b', 'control'],

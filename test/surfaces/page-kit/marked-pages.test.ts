@@ -17,7 +17,7 @@ const data = [
   /\b(Ada|Root|Grace|Noor|Acme Corporation|Globex|Gatehouse|Console|Web application|Television)\b/g,
   /\b(acme|globex|inventory-api|reports-api|nightly-export|webapp|tv|console|test)\b/g,
   /\b(readers|writers|auditors|kubernetes|proxmox|ceph|prod-cluster)\b/g,
-  /\b[a-z-]+:(read|write|\*)|See configuration items|Read reports/g,
+  /\b[a-z-]+:(read|write|\*)|\b(configuration-items|reports|read|write)\b|See configuration items|Read reports/g,
   /\b[a-z_]+\.[a-z_]+\b/g,
   /\b(usr|org|key|tea|cli)_\w+|\b[A-Z]{2,6}\b|#[0-9a-f]{6}\b/g,
   // The programs that run this.

@@ -22,10 +22,10 @@ export function postgresProtocolState(options: {
 const emptied = { payload: '{}', uid: null, userCodeHash: null }
 const isLive = sql<boolean>`protocol_state.payload <> '{}'::jsonb`
 
-/** SQL: the payload of a live record as text, for `fromJsonb`. @param model SQL @param idHash SQL, bytea */
+/** SQL: the payload of a live record as text, for `fromJsonb`; planned to look it up by its key (`is true`), whatever there is. @param model SQL @param idHash SQL, bytea */
 export function statePayload(model: string, idHash: string): string {
   return `select payload::text from protocol_state
-    where model = ${model} and id_hash = ${idHash} and payload <> '{}'::jsonb and expires_at > now()`
+    where model = ${model} and id_hash = ${idHash} and (payload <> '{}'::jsonb and expires_at > now()) is true`
 }
 
 function postgresStore(model: string, db: () => Queryable): ProtocolStateStore {

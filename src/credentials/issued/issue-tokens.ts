@@ -145,6 +145,9 @@ const rowsIn = (slot: 'a' | 'b') => `
  * that whatever ends it at this moment waits for the token and ends it too, or we see that it has happened.
  *
  * What is spent is spent by compare-and-set, on every node; only the winner of that gets a row, an answer or an entry.
+ *
+ * A plan is made once, when a table may hold hardly anything: no join and no `expires_at` that an index could take (hence
+ * `is true`) leads it to read a table where it is to find rows by their keys.
  */
 const statement = (orSkip: '' | 'skip locked') => `
 with asked as materialized (
@@ -164,15 +167,15 @@ with asked as materialized (
   ) c on true
   where g.held or c.held
 ), spent as (
-  update credentials c set spent_at = now() from held
-  where c.hash = decode(held.refresh_token, 'hex') and c.kind = 'refresh_token' and c.spent_at is null
-    and c.revoked_at is null and c.expires_at > now()
-  returning held.n
+  update credentials set spent_at = now()
+  where hash = any(array(select decode(refresh_token, 'hex') from held where refresh_token is not null))
+    and (kind = 'refresh_token' and spent_at is null and revoked_at is null and expires_at > now()) is true
+  returning encode(hash, 'hex') as refresh_token
 ), claimed as (
   ${claimedFrom('held')}
 ), won as materialized (
   select * from held where (refresh_token is null and use_hash is null)
-    or n in (select n from spent) or use_hash in (select use_hash from claimed)
+    or refresh_token in (select refresh_token from spent) or use_hash in (select use_hash from claimed)
 ), issued as (
   insert into credentials (hash, format, kind, id, grant_id, client_id, user_id, organization_id, scope, audience, payload,
     issued_at, expires_at)${rowsIn('a')} union all${rowsIn('b')}

@@ -23,8 +23,17 @@ export function router(routes: readonly Route[]): Koa.Middleware {
   const [named, written] = [routes.filter(hasNames), routes.filter((route) => !hasNames(route))]
   for (const [method, path, handler] of [...written, ...named]) table.register(path, [method], (ctx) => handler(ctx))
   const dispatch = table.routes() as unknown as Koa.Middleware
+  // A path written out is found by itself: the table compares one after the other with each request.
+  const direct = new Map<string, RouteHandler>()
+  for (const [method, path, handler] of [...written].reverse()) direct.set(`${method} ${path}`, handler)
 
   return async (ctx, next) => {
+    const handler = direct.get(`${ctx.method === 'HEAD' ? 'GET' : ctx.method} ${ctx.path}`)
+    if (handler) {
+      ctx.params = {}
+      await handler(ctx)
+      return
+    }
     const { path: found, route } = table.match(ctx.path, ctx.method)
     if (found.length > 0 && !route) {
       ctx.set('Allow', [...new Set(found.flatMap(({ methods }) => methods))].join(', '))

@@ -14,6 +14,7 @@ import { findResourceServer } from '#directory/clients/client-queries.ts'
 import type { Queryable } from '#foundation/database/database.ts'
 import type { Fetch } from '#foundation/http/outbound-fetch.ts'
 import { languages } from '#foundation/messages/languages.ts'
+import { toSigningKey } from '#protocol/library/inline-signing-key.ts'
 import { patchLibrary } from '#protocol/library/patches.ts'
 import { cookieNames, cookieOptions } from '#protocol/request/cookies.ts'
 import { currentExchange, foundAs } from '#protocol/request/token-exchange.ts'
@@ -73,7 +74,7 @@ function configuration(parts: ProviderParts): Configuration {
   const { renderError, deviceFlow, rpInitiatedLogout } = pageSources(parts.pages)
   return {
     adapter: parts.adapter,
-    jwks: { keys: parts.signingKeys } as Configuration['jwks'],
+    jwks: { keys: parts.signingKeys.map(toSigningKey) } as Configuration['jwks'],
     fetch: parts.fetch,
     scopes: ['openid', 'profile', 'email', 'offline_access', ...parts.permissionNames],
     claims: claimsOfScopes,
@@ -111,6 +112,7 @@ function configuration(parts: ProviderParts): Configuration {
       pushedAuthorizationRequests: { enabled: true },
       backchannelLogout: { enabled: true },
       dPoP: { enabled: false },
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow,
       rpInitiatedLogout,
       resourceIndicators: {

@@ -5,18 +5,23 @@ interface OfRequest {
   req: IncomingMessage
 }
 
-/** One value for the length of a request, in the type that its owner gives it: in place of names in `ctx.state`. */
+/**
+ * One value for the length of a request, in the type that its owner gives it: in place of names in `ctx.state`. It is a
+ * member of the request under a symbol that nobody else has: of a WeakMap the collector would look at each entry.
+ */
 export class RequestState<T> {
-  readonly #values = new WeakMap<IncomingMessage, T>()
+  readonly #key = Symbol()
 
   get({ req }: OfRequest): T | undefined {
-    return this.#values.get(req)
+    return (req as Keyed<T>)[this.#key]
   }
 
   set({ req }: OfRequest, value: T): void {
-    this.#values.set(req, value)
+    ;(req as Keyed<T>)[this.#key] = value
   }
 }
+
+type Keyed<T> = IncomingMessage & { [key: symbol]: T | undefined }
 
 const ids = new RequestState<string>()
 const addresses = new RequestState<string>()

@@ -4,8 +4,9 @@ import type { FindForExchange } from '#adapters/find-for-exchange.ts'
 import { findKeptAnswer } from '#credentials/grants/kept-answers.ts'
 import type { Encryption } from '#foundation/crypto/encryption.ts'
 import type { Queryable } from '#foundation/database/database.ts'
+import { lenientForm } from '#foundation/http/lenient-form.ts'
 import { readBody } from '#foundation/http/read-body.ts'
-import { type Form, parseForm } from '#foundation/http/read-form.ts'
+import type { Form } from '#foundation/http/read-form.ts'
 import { beginExchange, TokenExchange } from '#protocol/request/token-exchange.ts'
 import { namedInExchange } from './named-in-exchange.ts'
 import type { SettleExchange } from './settle-exchange.ts'
@@ -50,7 +51,7 @@ export function tokenRequest(parts: TokenRequestParts, library: (ctx: Koa.Contex
 
   const middleware: Koa.Middleware = async (ctx) => {
     const body = await readBody(ctx.req)
-    const form = parseFormLeniently(body)
+    const form = await lenientForm(ctx)
     const request = { form, hash: form.refresh_token === undefined ? undefined : requestHash(ctx, body) }
     for (let attempt = 1; attempt <= mostTries; attempt++) {
       // The library makes a context anew for each time that it is asked.
@@ -65,15 +66,6 @@ interface Request {
   form: Form
   /** Of one that presents a refresh token. */
   hash: Buffer | undefined
-}
-
-/** Whatever is wrong with the form is for the library to say; a token given twice is no refresh request of ours. */
-function parseFormLeniently(body: string): Form {
-  try {
-    return parseForm(body)
-  } catch {
-    return {}
-  }
 }
 
 /** Who asks and for what, byte for byte: the client's authentication is part of it. */

@@ -3,10 +3,9 @@ import { sha256 } from '#foundation/crypto/sha256.ts'
 import { GatehouseError } from '#foundation/errors.ts'
 import { networkOf } from '#foundation/http/client-address.ts'
 import { type FailureLimit, failureLimit } from '#foundation/http/failure-limit.ts'
+import { lenientForm } from '#foundation/http/lenient-form.ts'
 import { networkLimit } from '#foundation/http/network-limit.ts'
 import type { CreateRateLimit } from '#foundation/http/rate-limit.ts'
-import { readBody } from '#foundation/http/read-body.ts'
-import { parseForm } from '#foundation/http/read-form.ts'
 import { addressOf } from '#foundation/http/request-state.ts'
 
 const minute = 60
@@ -41,7 +40,7 @@ export function limitWrongSecrets(limit: FailureLimit): Koa.Middleware {
 export function limitPublicClients(createRateLimit: CreateRateLimit): Koa.Middleware {
   const limit = networkLimit(createRateLimit, { name: 'public-client', points: 120, seconds: minute })
   return async (ctx, next) => {
-    const { client_secret: secret, client_assertion: assertion } = await formOf(ctx)
+    const { client_secret: secret, client_assertion: assertion } = await lenientForm(ctx)
     const provesItself = ctx.get('authorization') !== '' || secret !== undefined || assertion !== undefined
     if (!provesItself) refuseUntil(await limit(addressOf(ctx) ?? ''))
     await next()
@@ -60,17 +59,7 @@ export function limitUserCodes(createRateLimit: CreateRateLimit): Koa.Middleware
 }
 
 async function presentedClient(ctx: Koa.Context): Promise<string | undefined> {
-  const { client_id: clientId } = await formOf(ctx)
+  const { client_id: clientId } = await lenientForm(ctx)
   const basic = /^basic +(\S+)$/i.exec(ctx.get('authorization'))?.[1]
   return basic === undefined ? clientId : Buffer.from(basic, 'base64').toString().split(':', 1)[0]
-}
-
-/** What is wrong with a form is for the library to say. */
-async function formOf(ctx: Koa.Context) {
-  try {
-    return parseForm(await readBody(ctx.req))
-  } catch (error) {
-    if (error instanceof GatehouseError) return {}
-    throw error
-  }
 }

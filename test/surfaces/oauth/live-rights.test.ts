@@ -4,9 +4,16 @@ import { encryptionWith } from '#foundation/crypto/encryption.ts'
 import { openDatabase } from '#foundation/database/database.ts'
 import { call } from '#support/api-requests.ts'
 import { environmentOf, runGatehouse } from '#support/command-line.ts'
-import { askIntrospection, inactive } from '#support/credential-requests.ts'
+import { askIntrospection, clientToken, inactive } from '#support/credential-requests.ts'
 import { availableDatabases } from '#support/databases.ts'
-import { basic, type Gatehouse, resourceServer, startAnotherNode, startGatehouse } from '#support/gatehouse.ts'
+import {
+  basic,
+  type Gatehouse,
+  resourceServer,
+  serviceAccount,
+  startAnotherNode,
+  startGatehouse,
+} from '#support/gatehouse.ts'
 import { signInTo } from '#support/keys.ts'
 import { signIn } from '#support/relying-party.ts'
 import { addSecondAdmin } from '#support/second-admin.ts'
@@ -166,6 +173,46 @@ describe.each(availableDatabases())('a change of rights is in the very next answ
         await apply(change(round % 2 === 1))
         for (const answer of await askEveryNode(token)) expect(answer.active).toBe(round % 2 === 1)
       }
+    }
+  })
+
+  test('superadmin, being switched off and on, by API', async () => {
+    const token = await tokenOf('grace@globex.test', 'globex')
+    const account = await clientToken(gatehouse.url)
+    const root = await signInTo(gatehouse, 'acme', 'root@example.test')
+    const { sub } = (await askEveryNode(token))[0]!
+    const patch = async (path: string, json: object) => {
+      const { status, text } = await call(gatehouse, path, { method: 'PATCH', json, headers: root.headers })
+      expect(status, text).toBeLessThan(300)
+    }
+    const person = `/v1/users/${sub}`
+    const member = `/v1/organizations/globex/members/${sub}`
+    const steps: [string, string, object, object][] = [
+      [token, person, { superadmin: true }, { superadmin: true, permissions: ['*'] }],
+      [token, person, { superadmin: false }, { superadmin: false }],
+      [token, person, { active: false }, { active: false }],
+      [token, person, { active: true }, { active: true }],
+      [token, member, { active: false }, { active: false }],
+      [token, member, { active: true }, { active: true }],
+      [token, '/v1/organizations/globex', { active: false }, { active: false }],
+      [token, '/v1/organizations/globex', { active: true }, { active: true }],
+      [
+        account,
+        `/v1/organizations/acme/service-accounts/${serviceAccount.clientId}`,
+        { active: false },
+        { active: false },
+      ],
+      [
+        account,
+        `/v1/organizations/acme/service-accounts/${serviceAccount.clientId}`,
+        { active: true },
+        { active: true },
+      ],
+    ]
+    for (const [asked, path, json, expected] of steps) {
+      await patch(path, json)
+      for (const answer of await askEveryNode(asked))
+        expect(answer, `${path} ${JSON.stringify(json)}`).toMatchObject(expected)
     }
   })
 

@@ -1,5 +1,7 @@
-import { argon2Sync, createCipheriv, pbkdf2Sync, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
-import { verifySync as verifyBcrypt } from '@node-rs/bcrypt'
+import { createCipheriv, pbkdf2, scrypt, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
+import { verify as verifyBcrypt } from '@node-rs/bcrypt'
+import argon2 from 'argon2'
 
 /*
  * The forms in which password hashes are kept. Ours is argon2id; the others came with people from other systems and
@@ -11,17 +13,16 @@ import { verifySync as verifyBcrypt } from '@node-rs/bcrypt'
  * `$scrypt$ln=14,r=8,p=1$SALT$HASH`                          PHC
  * `$firebase-scrypt$ln=14,r=8,p=1$SALT$KEYSTREAM`            see `imported-hash.ts`
  *
- * All of these take their time where they are called: only `hashing-thread.ts` calls them.
+ * All of these take their time in libuv's threads: only `hashing-process.ts` calls them, whose threads they are.
  */
 
 /** OWASP's floor for argon2id: 19 MiB, two passes, one lane. */
-const ours = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 } as const
-const saltBytes = 16
+const ours = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 interface HashForm {
   /** Whether all of it is there, and what it costs is no more than a sign-in may: it is somebody else's to choose. */
   isAcceptable(hash: string): boolean
-  matches(hash: string, password: string): boolean
+  matches(hash: string, password: string): Promise<boolean>
 }
 
 /** Memory that one verification may take: 256 MiB for argon2, 128 for scrypt. */
@@ -38,7 +39,7 @@ const most = {
 
 const base64 = (fewest: number) => `[A-Za-z0-9+/]{${fewest},172}`
 const argon2Hash = new RegExp(
-  `^\\$(argon2id?)\\$v=19\\$((?=[^$]*m=)(?=[^$]*t=)(?=[^$]*p=)[mtp]=\\d{1,9}(?:,[mtp]=\\d{1,9}){2})\\$(${base64(11)})\\$(${base64(16)})$`,
+  `^\\$argon2id?\\$v=19\\$((?=[^$]*m=)(?=[^$]*t=)(?=[^$]*p=)[mtp]=\\d{1,9}(?:,[mtp]=\\d{1,9}){2})\\$${base64(11)}\\$${base64(16)}$`,
 )
 const bcryptHash = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/
 const pbkdf2Hash = new RegExp(`^\\$pbkdf2-(sha1|sha256|sha512)\\$i=(\\d{1,9})\\$(${base64(1)})\\$(${base64(22)})$`)
@@ -48,32 +49,15 @@ const scryptHash = new RegExp(
 
 const argon2Form: HashForm = {
   isAcceptable(hash) {
-    const found = readArgon2(hash)
-    if (!found) return false
-    const { memory, passes, parallelism } = found.costs
+    const written = argon2Hash.exec(hash)?.[1]
+    if (written === undefined) return false
+    const { m = 0, t = 0, p = 0 } = Object.fromEntries(written.split(',').map((one) => one.split('='))) as Numbers
+    const [memory, passes, lanes] = [Number(m), Number(t), Number(p)]
     const isWithinLimits =
-      memory <= most.argon2.memory && memory * passes <= most.argon2.work && parallelism <= most.argon2.lanes
-    return isWithinLimits && passes >= 1 && parallelism >= 1 && memory >= 8 * parallelism
+      memory <= most.argon2.memory && memory * passes <= most.argon2.work && lanes <= most.argon2.lanes
+    return isWithinLimits && passes >= 1 && lanes >= 1 && memory >= 8 * lanes
   },
-  matches(hash, password) {
-    const { algorithm, costs, salt, expected } = readArgon2(hash)!
-    const value = argon2Sync(algorithm, { ...costs, message: password, nonce: salt, tagLength: expected.length })
-    return timingSafeEqual(value, expected)
-  },
-}
-
-/** Undefined for what is no argon2 hash of version 19. The costs may stand in any order. */
-function readArgon2(hash: string) {
-  const found = argon2Hash.exec(hash)
-  if (!found) return undefined
-  const [, algorithm, written = '', salt = '', value = ''] = found
-  const { m = 0, t = 0, p = 0 } = Object.fromEntries(written.split(',').map((one) => one.split('='))) as Numbers
-  return {
-    algorithm: algorithm as 'argon2id' | 'argon2i',
-    costs: { memory: Number(m), passes: Number(t), parallelism: Number(p) },
-    salt: bytesOf(salt),
-    expected: bytesOf(value),
-  }
+  matches: (hash, password) => argon2.verify(hash, password),
 }
 
 type Numbers = Partial<Record<'m' | 't' | 'p', string>>
@@ -97,10 +81,13 @@ const pbkdf2Form: HashForm = {
     const blocks = Math.ceil(bytesOf(value).length / digestBytes[digest]!)
     return Number(iterations) >= 1 && Number(iterations) * blocks <= most.pbkdf2
   },
-  matches(hash, password) {
+  async matches(hash, password) {
     const [, digest = '', iterations, salt = '', value = ''] = pbkdf2Hash.exec(hash)!
     const expected = bytesOf(value)
-    return timingSafeEqual(pbkdf2Sync(password, bytesOf(salt), Number(iterations), expected.length, digest), expected)
+    return timingSafeEqual(
+      await promisify(pbkdf2)(password, bytesOf(salt), Number(iterations), expected.length, digest),
+      expected,
+    )
   },
 }
 
@@ -112,26 +99,28 @@ const scryptForm: HashForm = {
     const memory = 2 ** ln * r
     return ln >= 1 && r >= 1 && p >= 1 && memory <= most.scrypt.memory && memory * p <= most.scrypt.work
   },
-  matches(hash, password) {
+  async matches(hash, password) {
     const expected = bytesOf(scryptHash.exec(hash)![5]!)
-    return timingSafeEqual(derive(hash, password, expected.length), expected)
+    return timingSafeEqual(await derive(hash, password, expected.length), expected)
   },
 }
 
 /** What Firebase adds to scrypt is one AES-256-CTR, under the derived key, from a counter of nought. */
 const firebaseForm: HashForm = {
   isAcceptable: (hash) => scryptForm.isAcceptable(hash),
-  matches(hash, password) {
+  async matches(hash, password) {
     const expected = bytesOf(scryptHash.exec(hash)![5]!)
-    const cipher = createCipheriv('aes-256-ctr', derive(hash, password, 32), Buffer.alloc(16))
+    const cipher = createCipheriv('aes-256-ctr', await derive(hash, password, 32), Buffer.alloc(16))
     return timingSafeEqual(cipher.update(Buffer.alloc(expected.length)), expected)
   },
 }
 
-function derive(hash: string, password: string, bytes: number): Buffer {
+function derive(hash: string, password: string, bytes: number): Promise<Buffer> {
   const [, ln, r, p, salt = ''] = scryptHash.exec(hash)!
   const options = { N: 2 ** Number(ln), r: Number(r), p: Number(p), maxmem: 2 ** 28 }
-  return scryptSync(password, bytesOf(salt), bytes, options)
+  return new Promise((resolve, reject) => {
+    scrypt(password, bytesOf(salt), bytes, options, (error, key) => (error ? reject(error) : resolve(key)))
+  })
 }
 
 function bytesOf(text: string): Buffer {
@@ -161,29 +150,18 @@ export function isPasswordHash(value: string): boolean {
 }
 
 /** @throws Error for a hash in no form of these, which no row holds */
-export function matchesHash(hash: string, password: string): boolean {
+export function matchesHash(hash: string, password: string): Promise<boolean> {
   const form = formOf(hash)
   if (!form) throw new Error('a password hash of no known form')
   return form.matches(hash, password)
 }
 
 /** Of a password, with a salt of its own. @returns a PHC string */
-export function newHash(password: string): string {
-  const salt = randomBytes(saltBytes)
-  const value = argon2Sync('argon2id', { ...ours, message: password, nonce: salt })
-  const { memory, passes, parallelism } = ours
-  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64Of(salt)}$${base64Of(value)}`
+export function newHash(password: string): Promise<string> {
+  return argon2.hash(password, ours)
 }
 
 /** Whether a hash came from elsewhere or has weaker parameters than ours, and is due for another at the next sign-in. */
 export function needsRehash(hash: string): boolean {
-  const found = readArgon2(hash)
-  if (found?.algorithm !== 'argon2id') return true
-  const { memory, passes, parallelism } = found.costs
-  return memory !== ours.memory || passes !== ours.passes || parallelism !== ours.parallelism
-}
-
-/** As PHC strings have it: without padding. */
-function base64Of(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
+  return !hash.startsWith('$argon2id$') || argon2.needsRehash(hash, ours)
 }

@@ -32,6 +32,7 @@ export interface GroupRow {
 
 /** Not enabled yet: it is tried first. @throws GatehouseError validation_failed */
 export function readNewConnection(kind: ProviderKind, form: Form): z.infer<typeof newConnection> {
+  requireFilledIn(kind, form)
   return parse(newConnection, {
     name: form.name ?? '',
     type: typeOfKind(kind),
@@ -65,6 +66,17 @@ export function readConnectionEdit(
     ...(teams && { default_teams: tickedTeams(form) }),
     ...(groups && { group_claim: form.group_claim?.trim() || null, group_teams: groupTeamsIn(form) }),
   })
+}
+
+/** All at once, for the schema looks at what spans fields only when each is right. */
+function requireFilledIn(kind: ProviderKind, form: Form): void {
+  const needed = [
+    'client_id',
+    ...(kind === 'oidc' ? [] : ['client_secret']),
+    ...(typeOfKind(kind) === 'oidc' ? ['issuer'] : []),
+  ]
+  const fields = needed.filter((name) => !form[name]?.trim()).map((path) => ({ path, message: 'must not be empty' }))
+  if (fields.length > 0) throw new GatehouseError('validation_failed', 'Some fields are empty.', { fields })
 }
 
 export function tickedTeams(form: Form): string[] {

@@ -32,6 +32,9 @@ export async function showKinds(request: ConnectionRequest): Promise<void> {
   await show('connections/kinds', { at, owner, organizationName: signedIn.organization.name, kinds })
 }
 
+/** What people know it as; the others say it by themselves, or have no name. */
+const buttonWords: Partial<Record<ProviderKind, string>> = { okta: 'Okta', entra: 'Microsoft', keycloak: 'Keycloak' }
+
 /** What to do at the provider, with our addresses to be registered there; then what to paste here. */
 export async function showNew(request: ConnectionRequest): Promise<void> {
   requireMayManageConnections(managementOf(request))
@@ -40,7 +43,7 @@ export async function showNew(request: ConnectionRequest): Promise<void> {
   const wanted = typeof asked === 'string' && asked !== '' ? asked.trim().toLowerCase() : undefined
   const name = await nameFor(request, kind, wanted)
   const isTaken = wanted !== undefined && name !== wanted
-  const values = { jit: kind === 'google' || kind === 'github' ? '' : 'yes' }
+  const values = { jit: kind === 'google' || kind === 'github' ? '' : 'yes', display_name: buttonWords[kind] }
   await renderNew(request, kind, { name, values, ...(isTaken && { nameError: message('connections.name_taken') }) })
 }
 

@@ -23,8 +23,10 @@ function outsideOfMarks(text: string): string {
   let outside = ''
   for (const character of text) {
     if (character === '⟦') depth++
-    else if (character === '⟧') depth--
-    else if (depth === 0) outside += character
+    else if (character === '⟧') {
+      depth--
+      outside += separator
+    } else if (depth === 0) outside += character
   }
   if (depth !== 0) throw new Error(`marks that do not match in ${text.slice(0, 200)}`)
   return outside

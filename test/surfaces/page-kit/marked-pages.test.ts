@@ -12,6 +12,10 @@ afterAll(() => gatehouse.stop())
 
 /** What people and programs have chosen, and what has no language. */
 const data = [
+  // What identity providers are called, and call their own fields.
+  /\b(Okta|Microsoft Entra ID|Google|GitHub|Keycloak|OpenID Connect)\b/g,
+  /\b(Client ID|Client [Ss]ecret|Homepage URL|Authorization callback URL)\b/g,
+  /\b(Sign-(in|out)|Valid( post logout)?) redirect URIs\b/g,
   /\S+@\S+/g,
   /https?:\/\/\S+|localhost:\d+\S*|\/\S*/g,
   /\b(Ada|Root|Grace|Noor|Acme Corporation|Globex|Gatehouse|Console|Web application|Television)\b/g,

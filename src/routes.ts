@@ -27,6 +27,7 @@ import {
 } from '#surfaces/authentication-log/authentication-log-pages.ts'
 import { explainApi } from '#surfaces/authorization/explain-api.ts'
 import { impactApi } from '#surfaces/authorization/impact-api.ts'
+import { applicationPages } from '#surfaces/clients/application-pages.ts'
 import { clientApi } from '#surfaces/clients/client-api.ts'
 import { serviceAccountApi } from '#surfaces/clients/service-account-api.ts'
 import { serviceAccountPages } from '#surfaces/clients/service-account-pages.ts'
@@ -233,12 +234,13 @@ function adminOf(parts: Parts): Route[] {
 
 /** Pages of superadmins, over all organizations. */
 function deploymentOf(parts: Parts, readiness: () => Promise<Readiness>): Route[] {
-  const { db, csrf, render, encryption, outbox, requireSignedInUser } = parts
+  const { issuer, db, csrf, render, encryption, outbox, requireSignedInUser } = parts
   const pages = deploymentPageKit({ db, csrf, render, requireSignedInUser })
   return [
     ...deploymentPages({ pages, db, readiness }),
     ...deploymentOrganizationPages({ pages, db, outbox }),
     ...userPages({ pages, db, outbox }),
+    ...applicationPages({ pages, db, issuer, once: shownOnce({ issuer, encryption }) }),
     ...permissionPages({ pages, db }),
     ...connectionPages(connectionPlaces.deployment, { pages, ...connectionPartsOf(parts) }),
     ...signingKeyPages({ pages, db, encryption }),

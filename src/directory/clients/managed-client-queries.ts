@@ -18,7 +18,7 @@ export interface ManagedClient extends Client {
 export interface ClientFilter {
   /** Null: the deployment's; undefined: of all. */
   organizationId: string | null | undefined
-  /** Only clients that act for themselves and do nothing else. */
+  /** Only clients that act for themselves and do nothing else, or only others. */
   serviceAccounts?: boolean
   resourceServer?: boolean | undefined
   active?: boolean | undefined
@@ -36,7 +36,8 @@ export async function listManagedClients(
   // Not `is not distinct from`, for which no index serves.
   if (organizationId === null) clients = clients.where('c.organizationId', 'is', null)
   else if (organizationId !== undefined) clients = clients.where('c.organizationId', '=', organizationId)
-  if (serviceAccounts) clients = clients.where(isServiceAccount)
+  if (serviceAccounts !== undefined)
+    clients = clients.where(serviceAccounts ? isServiceAccount : sql<boolean>`not ${isServiceAccount}`)
   if (resourceServer !== undefined) clients = clients.where('c.resourceServer', '=', resourceServer)
   if (active !== undefined) clients = clients.where('c.deactivatedAt', active ? 'is' : 'is not', null)
   if (q !== undefined) clients = clients.where(startsWith(q, ['c.clientName', 'c.clientId']))

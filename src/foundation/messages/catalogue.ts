@@ -3,8 +3,10 @@ import { IntlMessageFormat } from 'intl-messageformat'
 import type access from '#messages/en/access.json'
 import type account from '#messages/en/account.json'
 import type apiKeys from '#messages/en/api-keys.json'
+import type applications from '#messages/en/applications.json'
 import type auditLog from '#messages/en/audit-log.json'
 import type authenticationLog from '#messages/en/authentication-log.json'
+import type clients from '#messages/en/clients.json'
 import type connections from '#messages/en/connections.json'
 import type consolePages from '#messages/en/console.json'
 import type demo from '#messages/en/demo.json'
@@ -30,8 +32,10 @@ interface Rooms {
   access: typeof access
   account: typeof account
   'api-keys': typeof apiKeys
+  applications: typeof applications
   'audit-log': typeof auditLog
   'authentication-log': typeof authenticationLog
+  clients: typeof clients
   connections: typeof connections
   console: typeof consolePages
   demo: typeof demo

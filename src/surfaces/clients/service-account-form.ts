@@ -8,25 +8,18 @@ import { displayName, plainText } from '#foundation/values/names.ts'
 import { grantFields } from '#surfaces/grants/grant-fields.ts'
 import { type GrantsEdit, readGrantsEdit, seenField, typedScope } from '#surfaces/grants/grants-form.ts'
 import { fieldErrors, formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
-import {
-  type AccountRequest,
-  accountsPath,
-  factsOf,
-  managementOf,
-  pathOfAccount,
-  requireAccount,
-} from './service-account-request.ts'
+import { type ClientRequest, factsOf, managementOf, pathOfClient, placeOf, requireClient } from './client-request.ts'
 
 const named = z.object({ name: displayName, description: plainText(500) })
 const nothing = { permissions: [], dataScopes: [] }
 
-export async function showNewAccount(request: AccountRequest): Promise<void> {
+export async function showNewAccount(request: ClientRequest): Promise<void> {
   await renderNew(request, { seen: nothing, wanted: nothing }, {}, noErrors)
 }
 
 /** Makes the account and leads on to the one page that shows its secret. */
-export async function postNewAccount(request: AccountRequest): Promise<void> {
-  const { ctx, db, form, once, signedIn } = request
+export async function postNewAccount(request: ClientRequest): Promise<void> {
+  const { ctx, db, form, once, actor, signedIn } = request
   const { scope, errors } = typedScope(form)
   let grants: GrantsEdit = { seen: nothing, wanted: nothing }
   const wrongGrants = await fieldErrors(async () => {
@@ -42,12 +35,16 @@ export async function postNewAccount(request: AccountRequest): Promise<void> {
     async (values) => {
       if (Object.keys(wrong).length > 0) return
       const members = { client_name: values.name, description: values.description || undefined }
-      const made = await createServiceAccount(db, managementOf(request), {
-        members,
-        grants: grants.wanted,
-        active: true,
-      })
-      const page = `${pathOfAccount(made.client.clientId)}/secret`
+      const made = await createServiceAccount(
+        db,
+        { actor, organization: signedIn.organization },
+        {
+          members,
+          grants: grants.wanted,
+          active: true,
+        },
+      )
+      const page = `${pathOfClient(request, made.client.clientId)}/secret`
       once.keep(ctx, signedIn, page, made.secret ?? '')
       seeOther(ctx, page)
     },
@@ -57,14 +54,15 @@ export async function postNewAccount(request: AccountRequest): Promise<void> {
 }
 
 async function renderNew(
-  { db, actor, signedIn, show }: AccountRequest,
+  request: ClientRequest,
   grants: GrantsEdit,
   values: Form,
   { status, errors }: { status: number; errors: Record<string, Text> },
 ): Promise<void> {
+  const { db, actor, signedIn, show } = request
   const locals = {
     ...(await grantFields({ db, organizationId: actor.organizationId }, grants, values)),
-    at: accountsPath,
+    ...placeOf(request),
     organizationName: signedIn.organization.name,
     values,
     errors,
@@ -73,15 +71,15 @@ async function renderNew(
   await show('service-accounts/new', locals, status)
 }
 
-export async function showEditAccount(request: AccountRequest): Promise<void> {
-  const account = factsOf(await requireAccount(request))
+export async function showEditAccount(request: ClientRequest): Promise<void> {
+  const account = factsOf(request, await requireClient(request))
   const values = { name: account.name, description: account.description ?? '' }
-  await request.show('service-accounts/edit', { at: accountsPath, account, values, errors: {} })
+  await request.show('service-accounts/edit', { ...placeOf(request), account, values, errors: {} })
 }
 
-export async function postEditAccount(request: AccountRequest): Promise<void> {
+export async function postEditAccount(request: ClientRequest): Promise<void> {
   const { ctx, db, form, show } = request
-  const account = factsOf(await requireAccount(request))
+  const account = factsOf(request, await requireClient(request))
   const values = { name: form.name ?? '', description: form.description ?? '' }
   const problems = await formProblems(named, values, async ({ name, description }) => {
     const edit = { client_name: name, description: description || null }
@@ -89,7 +87,11 @@ export async function postEditAccount(request: AccountRequest): Promise<void> {
     seeOther(ctx, `${account.path}?done=saved`)
   })
   if (!problems) return
-  await show('service-accounts/edit', { at: accountsPath, account, values, errors: problems.errors }, problems.status)
+  await show(
+    'service-accounts/edit',
+    { ...placeOf(request), account, values, errors: problems.errors },
+    problems.status,
+  )
 }
 
 /** Refusals name places in the API's lists. */

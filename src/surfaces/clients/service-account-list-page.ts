@@ -4,7 +4,7 @@ import { listSecretsOf } from '#directory/clients/secret-queries.ts'
 import { pageOf, pageQuery } from '#foundation/http/list.ts'
 import { parse } from '#foundation/http/parse.ts'
 import { message } from '#foundation/messages/message.ts'
-import { type AccountRequest, accountsPath, factsOf } from './service-account-request.ts'
+import { type ClientRequest, factsOf, placeOf } from './client-request.ts'
 
 const pageSize = 20
 
@@ -15,7 +15,8 @@ const listQuery = z.object({
   done: z.enum(['deleted']).optional().catch(undefined),
 })
 
-export async function showAccounts({ ctx, db, actor, signedIn, show }: AccountRequest): Promise<void> {
+export async function showAccounts(request: ClientRequest): Promise<void> {
+  const { ctx, db, actor, signedIn, at, show } = request
   const { q, state, cursor, done } = parse(listQuery, { ...ctx.query })
   const active = state === '' ? undefined : state === 'active'
   const filter = { organizationId: actor.organizationId, serviceAccounts: true, q: q || undefined, active }
@@ -32,13 +33,16 @@ export async function showAccounts({ ctx, db, actor, signedIn, show }: AccountRe
   )
   const older = new URLSearchParams({ q, state, cursor: next_cursor ?? '' })
   await show('service-accounts/list', {
-    at: accountsPath,
+    ...placeOf(request),
     organizationName: signedIn.organization.name,
     filter: { q, state },
-    accounts: items.map((account) => ({ ...factsOf(account), secrets: secretsOf.get(account.clientId) ?? [] })),
+    accounts: items.map((account) => ({
+      ...factsOf(request, account),
+      secrets: secretsOf.get(account.clientId) ?? [],
+    })),
     isFirstPage: cursor === undefined,
-    newestUrl: `${accountsPath}?${new URLSearchParams({ q, state })}`,
-    olderUrl: next_cursor ? `${accountsPath}?${older}` : undefined,
+    newestUrl: `${at}?${new URLSearchParams({ q, state })}`,
+    olderUrl: next_cursor ? `${at}?${older}` : undefined,
     done: done && message('service-accounts.deleted'),
   })
 }

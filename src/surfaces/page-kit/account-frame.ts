@@ -64,6 +64,7 @@ const deploymentFamily: Family = {
     { label: message('page-kit.frame.health'), href: '/deployment' },
     { label: message('page-kit.frame.organizations'), href: '/deployment/organizations' },
     { label: message('page-kit.frame.people'), href: '/deployment/people' },
+    { label: message('page-kit.frame.applications'), href: '/deployment/applications' },
     { label: message('page-kit.frame.permissions'), href: '/deployment/permissions' },
     { label: message('page-kit.frame.connections'), href: '/deployment/connections' },
     { label: message('page-kit.frame.signing_keys'), href: '/deployment/signing-keys' },

@@ -6,9 +6,16 @@ import { type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
 import { latestLink, mailsTo } from '#support/mails.ts'
 import { isSignedOut, openAccount, pathOf, textOf } from '#support/signed-in.ts'
 
-const paths = ['', '/organizations', '/people', '/permissions', '/signing-keys', '/mail', '/audit-log'].map(
-  (path) => `/deployment${path}`,
-)
+const paths = [
+  '',
+  '/organizations',
+  '/people',
+  '/applications',
+  '/permissions',
+  '/signing-keys',
+  '/mail',
+  '/audit-log',
+].map((path) => `/deployment${path}`)
 
 describe('the pages of superadmins', () => {
   let gatehouse: Gatehouse

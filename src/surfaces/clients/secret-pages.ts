@@ -9,42 +9,44 @@ import { statusOfCode } from '#foundation/http/problem-details.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { message, type Text } from '#foundation/messages/message.ts'
 import { sentence } from '#foundation/messages/sentence.ts'
-import { type AccountRequest, accountsPath, factsOf, managementOf, requireAccount } from './service-account-request.ts'
+import { exampleOf } from './client-example.ts'
+import { type ClientRequest, factsOf, managementOf, placeOf, requireClient } from './client-request.ts'
 
 /** What is offered for both secrets to work side by side. */
 const overlaps = [
-  { seconds: 0, label: message('service-accounts.overlap_none') },
-  { seconds: 3_600, label: message('service-accounts.overlap_hour') },
-  { seconds: 86_400, label: message('service-accounts.overlap_day') },
-  { seconds: longestOverlapSeconds, label: message('service-accounts.overlap_week') },
+  { seconds: 0, label: message('clients.overlap_none') },
+  { seconds: 3_600, label: message('clients.overlap_hour') },
+  { seconds: 86_400, label: message('clients.overlap_day') },
+  { seconds: longestOverlapSeconds, label: message('clients.overlap_week') },
 ]
 const usualOverlap = 86_400
 
 /** The one page that ever shows a secret; shown again, it says what to do instead. */
-export async function showSecret(request: AccountRequest): Promise<void> {
-  const { ctx, db, issuer, once, signedIn, show } = request
-  const account = factsOf(await requireAccount(request))
+export async function showSecret(request: ClientRequest): Promise<void> {
+  const { ctx, db, once, signedIn, show } = request
+  const client = await requireClient(request)
+  const account = factsOf(request, client)
   const secret = once.take(ctx, signedIn)
   const secrets = await listSecrets(db, account.clientId)
   const old = secrets.find(({ expiresAt }) => expiresAt !== null)
-  await show('service-accounts/secret', {
-    at: accountsPath,
+  await show('clients/secret', {
+    ...placeOf(request),
     account,
     secret,
     oldUntil: old?.expiresAt,
-    tokenUrl: `${issuer}/oauth/token`,
+    example: secret && exampleOf(request, client, secret),
   })
 }
 
-export async function showRotate(request: AccountRequest): Promise<void> {
+export async function showRotate(request: ClientRequest): Promise<void> {
   await renderRotate(request, String(usualOverlap))
 }
 
-export async function postRotate(request: AccountRequest): Promise<void> {
+export async function postRotate(request: ClientRequest): Promise<void> {
   const { ctx, db, form, once, signedIn } = request
-  const account = factsOf(await requireAccount(request))
+  const account = factsOf(request, await requireClient(request))
   const overlap = overlaps.find(({ seconds }) => String(seconds) === form.overlap)
-  if (!overlap) return renderRotate(request, '', { status: 422, said: message('service-accounts.choose_overlap') })
+  if (!overlap) return renderRotate(request, '', { status: 422, said: message('clients.choose_overlap') })
   try {
     const overlapSeconds = overlap.seconds
     const { plain } = await rotateClientSecret(db, managementOf(request), account.clientId, { overlapSeconds })
@@ -58,27 +60,27 @@ export async function postRotate(request: AccountRequest): Promise<void> {
 }
 
 async function renderRotate(
-  request: AccountRequest,
+  request: ClientRequest,
   chosen: string,
   refusal?: { status: number; said: Text },
 ): Promise<void> {
-  const account = factsOf(await requireAccount(request))
+  const account = factsOf(request, await requireClient(request))
   const secrets = await listSecrets(request.db, account.clientId)
-  const locals = { at: accountsPath, account, secrets, overlaps, chosen, refusal: refusal?.said }
-  await request.show('service-accounts/rotate', locals, refusal?.status)
+  const locals = { ...placeOf(request), account, secrets, overlaps, chosen, refusal: refusal?.said }
+  await request.show('clients/rotate', locals, refusal?.status)
 }
 
-export async function showEndSecret(request: AccountRequest): Promise<void> {
-  const account = factsOf(await requireAccount(request))
+export async function showEndSecret(request: ClientRequest): Promise<void> {
+  const account = factsOf(request, await requireClient(request))
   const secrets = await listSecrets(request.db, account.clientId)
   const secret = secrets.find(({ id }) => id === request.ctx.params.id)
   if (!secret) throw new GatehouseError('not_found', 'There is no such secret.')
-  await request.show('service-accounts/end-secret', { at: accountsPath, account, secret })
+  await request.show('clients/end-secret', { ...placeOf(request), account, secret })
 }
 
-export async function postEndSecret(request: AccountRequest): Promise<void> {
+export async function postEndSecret(request: ClientRequest): Promise<void> {
   const { ctx, db } = request
-  const { clientId, path } = factsOf(await requireAccount(request))
+  const { clientId, path } = factsOf(request, await requireClient(request))
   await deleteClientSecret(db, managementOf(request), clientId, ctx.params.id ?? '')
   seeOther(ctx, `${path}?done=ended`)
 }

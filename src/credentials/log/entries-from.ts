@@ -73,7 +73,7 @@ function numberOf(kind: 'holder' | 'way', columns: readonly string[]): string {
   const said = columns.map((column) => `known.${column}`).join(', ')
   return `coalesce((select known.id from authentication_log_${kind}s as known
         where known.hash = ${kind}_hash and known.made_at > now() - interval '1 day'
-          and row(${said}) is not distinct from row(${saidBy(kind, columns)}) limit 1),
+          and row(${said}) is not distinct from row(${saidBy(kind, columns, 'hashed.')}) limit 1),
       authentication_log_${kind}(${saidBy(kind, columns)}))`
 }
 
@@ -81,8 +81,9 @@ function hashOf(kind: 'holder' | 'way', columns: readonly string[]): string {
   return `hash_record_extended(row(${saidBy(kind, columns)}), 0)`
 }
 
-function saidBy(kind: 'holder' | 'way', columns: readonly string[]): string {
-  return columns.map((column) => (column === 'credential_id' ? `${kind}_${column}` : column)).join(', ')
+/** @param of what the columns are of, where another table has the same names */
+function saidBy(kind: 'holder' | 'way', columns: readonly string[], of = ''): string {
+  return columns.map((column) => of + (column === 'credential_id' ? `${kind}_${column}` : column)).join(', ')
 }
 
 /** Writes the entry of one use. */

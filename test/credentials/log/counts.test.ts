@@ -4,8 +4,8 @@ import { packLog } from '#credentials/log/pack-log.ts'
 import { maintainPartitions } from '#credentials/log/partitions.ts'
 import { activityByDay, usesByDay } from '#credentials/log/uses-by-day.ts'
 import type { Queryable } from '#foundation/database/database.ts'
-import { type NewEntry, writeEntries } from '#support/authentication-log.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
+import { type NewEntry, writeEntries } from '#support/log-entries.ts'
 
 const dayMs = 86_400_000
 const use = { userId: 'usr_a', organizationId: 'org_a', credentialKind: 'api_key', credentialId: 'key_a' } as const

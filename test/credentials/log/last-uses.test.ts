@@ -2,9 +2,9 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lastUsesOfApiKeys, lastUsesOfClients, noteClientUses } from '#credentials/log/last-uses.ts'
 import { call, databases, deployOn } from '#support/api-requests.ts'
-import { writeEntries } from '#support/authentication-log.ts'
 import { basic, resourceServer, serviceAccount, setup } from '#support/gatehouse.ts'
 import { act, createKey, signInTo } from '#support/keys.ts'
+import { writeEntries } from '#support/log-entries.ts'
 import { type Deployment, postForm, requestToken } from '#support/wire.ts'
 
 describe.each(databases)('the last use on %s', (database) => {

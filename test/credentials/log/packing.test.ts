@@ -7,9 +7,10 @@ import type { LogRow } from '#credentials/log/log-row.ts'
 import { packLog } from '#credentials/log/pack-log.ts'
 import { recordDenial } from '#credentials/log/record-denial.ts'
 import { activityByDay, usesByDay } from '#credentials/log/uses-by-day.ts'
+import type { Queryable } from '#foundation/database/database.ts'
 import { positionOf } from '#foundation/database/log-walk.ts'
-import { type NewEntry, writeBatch, writeEntries } from '#support/authentication-log.ts'
 import { availableDatabases, type OpenTestDatabase, openTestDatabase } from '#support/databases.ts'
+import { type NewEntry, writeBatch, writeEntries } from '#support/log-entries.ts'
 
 const dayMs = 86_400_000
 const small = { waitSeconds: 0, youngSeconds: 0, enough: 1, most: 60 }
@@ -63,7 +64,7 @@ describe.each(availableDatabases())('the packed authentication log on %s', (kind
       written.set(path, entry)
       return entry
     }
-    for (let step = 0; step < 60; step++) {
+    for (let step = 0; step < 40; step++) {
       const what = below(10)
       if (what < 5) await writeBatch(database.db, Array.from({ length: 1 + below(30) }, someUse))
       else if (what < 7) {
@@ -130,7 +131,7 @@ describe.each(availableDatabases())('the packed authentication log on %s', (kind
             { from: days[0]! },
           ]) {
             const expected = rows.filter((row) => isMeant(row, { subjects, outcome, ...period }))
-            const limit = 7
+            const limit = 17
             let cursor: { at: string; id: string } | undefined
             for (let start = 0; start <= expected.length; start += limit) {
               const page = await listLogEntries(database.db, { subjects, outcome, ...period }, { limit, cursor })
@@ -164,7 +165,91 @@ describe.each(availableDatabases())('the packed authentication log on %s', (kind
       expect(total).toBe(rows.filter(({ organizationId }) => organizationId === 'org_1').length)
     }
   })
+
+  test('keeps each use once, and each denial, while nodes log, pack and deny at once', async () => {
+    const other = kind === 'postgres' ? await database.openAnotherNode() : database
+    let isWriting = true
+    const packing = [database, other, database].map(async ({ db }) => {
+      while (isWriting) await packLog(db, small)
+    })
+    const denied: string[] = []
+    const written: string[] = []
+    await Promise.all(
+      Array.from({ length: 6 }, async (_, writer) => {
+        for (let batch = 0; batch < 8; batch++) {
+          const paths = Array.from({ length: 5 }, (_, n) => `/${writer}/${batch}/${n}`)
+          await writeBatch((writer % 2 ? other : database).db, paths.map(useOf))
+          written.push(...paths)
+          const those = paths.filter((_, n) => n % 2 === 0)
+          denied.push(...those)
+          await Promise.all(those.map((path, n) => deny((n % 2 ? other : database).db, path)))
+        }
+      }),
+    )
+    isWriting = false
+    await Promise.all(packing)
+    const expected = written.map((path) => [path, denied.includes(path) ? 'denied' : 'accepted']).toSorted()
+    const outcomes = async () => (await read(everything)).map(({ path, outcome }) => [path, outcome]).toSorted()
+    expect(await outcomes()).toEqual(expected)
+    await packLog(database.db, small)
+    expect(await outcomes()).toEqual(expected)
+    const { rows } = await sql`select outcome, sum(uses)::int as uses from authentication_log_days
+      where subject = 'key_1' and uses > 0 group by 1 order by 1`.execute(database.db)
+    expect(rows).toEqual([
+      { outcome: 'accepted', uses: 96 },
+      { outcome: 'denied', uses: 144 },
+    ])
+    const refusals = { subjects: [{ of: 'api key', apiKeyId: 'key_1', organizationId: 'org_1' }] } as const
+    expect(await read({ ...refusals, outcome: 'denied' })).toHaveLength(144)
+  })
+
+  test('denies as many of alike uses of one statement as were denied at once, packed or not', async () => {
+    for (const isPacked of [false, true]) {
+      const path = `/alike/${isPacked}`
+      await writeBatch(
+        database.db,
+        Array.from({ length: 20 }, () => useOf(path)),
+      )
+      if (isPacked) await packLog(database.db, small)
+      await Promise.all(Array.from({ length: 13 }, () => deny(database.db, path)))
+      const rows = (await read(everything)).filter((row) => row.path === path)
+      expect(rows.filter(({ outcome }) => outcome === 'denied')).toHaveLength(13)
+      expect(rows).toHaveLength(20)
+      expect(rows.every(({ outcome, reason }) => (outcome === 'denied') === (reason === 'permission_missing'))).toBe(
+        true,
+      )
+    }
+  })
+
+  test('joins the small segments of a day that is over, and those of today when there is enough', async () => {
+    const yesterday = Date.now() - dayMs
+    for (let n = 0; n < 6; n++) {
+      await writeEntries({ database }, [{ ...useOf(`/${n}`), occurredAt: new Date(yesterday + n) }])
+      await packLog(database.db, { ...small, enough: 100, most: 16_384 })
+      expect(await segments()).toHaveLength(1)
+    }
+    for (let n = 0; n < 3; n++) {
+      await writeBatch(
+        database.db,
+        Array.from({ length: 10 }, (_, place) => useOf(`/today/${n}/${place}`)),
+      )
+      await packLog(database.db, { ...small, enough: 25, most: 16_384 })
+      expect(await segments()).toHaveLength([2, 3, 2][n]!)
+    }
+    expect((await read(everything)).length).toBe(36)
+  })
+
+  async function deny(db: Queryable, path: string) {
+    const { rows } = await sql<{ at: string }>`
+      select occurred_at::text as at from authentication_log where path = ${path} limit 1`.execute(db)
+    const use = { credentialId: 'key_1', via: 'bearer', ip: '203.0.113.9', userAgent: undefined, method: 'GET', path }
+    await recordDenial(db, { ...use, loggedAt: rows[0]!.at }, 'permission_missing')
+  }
 })
+
+function useOf(path: string) {
+  return { userId: 'usr_1', organizationId: 'org_1', credentialKind: 'api_key', credentialId: 'key_1', path }
+}
 
 function isMeant(row: LogRow, { subjects, outcome, from, to }: LogFilter): boolean {
   return (

@@ -1,6 +1,7 @@
 import { get } from 'node:http'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { packLog } from '#credentials/log/pack-log.ts'
 import { call, databases, deployOn } from '#support/api-requests.ts'
 import {
   askLog,
@@ -10,12 +11,14 @@ import {
   parseCsv,
   readLog,
   withoutReading,
-  writeEntries,
 } from '#support/authentication-log.ts'
 import { logEntries } from '#support/credential-requests.ts'
 import type { Gatehouse } from '#support/gatehouse.ts'
 import { act, createKey, type SignedIn, signInTo } from '#support/keys.ts'
+import { writeEntries } from '#support/log-entries.ts'
 import type { Deployment } from '#support/wire.ts'
+
+const atOnce = { waitSeconds: 0, youngSeconds: 0 }
 
 const fields = [
   'id',
@@ -267,13 +270,27 @@ describe.each(databases)('the authentication log of the API on %s', (database) =
     expect(new Set(seen)).toEqual(new Set(written))
   })
 
+  test('has a use in the very next read, on another node, whatever is packed meanwhile', async () => {
+    const key = await createKey(gatehouse, ada)
+    for (let n = 1; n <= 12; n++) {
+      await gatehouse.introspect(key.key, { path: `/next/${n}` })
+      const packing = packLog(gatehouse.database.db, atOnce)
+      const port = deployment.ports[n % 2]!
+      const { items } = (await askLog(gatehouse, ada, `?api_key=${key.id}`, { port })).json as { items: Entry[] }
+      expect(items.map(({ path }) => path)).toEqual(Array.from({ length: n }, (_, before) => `/next/${n - before}`))
+      const { last_used_at } = (await act(gatehouse, ada, 'GET', key.id, '', { port })).json
+      expect(Date.parse(String(last_used_at))).toBe(Date.parse(items[0]!.occurred_at))
+      await packing
+    }
+  })
+
   test('is exported whole, the same as the list', async () => {
     const entry = { userId: ids.grace, organizationId: ids.globex }
     const at = (n: number) => new Date(Date.UTC(2026, 4, 1) + Math.floor(n / 3))
-    await writeEntries(
-      gatehouse,
-      Array.from({ length: 2_345 }, (_, n) => ({ ...entry, occurredAt: at(n) })),
-    )
+    const some = Array.from({ length: 2_345 }, (_, n) => ({ ...entry, occurredAt: at(n) }))
+    await writeEntries(gatehouse, some.slice(0, 1_800))
+    await packLog(gatehouse.database.db, { ...atOnce, most: 700 })
+    await writeEntries(gatehouse, some.slice(1_800))
     const query = { from: '2026-05-01', to: '2026-05-01', user: '*' }
     const listed = await readLog(gatehouse, grace, { ...query, limit: '100' })
     expect(listed).toHaveLength(2_345)

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { authenticate } from '#support/api-requests.ts'
-import { idOf, organizationIdOf, parseCsv, writeEntries } from '#support/authentication-log.ts'
+import { idOf, organizationIdOf, parseCsv } from '#support/authentication-log.ts'
 import { Browser } from '#support/browser.ts'
 import { availableDatabases } from '#support/databases.ts'
 import { type Gatehouse, startGatehouse } from '#support/gatehouse.ts'
 import { createKey, type SignedIn, signInTo } from '#support/keys.ts'
+import { writeEntries } from '#support/log-entries.ts'
 import { openAccount, pathOf, textOf } from '#support/signed-in.ts'
 
 const path = '/account/authentication-log'

@@ -223,6 +223,11 @@ describe.each(availableDatabases())('the pages of applications on %s', (database
     }
     await open(`${at}?organization=nowhere`)
     expect(browser.page.status).toBe(404)
+    await open(`${at}?q=%00`)
+    expect([browser.page.status, textOf(browser, 'none')]).toEqual([
+      200,
+      expect.stringContaining('No application matches'),
+    ])
   })
 
   test('thirty are paged', async () => {

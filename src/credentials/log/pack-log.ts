@@ -103,6 +103,7 @@ async function clearUp(db: Queryable): Promise<void> {
     await sql`delete from ${sql.table(table)} where made_at < (
       select least(now(), min(at)) from authentication_log_batches) - ${forgottenAfter}`.execute(db)
   }
-  // By hand, since the space is needed again at once; not in a transaction of somebody else.
-  if (!db.isTransaction) await sql`vacuum authentication_log_batches`.execute(db)
+  // By hand, since the space is needed again at once, and never cut off, which every use would wait for; not in a
+  // transaction of somebody else.
+  if (!db.isTransaction) await sql`vacuum (truncate false) authentication_log_batches`.execute(db)
 }

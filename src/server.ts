@@ -105,6 +105,11 @@ export async function startServer(
     }),
   )
 
+  /** A job of a silent database would go on for as long as its statements may. */
+  function leaveBehind(): void {
+    log.warn('stopped while a job was under way')
+  }
+
   return {
     url: issuer,
     database,
@@ -115,7 +120,7 @@ export async function startServer(
     },
     async stop() {
       draining = true
-      await Promise.all([drain(server), jobs.stop()])
+      await Promise.all([drain(server), within(drainMs, jobs.stop()).catch(leaveBehind)])
       await mailDelivery.stop()
       await database.close()
       redis?.disconnect()

@@ -81,7 +81,7 @@ describe.runIf(chromiumPath)('an administrator', () => {
       await page.reload()
       await page.waitForSelector('[data-test="shown-already"]')
       expect(await page.content()).not.toContain(secret)
-      await page.click('text=To the service account')
+      await click('to-page')
       await page.waitForSelector('[data-test="secrets"]')
       await expectTidy()
       await click('delete')

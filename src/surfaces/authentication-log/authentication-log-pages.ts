@@ -18,6 +18,7 @@ import { sentence } from '#foundation/messages/sentence.ts'
 import { sendDownload } from '#surfaces/api-kit/download.ts'
 import { exportText, type LogExportForm, ndjson } from '#surfaces/api-kit/log-export.ts'
 import { periodEnd, periodStart } from '#surfaces/api-kit/log-period.ts'
+import { optionalField, textsOf } from '#surfaces/page-kit/optional-field.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { activityPictures } from './activity-pictures.ts'
 import { eachEntry } from './authentication-log-api.ts'
@@ -62,20 +63,11 @@ function pagesAt(at: string, { withPeople }: { withPeople: boolean }, { pages, d
   ]
 }
 
-/** A field that was left empty asks for nothing. */
-const optional = (schema: z.ZodType<string, string>) =>
-  z
-    .string()
-    .trim()
-    .transform((value) => value || undefined)
-    .pipe(schema.optional())
-    .optional()
-
 const logQuery = z.object({
-  api_key: optional(z.string().max(100)),
-  user: optional(z.string().max(254)),
-  from: optional(periodStart),
-  to: optional(periodEnd),
+  api_key: optionalField(z.string().max(100)),
+  user: optionalField(z.string().max(254)),
+  from: optionalField(periodStart),
+  to: optionalField(periodEnd),
   outcome: z.enum(logOutcomes).optional().catch(undefined),
   cursor: pageQuery.cursor.refine((cursor) => !cursor || isLogPosition(cursor)).catch(undefined),
 })
@@ -84,7 +76,7 @@ async function showLog(request: LogRequest): Promise<void> {
   const { db, ctx, at, signedIn, withPeople, show } = request
   const { organization } = signedIn
   // As the form shows them again.
-  const asked = { api_key: '', user: '', from: '', to: '', outcome: '', cursor: '', ...textsOf(ctx.query) }
+  const asked = { api_key: '', user: '', from: '', to: '', outcome: '', cursor: '', ...textsOf(logQuery, ctx.query) }
   const [found, people] = await Promise.all([
     readLog(request),
     withPeople ? listMembers(db, organization.id, mostChoices + 1) : [],
@@ -202,11 +194,4 @@ async function describeEntries({ db, withPeople, signedIn }: LogRequest, rows: L
 async function keyChoices({ db, signedIn }: LogRequest, userId: string | undefined) {
   const keys = await listApiKeyNames(db, { organizationId: signedIn.organization.id, userId }, mostChoices)
   return keys.map(({ id, name, owner }) => ({ id, name: userId === undefined ? `${name} (${owner})` : name }))
-}
-
-function textsOf(query: Record<string, unknown>): Record<string, string> {
-  const texts = Object.entries(query).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  return Object.fromEntries(
-    texts.filter(([name]) => name in logQuery.shape).map(([name, value]) => [name, value.trim()]),
-  )
 }

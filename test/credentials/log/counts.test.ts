@@ -9,7 +9,7 @@ import { type NewEntry, writeEntries } from '#support/log-entries.ts'
 
 const dayMs = 86_400_000
 const use = { userId: 'usr_a', organizationId: 'org_a', credentialKind: 'api_key', credentialId: 'key_a' } as const
-const now = { waitSeconds: 0, youngSeconds: 0 }
+const now = { waitSeconds: -1, youngSeconds: -1 }
 
 describe.each(availableDatabases())('the counts of the authentication log on %s', (kind) => {
   let database: OpenTestDatabase

@@ -41,7 +41,7 @@ describe.runIf(postgresAvailable())('among a million entries of thirteen months'
     database = await openTestDatabase('postgres')
     ;({ recording, recorded } = recordingDatabase(database))
     await fill(database.background)
-    await packLog(database.background, { waitSeconds: 0, youngSeconds: 0 })
+    await packLog(database.background, { waitSeconds: -1, youngSeconds: -1 })
   }, 240_000)
   afterAll(() => database.close())
 

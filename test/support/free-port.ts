@@ -1,12 +1,23 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** A port of 127.0.0.1 on which nothing listened a moment ago. */
+/** Below those that systems give to whoever connects out (32,768 and up): none is gone before it is listened on. */
+const firstPort = 10_000
+const portsOfWorker = 2_750
+
+/** A port of 127.0.0.1 on which nothing listens, and which no other worker of this run is given. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const worker = Number(process.env.VITEST_POOL_ID ?? 0) % 8
+    const port = firstPort + worker * portsOfWorker + Math.floor(Math.random() * portsOfWorker)
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch {
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }

@@ -52,17 +52,26 @@ export interface Owner {
   gid: number
 }
 
-/** Starts a program, and waits until `ready` resolves. @throws when it ends, or isn't ready within 30 s */
+/** Starts a program, and waits until `ready` resolves. @throws with what it said when it ends, or isn't ready within 30 s */
 export async function startProgram(
   program: string,
   args: string[],
   options: { owner?: Owner; env?: NodeJS.ProcessEnv; ready: () => Promise<void> },
 ): Promise<ChildProcess> {
   const { owner, env } = options
-  const child = spawn(program, args, { ...owner, ...(env && { env }), cwd: tmpdir(), stdio: 'ignore' })
+  const child = spawn(program, args, {
+    ...owner,
+    ...(env && { env }),
+    cwd: tmpdir(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.on('data', (chunk) => {
+    said = (said + chunk).slice(-4_000)
+  })
   const deadline = Date.now() + 30_000
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`)
+    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}: ${said}`)
     try {
       await options.ready()
       return child

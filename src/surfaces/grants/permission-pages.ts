@@ -10,7 +10,7 @@ import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Route } from '#foundation/http/router.ts'
 import { seeOther } from '#foundation/http/see-other.ts'
 import { sentence } from '#foundation/messages/sentence.ts'
-import { type FormProblems, formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
+import { type FormProblems, formProblems, noErrors, refusedAt } from '#surfaces/page-kit/form-problems.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 import { permissionDescription } from './permission-api.ts'
 
@@ -68,10 +68,7 @@ async function postPermission(request: PermissionRequest): Promise<void> {
   const fields = { name: form.name ?? '', description: form.description ?? '' }
   const problems = await formProblems(newFields, fields, async (input) => {
     await createPermission(db, actor, input)
-  }).catch((error): FormProblems => {
-    if (!(error instanceof GatehouseError) || error.code !== 'conflict') throw error
-    return { status: 409, errors: { name: sentence(error.message) } }
-  })
+  }).catch(refusedAt('name'))
   if (problems) return renderPermissions(request, fields, problems)
   seeOther(ctx, `${at}?done=created`)
 }

@@ -17,7 +17,7 @@ import { message } from '#foundation/messages/message.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { displayName, organizationSlug } from '#foundation/values/names.ts'
-import { type FormProblems, formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
+import { type FormProblems, formProblems, noErrors, refusedAt } from '#surfaces/page-kit/form-problems.ts'
 import { optionalField } from '#surfaces/page-kit/optional-field.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 
@@ -81,16 +81,11 @@ const newFields = z.object({ name: displayName, slug: organizationSlug })
 async function postOrganization(request: OrganizationRequest): Promise<void> {
   const { ctx, db, form, actor } = request
   const fields = { name: form.name ?? '', slug: form.slug ?? '' }
-  try {
-    const problems = await formProblems(newFields, fields, async (input) => {
-      const { slug } = await createOrganization(db, actor, input)
-      seeOther(ctx, `${at}/${slug}`)
-    })
-    if (problems) await renderNew(request, fields, problems)
-  } catch (error) {
-    if (!(error instanceof GatehouseError) || error.code !== 'conflict') throw error
-    await renderNew(request, fields, { status: 409, errors: { slug: error.message } })
-  }
+  const problems = await formProblems(newFields, fields, async (input) => {
+    const { slug } = await createOrganization(db, actor, input)
+    seeOther(ctx, `${at}/${slug}`)
+  }).catch(refusedAt('slug'))
+  if (problems) await renderNew(request, fields, problems)
 }
 
 function renderNew(
@@ -148,17 +143,9 @@ async function postAdmin(request: OrganizationRequest): Promise<void> {
   const email = form.email ?? ''
   const problems = await formProblems(z.object({ email: emailAddress }), form, async (input) => {
     await inviteMember({ db, outbox }, actor, organization, { email: input.email, admin: true, teamIds: [] })
-  }).catch(refusalAt('email'))
+  }).catch(refusedAt('email'))
   if (problems) return renderOrganization(request, organization, email, problems)
   seeOther(ctx, `${at}/${organization.slug}?done=invited`)
-}
-
-/** What a use case refuses as a whole is said at the one field that there is. */
-function refusalAt(field: string) {
-  return (error: unknown): FormProblems => {
-    if (!(error instanceof GatehouseError) || !['conflict', 'too_many_requests'].includes(error.code)) throw error
-    return { status: error.code === 'conflict' ? 409 : 429, errors: { [field]: error.message } }
-  }
 }
 
 async function showSuspend(request: OrganizationRequest): Promise<void> {

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { GatehouseError } from '#foundation/errors.ts'
 import { parse } from '#foundation/http/parse.ts'
+import { statusOfCode } from '#foundation/http/problem-details.ts'
 import type { Form } from '#foundation/http/read-form.ts'
 import type { Text } from '#foundation/messages/message.ts'
 import { sentence } from '#foundation/messages/sentence.ts'
@@ -32,5 +33,16 @@ export async function fieldErrors(work: () => Promise<void>): Promise<FormProble
     if (!(error instanceof GatehouseError) || error.fields.length === 0) throw error
     const errors = Object.fromEntries(error.fields.map(({ path, message }) => [path, sentence(message)]))
     return { status: 422, errors }
+  }
+}
+
+/**
+ * For `.catch` behind `formProblems`: what is refused as a whole (the name is taken, the mailbox has had its share) is said
+ * at the field that it is about.
+ */
+export function refusedAt(field: string) {
+  return (error: unknown): FormProblems => {
+    if (!(error instanceof GatehouseError) || !['conflict', 'too_many_requests'].includes(error.code)) throw error
+    return { status: statusOfCode[error.code], errors: { [field]: sentence(error.message) } }
   }
 }

@@ -17,7 +17,7 @@ import { sentence } from '#foundation/messages/sentence.ts'
 import type { MailOutbox } from '#foundation/outbox/outbox.ts'
 import { emailAddress } from '#foundation/values/email-address.ts'
 import { displayName } from '#foundation/values/names.ts'
-import { type FormProblems, formProblems, noErrors } from '#surfaces/page-kit/form-problems.ts'
+import { type FormProblems, formProblems, noErrors, refusedAt } from '#surfaces/page-kit/form-problems.ts'
 import { optionalField } from '#surfaces/page-kit/optional-field.ts'
 import type { SignedInPages, SignedInRequest } from '#surfaces/page-kit/signed-in-pages.ts'
 
@@ -95,16 +95,8 @@ async function postUser(request: UserRequest): Promise<void> {
   const problems = await formProblems(newFields, fields, async (input) => {
     const { id } = await createUser({ db, outbox }, actor, { ...input, password: undefined, superadmin: false })
     seeOther(ctx, `${at}/${id}?done=created`)
-  }).catch(refusalAt('email'))
+  }).catch(refusedAt('email'))
   if (problems) await renderNew(request, fields, problems)
-}
-
-/** What is refused as a whole is said at the field that it is about. */
-function refusalAt(field: string) {
-  return (error: unknown): FormProblems => {
-    if (!(error instanceof GatehouseError) || !['conflict', 'too_many_requests'].includes(error.code)) throw error
-    return { status: statusOfCode[error.code], errors: { [field]: sentence(error.message) } }
-  }
 }
 
 function renderNew(

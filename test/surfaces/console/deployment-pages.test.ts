@@ -52,6 +52,10 @@ describe('the pages of superadmins', () => {
     await root.submit({ name: 'Initech', slug: 'globex' }, '/deployment/organizations')
     expect([root.page.status, textOf(root, 'error-slug')]).toEqual([409, expect.stringContaining('exists already')])
     expect(root.page.html).toContain('value="Initech"')
+    root.headers = { 'accept-language': 'de' }
+    await root.submit({ name: 'Initech', slug: 'globex' }, '/deployment/organizations')
+    expect(textOf(root, 'error-slug')).toContain('Es gibt schon eine Organisation mit diesem Kürzel')
+    root.headers = {}
     await root.submit({ name: 'Initech', slug: 'initech' }, '/deployment/organizations')
     expect(pathOf(root)).toBe('/deployment/organizations/initech')
 
